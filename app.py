@@ -1,0 +1,107 @@
+"""The application: `streamlit run app.py`.
+
+Streamlit serves the page; the routes here serve what a page script cannot serve well:
+thumbnails the browser may keep, and a ZIP that streams instead of lying in memory.
+They only read. Every answer tells the browser not to guess its type and not to let
+other sites embed it.
+"""
+
+import re
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from db import DatabaseError, HistoryQuery
+from export import NothingToExport, stream_zip
+from intake.errors import Refused
+from intake.tray import valid_tray_id
+from model.bundle import BundleError
+from ui import resources
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+SHA256 = re.compile(r"[0-9a-f]{64}")
+STATES = ("all", "correct", "incorrect", "unreviewed", "custom")
+
+
+def _jpeg(data: bytes | None) -> Response:
+    """A thumbnail; named by content, so the browser may keep it for good."""
+    if data is None:
+        return PlainTextResponse("No such picture", 404, headers=SAFE)
+    keep = {"Cache-Control": "private, max-age=31536000, immutable"}
+    return Response(data, media_type="image/jpeg", headers=SAFE | keep)
+
+
+def saved_thumbnail(request: Request) -> Response:
+    """`/thumb/<sha256>.jpg`: the thumbnail of a saved picture."""
+    sha256 = request.path_params["sha256"]
+    if not SHA256.fullmatch(sha256):
+        return _jpeg(None)
+    try:
+        return _jpeg(resources.database().thumbnail(sha256))
+    except DatabaseError as problem:
+        return PlainTextResponse(str(problem), 503, headers=SAFE)
+
+
+def tray_thumbnail(request: Request) -> Response:
+    """`/tray/<tray>/<sha256>.jpg`: the thumbnail of a picture not saved yet."""
+    tray, sha256 = request.path_params["tray"], request.path_params["sha256"]
+    if not (valid_tray_id(tray) and SHA256.fullmatch(sha256)):
+        return _jpeg(None)
+    try:
+        return _jpeg(resources.tray(tray).thumbnail(sha256))
+    except (OSError, KeyError, Refused):
+        return _jpeg(None)
+
+
+def export(request: Request) -> Response:
+    """`/export.zip?state=&label=&unreviewed=`: the data set, streamed."""
+    state = request.query_params.get("state", "all")
+    if state not in STATES:
+        return PlainTextResponse("No such selection", 400, headers=SAFE)
+    label = request.query_params.get("label") or None
+    unreviewed = request.query_params.get("unreviewed") == "1"
+    query = HistoryQuery(state=state, label=label)
+    try:
+        chunks, length = stream_zip(
+            resources.database(), query, include_unreviewed=unreviewed
+        )
+    except NothingToExport as problem:
+        return PlainTextResponse(str(problem), 404, headers=SAFE)
+    except DatabaseError as problem:
+        return PlainTextResponse(str(problem), 503, headers=SAFE)
+    headers = SAFE | {"Content-Disposition": 'attachment; filename="dataset.zip"'}
+    if length is not None:
+        headers["Content-Length"] = str(length)
+    return StreamingResponse(chunks, media_type="application/zip", headers=headers)
+
+
+@asynccontextmanager
+async def warm_up(_: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Load the model beside the start: the first visitor then finds it there."""
+
+    def load() -> None:
+        with suppress(BundleError):  # the page says what is wrong with it
+            resources.classifier()
+
+    threading.Thread(target=load, daemon=True).start()
+    yield {}
+
+
+app = st.App(
+    "ui/page.py",
+    lifespan=warm_up,
+    routes=[
+        Route("/thumb/{sha256}.jpg", saved_thumbnail),
+        Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
+        Route("/export.zip", export),
+    ],
+)

@@ -1,0 +1,14 @@
+"""The ten classes of CIFAR-10, in the order of the network's outputs."""
+
+CLASSES: tuple[str, ...] = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)

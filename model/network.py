@@ -1,0 +1,50 @@
+"""ResNet-18 for 32x32 pictures: torchvision's network with the CIFAR stem.
+
+torchvision's stem halves a 224-pixel picture twice before the first block, which
+would leave an 8x8 map of a 32-pixel one. He et al. 2016 (section 4.2) start small
+pictures at full resolution instead: a 3x3 convolution with stride 1, no max-pool.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models import ResNet, resnet18
+
+INPUT_SIZE = 32
+"""Side of the square input in pixels."""
+
+
+def build_network(classes: int = 10) -> ResNet:
+    """Make an untrained ResNet-18 with the CIFAR stem and `classes` outputs."""
+    network = resnet18(weights=None, num_classes=classes)
+    network.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
+    network.maxpool = nn.Identity()
+    return network
+
+
+def load_matching(network: nn.Module, file: Path) -> list[str]:
+    """Copy every tensor of a safetensors file that fits `network` by name and shape.
+
+    Weights made for another stem or another number of classes (ImageNet's, say)
+    lend everything but those layers.
+
+    Returns:
+        The names in `network` that kept their own values.
+    """
+    own = network.state_dict()
+    fits = {
+        name: tensor
+        for name, tensor in load_file(file).items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    network.load_state_dict(own | fits)
+    return sorted(set(own) - set(fits))
+
+
+def features(network: ResNet, images: Tensor) -> Tensor:
+    """The 512 numbers a picture becomes before the last layer: [N, 512]."""
+    x = network.relu(network.bn1(network.conv1(images)))
+    x = network.layer4(network.layer3(network.layer2(network.layer1(x))))
+    return torch.flatten(network.avgpool(x), 1)

@@ -1,0 +1,261 @@
+"""Train the network: `python -m model.train --data FOLDER --held-out FOLDER`.
+
+Reads top to bottom: the recipe, the data, the optimizer, the loop, the evaluation.
+Without `--data` it trains on torchvision's CIFAR-10. Training is one run from the
+first step to the last, so it writes a checkpoint after every epoch and goes on from
+there when started again. It ends in a weights file, which `python -m model.publish`
+turns into the bundle the page loads: retraining never changes what people use by
+itself.
+
+Epochs at a small size are cheap (16 pixels: a quarter of the arithmetic) and teach
+nearly as much early on, so the sizes grow. `weights/README.md` gives the time and
+accuracy of the run that made the weights in this repository.
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Generator, Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from model.augment import training_view
+from model.data import Labelled, load_cifar10, load_folder
+from model.labels import CLASSES
+from model.network import INPUT_SIZE, build_network, load_matching
+
+MEAN = (0.4914, 0.4822, 0.4465)
+STD = (0.2470, 0.2435, 0.2616)
+"""Channel statistics of the CIFAR-10 training pictures, in 0..1."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every number that decides the result; saved with the weights."""
+
+    stages: tuple[tuple[int, int], ...] = ((4, 16), (6, 24), (3, 32))
+    """(epochs, side in pixels), in order."""
+    batch_size: int = 256
+    peak_lr: float = 0.2
+    warm_up: float = 0.15
+    """Share of all steps over which the learning rate rises."""
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    """Not on batch norm or biases."""
+    ema_decay: float = 0.998
+    seed: int = 0
+
+    @property
+    def sizes(self) -> list[int]:
+        """Side in pixels of every epoch."""
+        return [size for epochs, size in self.stages for _ in range(epochs)]
+
+
+def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
+    """`4@16,3@32` is four epochs at 16 pixels, then three at 32."""
+    pairs = [part.split("@") for part in text.split(",")]
+    return tuple((int(epochs), int(size)) for epochs, size in pairs)
+
+
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """Rise in a line to the peak, then fall in a line to nothing (0 <= progress <= 1)."""
+    if progress < recipe.warm_up:
+        return recipe.peak_lr * progress / recipe.warm_up
+    return recipe.peak_lr * (1 - progress) / (1 - recipe.warm_up)
+
+
+def bf16_is_fast() -> bool:
+    """Whether this processor multiplies bfloat16 natively; elsewhere it is slower."""
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def normalise(images: Tensor) -> Tensor:
+    """Centre and scale float pictures in 0..1, in the layout convolutions like."""
+    mean = torch.tensor(MEAN)[:, None, None]
+    std = torch.tensor(STD)[:, None, None]
+    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """Nesterov SGD that decays weights of convolutions and the last layer only."""
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": weights, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum, nesterov=True)
+
+
+def batches(data: Labelled, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, ...]]:
+    """One epoch of augmented batches; the epoch's number seeds its own generator."""
+    generator = Generator().manual_seed(recipe.seed * 1000 + epoch)
+    order = torch.randperm(len(data), generator=generator)
+    size = recipe.sizes[epoch]
+    for chosen in order.split(recipe.batch_size):
+        if len(chosen) > 1:
+            view = training_view(data.images[chosen], size, generator)
+            yield normalise(view), data.labels[chosen]
+
+
+class Run:
+    """A training run that can be put down after any epoch and taken up again."""
+
+    def __init__(self, recipe: Recipe, checkpoint: Path, init: Path | None) -> None:
+        """Start anew, or from `checkpoint` if it exists."""
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.checkpoint = checkpoint
+        self.network = build_network(len(CLASSES))
+        if init:
+            kept = load_matching(self.network, init)
+            print(f"starting from {init}; not in it: {', '.join(kept) or 'nothing'}")
+        self.network = self.network.to(memory_format=torch.channels_last)
+        average = get_ema_multi_avg_fn(recipe.ema_decay)
+        self.ema = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+        self.optimizer = make_optimizer(self.network, recipe)
+        self.epoch = 0
+        self.seconds = 0.0
+        if checkpoint.exists():
+            self._resume()
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        if state["recipe"] != json.dumps(asdict(self.recipe)):
+            raise ValueError(f"{self.checkpoint} belongs to another recipe; remove it")
+        self.network.load_state_dict(state["network"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch = state["epoch"]
+        self.seconds = state["seconds"]
+        print(f"resuming after epoch {self.epoch}")
+
+    def save(self) -> None:
+        """Write the checkpoint beside the old one, then replace it."""
+        state = {
+            "recipe": json.dumps(asdict(self.recipe)),
+            "network": self.network.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+        }
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        os.replace(part, self.checkpoint)
+
+    def train_epoch(self, data: Labelled) -> float:
+        """One pass over the data; returns the mean loss in nats."""
+        self.network.train()
+        steps = math.ceil(len(data) / self.recipe.batch_size)
+        total = steps * len(self.recipe.sizes)
+        losses = []
+        began = time.monotonic()
+        for step, (images, labels) in enumerate(batches(data, self.recipe, self.epoch)):
+            progress = (self.epoch * steps + step) / total
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate(self.recipe, progress)
+            losses.append(self._step(images, labels))
+        self.epoch += 1
+        self.seconds += time.monotonic() - began
+        return sum(losses) / len(losses)
+
+    def _step(self, images: Tensor, labels: Tensor) -> float:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_fast()):
+            logits = self.network(images)
+        loss = F.cross_entropy(logits.float(), labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.ema.update_parameters(self.network)
+        return loss.item()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The averaged weights, half precision: what gets published."""
+        state = self.ema.module.state_dict()
+        return {
+            name: (t.half() if t.is_floating_point() else t).contiguous()
+            for name, t in state.items()
+        }
+
+
+@torch.inference_mode()
+def top1(network: nn.Module, data: Labelled) -> float:
+    """Share of `data` classified right, in percent, by plain torch."""
+    network.eval()
+    right = 0
+    for images, labels in zip(
+        data.images.split(250), data.labels.split(250), strict=True
+    ):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_fast()):
+            logits = network(normalise(images.float() / 255))
+        right += int((logits.argmax(1) == labels).sum())
+    return 100 * right / len(data)
+
+
+def train(run: Run, data: Labelled, held_out: Labelled | None) -> None:
+    """Run the epochs that are left, one line each."""
+    epochs = len(run.recipe.sizes)
+    while run.epoch < epochs:
+        size = run.recipe.sizes[run.epoch]
+        loss = run.train_epoch(data)
+        run.save()
+        figure = f"  held-out {top1(run.ema.module, held_out):5.2f}%" if held_out else ""
+        print(
+            f"epoch {run.epoch:3}/{epochs}  {size}px  loss {loss:.4f}{figure}"
+            f"  {run.seconds / 60:.1f} min",
+            flush=True,
+        )
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m model.train", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of class folders")
+    parser.add_argument("--held-out", type=Path, help="the same, never trained on")
+    parser.add_argument("--download", type=Path, default=Path("data"))
+    parser.add_argument("--out", type=Path, default=Path("runs/resnet18.safetensors"))
+    parser.add_argument("--init", type=Path, help="safetensors file to start from")
+    parser.add_argument("--stages", type=parse_stages, default=Recipe.stages)
+    parser.add_argument("--batch-size", type=int, default=Recipe.batch_size)
+    parser.add_argument("--peak-lr", type=float, default=Recipe.peak_lr)
+    parser.add_argument("--ema-decay", type=float, default=Recipe.ema_decay)
+    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train as the command line says and write the weights."""
+    options = parse_arguments(arguments)
+    recipe = Recipe(
+        stages=options.stages,
+        batch_size=options.batch_size,
+        peak_lr=options.peak_lr,
+        ema_decay=options.ema_decay,
+        seed=options.seed,
+    )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    if options.data:
+        data = load_folder(options.data)
+        held_out = load_folder(options.held_out) if options.held_out else None
+    else:
+        data = load_cifar10(options.download, train=True)
+        held_out = load_cifar10(options.download, train=False)
+    print(f"{len(data)} pictures, {len(recipe.sizes)} epochs, {recipe}", flush=True)
+    run = Run(recipe, options.out.with_suffix(".checkpoint"), options.init)
+    train(run, data, held_out)
+    about = {"recipe": json.dumps(asdict(recipe)), "seconds": f"{run.seconds:.0f}"}
+    save_file(run.weights(), options.out, metadata=about)
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Taking the data away, and clearing it."""
+
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from db import Database, DatabaseError, HistoryQuery
+from model.labels import CLASSES
+from ui.resources import backups_folder
+from ui.text import count, plain
+from ui.workflow import labels_in_use
+
+SELECTIONS = {
+    "All reviewed": "all",
+    "Correct": "correct",
+    "Incorrect": "incorrect",
+    "One label": "label",
+}
+NOTICE = "data_notice"
+
+
+def export_count(database: Database, query: HistoryQuery, unreviewed: bool) -> int:
+    """How many pictures the ZIP will hold."""
+    total = database.page(query, limit=1, offset=0).total
+    if query.state != "all" or query.label or unreviewed:
+        return total
+    return total - database.statistics().unreviewed
+
+
+def _render_download(database: Database) -> None:
+    st.subheader("Download")
+    st.write(
+        "A ZIP with the original pictures in one folder a label, ready for "
+        "`torchvision.datasets.ImageFolder` and Hugging Face `imagefolder`, with "
+        "`metadata.csv` and `labels.json`."
+    )
+    chosen = st.segmented_control(
+        "Pictures", list(SELECTIONS), default="All reviewed", required=True, key="what"
+    )
+    state = SELECTIONS[chosen]
+    label, unreviewed = None, False
+    if state == "label":
+        label = st.selectbox(
+            "Label", [*CLASSES, *labels_in_use(database)], key="export-label"
+        )
+        state = "all"
+    elif state == "all":
+        unreviewed = st.checkbox(
+            "With pictures not reviewed, under the predicted class", key="unreviewed"
+        )
+    query = HistoryQuery(state=state, label=label)
+    n = export_count(database, query, unreviewed)
+    address = {"state": state, "unreviewed": int(unreviewed)}
+    if label:
+        address["label"] = label
+    st.link_button(
+        f"Download ZIP ({count(n, 'picture')})",
+        f"/export.zip?{urlencode(address)}",
+        type="primary",
+        icon=":material/download:",
+        disabled=not n,
+    )
+    if not n:
+        st.caption("No picture fits: review and save some, or choose others.")
+
+
+def clear_database(database: Database, keep_copy: bool) -> str:
+    """Delete every picture, after a copy if asked; returns what was done, in words.
+
+    Raises:
+        DatabaseError: nothing was deleted.
+    """
+    text = ""
+    if keep_copy:
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        copy = database.backup(backups_folder() / f"image_classification-{stamp}.db")
+        text = f" A copy is in backups/{copy.name}."
+    return f"Deleted {count(database.clear(), 'picture')} for good.{text}"
+
+
+@st.dialog("Clear the database?")
+def _ask_to_clear(database: Database) -> None:
+    total = database.statistics().total
+    trash = database.deleted_count()
+    st.write(
+        f"{count(total, 'picture')} with predictions and reviews will be deleted for "
+        f"good" + (f", and {trash:,} in the trash." if trash else ".")
+    )
+    keep = st.checkbox("Keep a backup copy first", value=True, key="keep-copy")
+    if st.button("Delete everything", type="primary", key="clear-confirmed"):
+        try:
+            st.session_state[NOTICE] = clear_database(database, keep)
+        except DatabaseError as problem:
+            st.session_state[NOTICE] = str(problem)
+        st.rerun()
+
+
+def on_restore_trash(database: Database) -> None:
+    """Bring every deleted picture back."""
+    try:
+        restored = database.restore_deleted()
+        st.session_state[NOTICE] = f"Restored {count(restored, 'picture')}."
+    except DatabaseError as problem:
+        st.session_state[NOTICE] = str(problem)
+
+
+def on_purge(database: Database) -> None:
+    """Empty the trash."""
+    try:
+        purged = database.purge_deleted()
+        st.session_state[NOTICE] = f"Deleted {count(purged, 'picture')} for good."
+    except DatabaseError as problem:
+        st.session_state[NOTICE] = str(problem)
+
+
+def _render_trash(database: Database) -> None:
+    trash = database.deleted_count()
+    if not trash:
+        return
+    st.subheader("Trash")
+    st.write(f"{count(trash, 'deleted picture')} can still be brought back.")
+    with st.container(horizontal=True):
+        st.button("Restore all", on_click=on_restore_trash, args=(database,))
+        st.button("Delete for good", on_click=on_purge, args=(database,))
+
+
+def render_dataset(database: Database) -> None:
+    """Draw download, trash and Clear Database."""
+    if notice := st.session_state.pop(NOTICE, None):
+        st.html(f'<p role="status">{plain(notice)}</p>')
+    _render_download(database)
+    _render_trash(database)
+    st.subheader("Clear Database")
+    total = database.statistics().total + database.deleted_count()
+    st.write(f"The database holds {count(total, 'picture')}.")
+    if st.button(
+        "Clear Database", icon=":material/delete_forever:", disabled=not total
+    ):
+        _ask_to_clear(database)

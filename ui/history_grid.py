@@ -1,0 +1,146 @@
+"""AgGrid for the history: the only place with JavaScript for the grid.
+
+`allow_unsafe_jscode` makes the browser evaluate any `::JSCODE::` string outside the
+rows. So every script here is constant text, and people's text (names, labels) stands
+in the rows only, never in column definitions.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from st_aggrid import AgGrid, JsCode
+
+from db import HistoryRow
+from ui.theme import CORRECT, INCORRECT
+
+ROW_HEIGHT = 56
+VERDICTS = {True: "correct", False: "incorrect", None: "not reviewed"}
+
+_THUMBNAIL = JsCode("""
+class Thumbnail {
+  init(params) {
+    this.eGui = document.createElement('img');
+    this.eGui.src = window.location.origin + '/thumb/' + params.value + '.jpg';
+    this.eGui.alt = '';
+    this.eGui.style.cssText =
+      'width:48px;height:48px;object-fit:contain;display:block;margin-top:3px';
+  }
+  getGui() { return this.eGui; }
+  refresh() { return false; }
+}
+""")
+
+_VERDICT_STYLE = JsCode(f"""
+function(params) {{
+  if (params.value === 'correct') return {{color: '{CORRECT}', fontWeight: 600}};
+  if (params.value === 'incorrect') return {{color: '{INCORRECT}', fontWeight: 600}};
+  return {{opacity: 0.7}};
+}}
+""")
+
+_PERCENT = JsCode("""
+function(params) {
+  const p = params.value;
+  return p >= 0.995 && p < 1 ? '>99%' : Math.round(100 * p) + '%';
+}
+""")
+
+_TIME = JsCode("""
+function(params) { return new Date(params.value).toLocaleString(); }
+""")
+
+_ROW_ID = JsCode("function(params) { return String(params.data.image_id); }")
+
+# Only ids travel back: the default sends every row again at each click.
+_SELECTED_IDS = JsCode("""
+function({streamlitRerunEventTriggerName, eventData}) {
+  const nodes = eventData.api.getSelectedNodes();
+  return {ids: nodes.filter(n => n.displayed !== false).map(n => n.data.image_id)};
+}
+""")
+
+
+def _column(field: str, title: str, **more: Any) -> dict[str, Any]:
+    return {"field": field, "headerName": title, **more}
+
+
+GRID_OPTIONS: dict[str, Any] = {
+    "columnDefs": [
+        _column(
+            "sha256",
+            "Picture",
+            cellRenderer=_THUMBNAIL,
+            width=84,
+            minWidth=84,
+            resizable=False,
+        ),
+        _column("name", "Name", flex=2, minWidth=130, tooltipField="name"),
+        _column("predicted", "Prediction", flex=1, minWidth=100),
+        _column(
+            "confidence",
+            "Confidence",
+            width=108,
+            type="rightAligned",
+            valueFormatter=_PERCENT,
+        ),
+        _column("label", "Label", flex=1, minWidth=110, tooltipField="label"),
+        _column("verdict", "Verdict", width=120, cellStyle=_VERDICT_STYLE),
+        _column("created", "Time", width=178, valueFormatter=_TIME),
+        _column("model_version", "Model", width=120),
+    ],
+    # The server sorts and filters: the grid holds one page, and sorting a page
+    # would pass for sorting the history.
+    "defaultColDef": {"sortable": False, "filter": False, "resizable": True},
+    "rowSelection": {
+        "mode": "multiRow",
+        "checkboxes": True,
+        "headerCheckbox": True,
+        "enableClickSelection": True,
+        "enableSelectionWithoutKeys": True,
+    },
+    "rowHeight": ROW_HEIGHT,
+    "getRowId": _ROW_ID,
+    "overlayNoRowsTemplate": "Nothing here.",
+    "suppressCellFocus": False,
+    "animateRows": False,
+}
+
+
+def rows_frame(rows: Sequence[HistoryRow]) -> pd.DataFrame:
+    """The page's rows as the grid takes them; text goes in as it is."""
+    columns = [
+        "image_id",
+        "sha256",
+        "name",
+        "predicted",
+        "confidence",
+        "label",
+        "created",
+        "model_version",
+    ]
+    records = [
+        {name: getattr(row, name) for name in columns}
+        | {"label": row.label or "", "verdict": VERDICTS[row.correct]}
+        for row in rows
+    ]
+    return pd.DataFrame.from_records(records, columns=[*columns, "verdict"])
+
+
+def render_grid(rows: Sequence[HistoryRow], *, key: str) -> list[int]:
+    """Draw one page of the history; returns the ids of the selected rows on it."""
+    answer = AgGrid(
+        rows_frame(rows),
+        gridOptions=GRID_OPTIONS,
+        height=min(len(rows), 10) * ROW_HEIGHT + 52,
+        allow_unsafe_jscode=True,
+        data_return_mode="CUSTOM",
+        custom_jscode_for_grid_return=_SELECTED_IDS,
+        update_on=[("selectionChanged", 150)],
+        show_search=False,
+        show_download_button=False,
+        key=key,
+    )
+    chosen = answer.get("ids") if answer else None
+    on_page = {row.image_id for row in rows}
+    return [int(i) for i in chosen or [] if int(i) in on_page]

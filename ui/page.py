@@ -1,0 +1,96 @@
+"""The page, in the order a person reads it. Streamlit runs this file at every click."""
+
+import streamlit as st
+
+from db import Database, DatabaseError
+from intake.tray import new_tray_id, sweep, valid_tray_id
+from model.bundle import BundleError
+from model.classifier import Classifier
+from ui import resources
+from ui.dataset import render_dataset
+from ui.history import render_history
+from ui.overview import render_overview
+from ui.review import render_reload, render_saved, render_tray
+from ui.theme import apply_style
+from ui.upload import render_upload
+from ui.workflow import classify_pending, pending
+
+TRAY_DAYS = 14
+VIEWS = ("Classify", "History", "Data set")
+
+
+def _tray_id() -> str:
+    """The tray that the page's address names; a new one where it names none."""
+    given = st.query_params.get("tray", "")
+    if valid_tray_id(given):
+        return given
+    sweep(resources.trays_folder(), TRAY_DAYS * 24 * 3600)
+    made = new_tray_id()
+    st.query_params["tray"] = made
+    return made
+
+
+def _classifier() -> Classifier | None:
+    try:
+        with st.spinner("Loading the model…"):
+            return resources.classifier()
+    except BundleError as problem:
+        st.error(f"Classification is off: {problem}", icon=":material/error:")
+        return None
+
+
+def _database() -> Database | None:
+    try:
+        return resources.database()
+    except DatabaseError as problem:
+        st.error(f"The history is off: {problem}", icon=":material/error:")
+        return None
+
+
+def _render_classify(database: Database | None) -> None:
+    tray = resources.tray(_tray_id())
+    classifier = _classifier()
+    render_upload(tray, classifier)
+    render_saved()
+    if classifier and (waiting := len(pending(tray.items(), classifier.version))):
+        bar = st.progress(0.0, text="Classifying…")
+        for done in classify_pending(tray, classifier):
+            bar.progress(min(done / waiting, 1.0), text=f"{done:,} of {waiting:,}")
+        bar.empty()
+    render_tray(tray, database)
+
+
+def _render_view(view: str, database: Database | None) -> None:
+    if view == "Classify":
+        _render_classify(database)
+    elif database and view == "History":
+        render_history(database)
+    elif database:
+        render_dataset(database)
+
+
+def main() -> None:
+    """Draw the page."""
+    st.set_page_config("Image classification", ":material/image_search:", "wide")
+    render_reload()
+    apply_style()
+    st.title("Image classification")
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=VIEWS[0],
+        required=True,
+        key="view",
+        label_visibility="collapsed",
+    )
+    database = _database()
+    try:
+        _render_view(view, database)
+        if database:
+            with st.sidebar:
+                render_overview(database.statistics())
+    except DatabaseError as problem:
+        st.error(str(problem), icon=":material/error:")
+
+
+main()

@@ -1,0 +1,74 @@
+"""What every session shares: where the data lies, the database, the classifier.
+
+Streamlit's scripts and the HTTP routes of `app.py` run in one process, on different
+threads; both get these from here.
+"""
+
+import os
+import threading
+from functools import cache
+from pathlib import Path
+
+from db import Database
+from intake.tray import Tray
+from model.classifier import Classifier, load_classifier
+from model.labels import CLASSES
+
+HOME = Path(__file__).resolve().parent.parent
+_loading = threading.Lock()
+
+
+def data_folder() -> Path:
+    """Where database, trays and backups lie: the application's folder by default."""
+    return Path(os.environ.get("CLASSIFY_DATA", HOME))
+
+
+def weights_folder() -> Path:
+    """Where the model's bundle lies."""
+    return Path(os.environ.get("CLASSIFY_WEIGHTS", HOME / "weights"))
+
+
+def trays_folder() -> Path:
+    """Where received pictures wait to be saved."""
+    return data_folder() / "temp_images"
+
+
+def backups_folder() -> Path:
+    """Where copies of the database go."""
+    return data_folder() / "backups"
+
+
+def tray(tray_id: str) -> Tray:
+    """The pictures received under this tray's name and not yet saved."""
+    return Tray(trays_folder(), tray_id)
+
+
+@cache
+def _database(url: str) -> Database:
+    return Database.open(url, CLASSES)
+
+
+def database() -> Database:
+    """Open the database, once; a failure is not remembered and may heal.
+
+    Raises:
+        DatabaseError: with a sentence for the person at the page.
+    """
+    default = f"sqlite:///{data_folder() / 'image_classification.db'}"
+    with _loading:
+        return _database(os.environ.get("DATABASE_URL", default))
+
+
+@cache
+def _classifier(folder: Path) -> Classifier:
+    return load_classifier(folder)
+
+
+def classifier() -> Classifier:
+    """Load the classifier, once; a failure is not remembered and may heal.
+
+    Raises:
+        BundleError: with a sentence for the person at the page.
+    """
+    with _loading:
+        return _classifier(weights_folder())

@@ -1,0 +1,46 @@
+"""Colours and the style sheet: one accent, one pair of colours for right and wrong.
+
+The pair is from ColorBrewer's colour-blind-safe Dark2 and readable on light and dark.
+"""
+
+import streamlit as st
+
+CORRECT = "#1b9e77"
+INCORRECT = "#d95f02"
+
+STYLE = f"""
+<style>
+:root {{ --correct: {CORRECT}; --incorrect: {INCORRECT}; }}
+.picture {{ display: flex; flex-direction: column; gap: .35rem; }}
+.picture figure {{ margin: 0; aspect-ratio: 4 / 3; border-radius: .4rem;
+  overflow: hidden; background: color-mix(in srgb, currentColor 7%, transparent); }}
+.picture img {{ width: 100%; height: 100%; object-fit: contain; display: block; }}
+.picture .name {{ font-size: .8rem; opacity: .75; white-space: nowrap;
+  overflow: hidden; text-overflow: ellipsis; unicode-bidi: isolate; }}
+.picture .answer {{ display: flex; justify-content: space-between;
+  align-items: baseline; font-weight: 650; font-size: 1.05rem; }}
+.picture .bars {{ display: grid; grid-template-columns: 5.5rem 1fr 3rem;
+  gap: .15rem .5rem; font-size: .78rem; align-items: center; }}
+.picture .bar {{ height: .4rem; border-radius: .2rem;
+  background: color-mix(in srgb, currentColor 12%, transparent); }}
+.picture .bar i {{ display: block; height: 100%; border-radius: .2rem;
+  background: currentColor; opacity: .55; }}
+.picture .bars span:nth-child(3n) {{ text-align: right;
+  font-variant-numeric: tabular-nums; opacity: .8; }}
+.verdict {{ font-size: .82rem; font-weight: 600; overflow-wrap: anywhere;
+  padding: .15rem .5rem; border-radius: .35rem; align-self: flex-start; }}
+.verdict.open {{ opacity: .75;
+  background: color-mix(in srgb, currentColor 9%, transparent); }}
+.verdict.correct {{ color: #fff; background: #14785a; }}
+.verdict.incorrect {{ color: #fff; background: #b54e00; }}
+.refused {{ margin: 0; padding-left: 1.1rem; font-size: .9rem; }}
+.refused li {{ overflow-wrap: anywhere; }}
+.refused b {{ font-weight: 600; }}
+.lead {{ opacity: .8; margin: -.6rem 0 0; }}
+</style>
+"""
+
+
+def apply_style() -> None:
+    """Put the style sheet on the page."""
+    st.html(STYLE)

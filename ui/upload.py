@@ -1,0 +1,159 @@
+"""Pictures in: files and addresses, what was refused and why."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from intake.errors import Refused
+from intake.fetch import fetch_all, parse_urls
+from intake.pictures import MAX_BYTES
+from intake.tray import Tray
+from model.classifier import Classifier
+from ui.text import count, plain
+from ui.workflow import Outcome, Source, chunks, name_of_url, receive
+
+UPLOADER = "uploader_generation"
+OUTCOMES = "outcomes"
+URL_BOX = "urls"
+URL_QUEUE = "url_queue"
+SHOWN_REFUSALS = 200
+
+
+def _release(files: Sequence[UploadedFile]) -> None:
+    """Give the uploads' memory back: Streamlit keeps it until the session ends."""
+    context = get_script_run_ctx()
+    if context:
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def _consume(
+    sources: Iterable[Source], total: int, tray: Tray, classifier: Classifier | None
+) -> None:
+    """Receive everything with a progress bar, remembering each outcome."""
+    bar = st.progress(0.0, text=f"0 of {total:,}")
+    for done, outcome in enumerate(receive(sources, tray, classifier), 1):
+        st.session_state[OUTCOMES].append(outcome)
+        bar.progress(min(done / total, 1.0), text=f"{done:,} of {total:,}")
+    bar.empty()
+
+
+def _render_files(tray: Tray, classifier: Classifier | None) -> None:
+    generation = st.session_state.setdefault(UPLOADER, 0)
+    files = st.file_uploader(
+        "Pictures",
+        accept_multiple_files=True,
+        key=f"uploader-{generation}",
+        help=f"JPEG and PNG, up to {MAX_BYTES // 2**20} MB each, judged by content.",
+    )
+    if not files:
+        return
+    st.session_state[OUTCOMES] = []
+    sources = (Source(file.name, file.getvalue()) for file in files)
+    _consume(sources, len(files), tray, classifier)
+    _release(files)
+    st.session_state[UPLOADER] = generation + 1
+    st.rerun()
+
+
+def queue_urls() -> None:
+    """Take the addresses out of the box and line them up."""
+    urls = parse_urls(st.session_state[URL_BOX])
+    if urls:
+        st.session_state[URL_QUEUE] = urls
+        st.session_state[URL_BOX] = ""
+        st.session_state[OUTCOMES] = []
+
+
+def cancel_urls() -> None:
+    """Stop fetching: what has come stays, the rest goes back into the box."""
+    left = st.session_state.pop(URL_QUEUE, [])
+    st.session_state[URL_BOX] = "\n".join(left)
+
+
+def _fetched(urls: Sequence[str]) -> Iterator[Source]:
+    """Addresses to bytes, a refused one noted at once, none asked for twice."""
+    with closing(fetch_all(urls)) as answers:
+        for url, data in answers:
+            st.session_state[URL_QUEUE].remove(url)
+            if isinstance(data, Refused):
+                outcome = Outcome(url, refusal=str(data), retry=data.retry)
+                st.session_state[OUTCOMES].append(outcome)
+            else:
+                yield Source(name_of_url(url), data, url)
+
+
+def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
+    urls = list(st.session_state[URL_QUEUE])
+    total = len(urls)
+    st.button("Cancel", on_click=cancel_urls, icon=":material/close:")
+    bar = st.progress(0.0, text=f"Fetching {count(total, 'address', 'addresses')}")
+    for part in chunks(_fetched(urls), 4):
+        for outcome in receive(part, tray, classifier):
+            st.session_state[OUTCOMES].append(outcome)
+        done = total - len(st.session_state[URL_QUEUE])
+        bar.progress(done / total, text=f"Fetched {done:,} of {total:,}")
+    st.session_state.pop(URL_QUEUE, None)
+    st.rerun()
+
+
+def _render_urls(tray: Tray, classifier: Classifier | None) -> None:
+    if st.session_state.get(URL_QUEUE):
+        _render_fetching(tray, classifier)
+        return
+    st.text_area(
+        "Image addresses",
+        key=URL_BOX,
+        height=122,
+        placeholder="https://example.org/cat.jpg\none or many, a line each",
+    )
+    st.button("Fetch", on_click=queue_urls, icon=":material/download:")
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    """Counts that add up to what was given."""
+    refused = sum(bool(o.refusal) for o in outcomes)
+    new = sum(o.new for o in outcomes)
+    parts = [f"{count(new, 'picture')} received"]
+    if known := len(outcomes) - new - refused:
+        parts.append(f"{known:,} already in the tray")
+    if refused:
+        parts.append(f"{refused:,} refused")
+    return ", ".join(parts) + "."
+
+
+def _render_outcomes() -> None:
+    outcomes = st.session_state.get(OUTCOMES)
+    if not outcomes:
+        return
+    refused = [o for o in outcomes if o.refusal]
+    if not refused:
+        st.success(_summary(outcomes), icon=":material/check:")
+        return
+    st.warning(_summary(outcomes), icon=":material/info:")
+    lines = "".join(
+        f"<li><b>{plain(o.name)}</b>: {plain(o.refusal)}</li>"
+        for o in refused[:SHOWN_REFUSALS]
+    )
+    if len(refused) > SHOWN_REFUSALS:
+        lines += f"<li>and {len(refused) - SHOWN_REFUSALS:,} more</li>"
+    st.html(f'<ul class="refused">{lines}</ul>')
+    st.button("Dismiss", type="tertiary", on_click=dismiss_outcomes)
+
+
+def dismiss_outcomes() -> None:
+    """Take the summary off the page."""
+    st.session_state[OUTCOMES] = []
+
+
+def render_upload(tray: Tray, classifier: Classifier | None) -> None:
+    """Draw the panel that pictures come in by."""
+    files, urls = st.columns([3, 2])
+    with files:
+        _render_files(tray, classifier)
+    with urls:
+        _render_urls(tray, classifier)
+    _render_outcomes()

@@ -1,0 +1,190 @@
+"""The path of a picture, as plain functions: receive, classify, judge, save.
+
+No Streamlit here: the panels draw and call; what happens to people's pictures is
+decided, and tested, in this file.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from db import Database, DatabaseError, NewImage, SaveResult, clean_label
+from intake.errors import Refused
+from intake.pictures import Picture, read_pictures
+from intake.tray import Item, Tray
+from model.classifier import Classifier
+
+CHUNK = 32
+"""Pictures decoded and classified at a time: large enough for the engine to run at
+full speed, small enough that progress moves and memory stays flat."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing a person gave: the bytes and what to call them."""
+
+    name: str
+    data: bytes
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of it: received, already in the tray, or refused with a reason."""
+
+    name: str
+    new: bool = False
+    refusal: str = ""
+    retry: bool = False
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What Save did: the database's counts, and how many could not be classified."""
+
+    result: SaveResult
+    unclassified: int
+
+
+def chunks(things: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Cut into lists of at most `size`."""
+    rest = iter(things)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def name_of_url(url: str) -> str:
+    """The last part of the path, or the host where there is none."""
+    parts = urlsplit(url)
+    return unquote(parts.path.rsplit("/", 1)[-1]) or parts.hostname or url
+
+
+def receive(
+    sources: Iterable[Source], tray: Tray, classifier: Classifier | None
+) -> Iterator[Outcome]:
+    """Check, keep and classify pictures; yields one outcome for each, in order.
+
+    A picture is on disk before it counts as received. Without a classifier it waits
+    in the tray until `classify_pending` finds one.
+    """
+    for part in chunks(sources):
+        pictures = list(read_pictures([source.data for source in part]))
+        kept: list[Picture] = []
+        for source, picture in zip(part, pictures, strict=True):
+            outcome = _keep(source, picture, tray)
+            if outcome.new and isinstance(picture, Picture):
+                kept.append(picture)
+            yield outcome
+        if classifier and kept:
+            _classify(kept, tray, classifier)
+
+
+def _keep(source: Source, picture: Picture | Refused, tray: Tray) -> Outcome:
+    if isinstance(picture, Refused):
+        return Outcome(source.name, refusal=str(picture), retry=picture.retry)
+    try:
+        _, new = tray.add(picture, source.name, source.url)
+    except Refused as problem:
+        return Outcome(source.name, refusal=str(problem), retry=problem.retry)
+    return Outcome(source.name, new=new)
+
+
+def _classify(pictures: Sequence[Picture], tray: Tray, classifier: Classifier) -> None:
+    predictions = classifier.predict([picture.image for picture in pictures])
+    for picture, prediction in zip(pictures, predictions, strict=True):
+        tray.set_prediction(picture.sha256, asdict(prediction))
+
+
+def pending(items: Iterable[Item], version: str) -> list[Item]:
+    """Pictures this model has not classified, and nobody has judged yet.
+
+    A verdict was given on what the person saw: that prediction stays with it.
+    """
+    return [
+        item
+        for item in items
+        if item.prediction is None
+        or (item.label is None and item.prediction["model_version"] != version)
+    ]
+
+
+def classify_pending(tray: Tray, classifier: Classifier) -> Iterator[int]:
+    """Classify what waits in the tray; yields how many pictures are done."""
+    done = 0
+    for part in chunks(pending(tray.items(), classifier.version)):
+        pictures = read_pictures([tray.data(item.sha256) for item in part])
+        _classify([p for p in pictures if isinstance(p, Picture)], tray, classifier)
+        done += len(part)
+        yield done
+
+
+def confirm(tray: Tray, item: Item) -> None:
+    """The prediction is right."""
+    if item.prediction:
+        tray.set_label(item.sha256, item.prediction["label"])
+
+
+def confirm_all(tray: Tray, items: Iterable[Item]) -> int:
+    """Confirm every one of these that nobody has judged yet."""
+    judged = [item for item in items if item.label is None and item.prediction]
+    for item in judged:
+        confirm(tray, item)
+    return len(judged)
+
+
+def correct(tray: Tray, sha256: str, text: str, database: Database | None) -> str:
+    """Give a picture the label a person chose or typed; returns the label it got.
+
+    Raises:
+        LabelRefused: the text cannot be a label.
+    """
+    label = database.match_label(text) if database else clean_label(text)
+    tray.set_label(sha256, label)
+    return label
+
+
+def _entry(tray: Tray, item: Item) -> NewImage:
+    prediction = item.prediction or {}
+    return NewImage(
+        sha256=item.sha256,
+        data=tray.data(item.sha256),
+        format=item.format,
+        width=item.width,
+        height=item.height,
+        thumbnail=tray.thumbnail(item.sha256),
+        name=item.name,
+        source=item.source,
+        prediction=prediction["label"],
+        confidence=prediction["confidence"],
+        probabilities=tuple(prediction["probabilities"]),
+        model_version=prediction["model_version"],
+        label=item.label,
+    )
+
+
+def save(database: Database, tray: Tray) -> Saved:
+    """Write the tray to the database in one transaction, then empty it of that.
+
+    What has no prediction (no model) stays in the tray. A crash between the two
+    steps leaves pictures in both places; saving them again writes nothing twice.
+
+    Raises:
+        DatabaseError: nothing was written, and the tray is as it was.
+    """
+    items = tray.items()
+    ready = [item for item in items if item.prediction]
+    result = database.save([_entry(tray, item) for item in ready])
+    tray.remove([item.sha256 for item in ready])
+    return Saved(result, len(items) - len(ready))
+
+
+def labels_in_use(database: Database | None) -> list[str]:
+    """Labels of people's own, most used first; none without a database."""
+    try:
+        return [label for label, _ in database.labels()] if database else []
+    except DatabaseError:
+        return []
