@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from db import DatabaseError, HistoryQuery
-from export import NothingToExport, stream_zip
+from export import NothingToExport, export_zip
 from intake.errors import Refused
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
@@ -71,17 +71,14 @@ def export(request: Request) -> Response:
     unreviewed = request.query_params.get("unreviewed") == "1"
     query = HistoryQuery(state=state, label=label)
     try:
-        chunks, length = stream_zip(
-            resources.database(), query, include_unreviewed=unreviewed
-        )
+        database = resources.database()
+        pieces = export_zip(database, query, include_unreviewed=unreviewed)
     except NothingToExport as problem:
         return PlainTextResponse(str(problem), 404, headers=SAFE)
     except DatabaseError as problem:
         return PlainTextResponse(str(problem), 503, headers=SAFE)
     headers = SAFE | {"Content-Disposition": 'attachment; filename="dataset.zip"'}
-    if length is not None:
-        headers["Content-Length"] = str(length)
-    return StreamingResponse(chunks, media_type="application/zip", headers=headers)
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10, ImageFolder
 
 from model.labels import CLASSES
-from model.network import INPUT_SIZE
+from model.preprocess import INPUT_SIZE
 
 
 @dataclass(frozen=True)

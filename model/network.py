@@ -12,9 +12,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import ResNet, resnet18
 
-INPUT_SIZE = 32
-"""Side of the square input in pixels."""
-
 
 def build_network(classes: int = 10) -> ResNet:
     """Make an untrained ResNet-18 with the CIFAR stem and `classes` outputs."""

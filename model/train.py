@@ -16,6 +16,7 @@ import argparse
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -30,11 +31,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from model.augment import training_view
 from model.data import Labelled, load_cifar10, load_folder
 from model.labels import CLASSES
-from model.network import INPUT_SIZE, build_network, load_matching
-
-MEAN = (0.4914, 0.4822, 0.4465)
-STD = (0.2470, 0.2435, 0.2616)
-"""Channel statistics of the CIFAR-10 training pictures, in 0..1."""
+from model.machine import describe_machine
+from model.network import build_network, load_matching
+from model.preprocess import MEAN, STD
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,14 @@ class Recipe:
 def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
     """`4@16,3@32` is four epochs at 16 pixels, then three at 32."""
     pairs = [part.split("@") for part in text.split(",")]
-    return tuple((int(epochs), int(size)) for epochs, size in pairs)
+    stages = tuple((int(epochs), int(size)) for epochs, size in pairs)
+    if min(number for stage in stages for number in stage) < 1:
+        raise ValueError("there are no epochs, or pictures, of size 0")
+    return stages
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
-    """Rise in a line to the peak, then fall in a line to nothing (0 <= progress <= 1)."""
+    """Rise in a line to the peak, then fall to nothing; `progress` is 0..1."""
     if progress < recipe.warm_up:
         return recipe.peak_lr * progress / recipe.warm_up
     return recipe.peak_lr * (1 - progress) / (1 - recipe.warm_up)
@@ -95,12 +97,19 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     return torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum, nesterov=True)
 
 
+def make_average(network: nn.Module, recipe: Recipe) -> AveragedModel:
+    """A running average of the weights and of batch norm's statistics."""
+    # torch gives this function no types
+    average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+
+
 def batches(data: Labelled, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, ...]]:
     """One epoch of augmented batches; the epoch's number seeds its own generator."""
     generator = Generator().manual_seed(recipe.seed * 1000 + epoch)
     order = torch.randperm(len(data), generator=generator)
     size = recipe.sizes[epoch]
-    for chosen in order.split(recipe.batch_size):
+    for chosen in torch.split(order, recipe.batch_size):
         if len(chosen) > 1:
             view = training_view(data.images[chosen], size, generator)
             yield normalise(view), data.labels[chosen]
@@ -119,8 +128,7 @@ class Run:
             kept = load_matching(self.network, init)
             print(f"starting from {init}; not in it: {', '.join(kept) or 'nothing'}")
         self.network = self.network.to(memory_format=torch.channels_last)
-        average = get_ema_multi_avg_fn(recipe.ema_decay)
-        self.ema = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+        self.ema = make_average(self.network, recipe)
         self.optimizer = make_optimizer(self.network, recipe)
         self.epoch = 0
         self.seconds = 0.0
@@ -148,7 +156,7 @@ class Run:
             "epoch": self.epoch,
             "seconds": self.seconds,
         }
-        part = self.checkpoint.with_suffix(".part")
+        part = self.checkpoint.with_suffix(".checkpoint.part")
         torch.save(state, part)
         os.replace(part, self.checkpoint)
 
@@ -173,7 +181,7 @@ class Run:
             logits = self.network(images)
         loss = F.cross_entropy(logits.float(), labels)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.optimizer.step()
         self.ema.update_parameters(self.network)
         return loss.item()
@@ -192,9 +200,10 @@ def top1(network: nn.Module, data: Labelled) -> float:
     """Share of `data` classified right, in percent, by plain torch."""
     network.eval()
     right = 0
-    for images, labels in zip(
-        data.images.split(250), data.labels.split(250), strict=True
-    ):
+    chunks = zip(
+        torch.split(data.images, 250), torch.split(data.labels, 250), strict=True
+    )
+    for images, labels in chunks:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_fast()):
             logits = network(normalise(images.float() / 255))
         right += int((logits.argmax(1) == labels).sum())
@@ -208,7 +217,9 @@ def train(run: Run, data: Labelled, held_out: Labelled | None) -> None:
         size = run.recipe.sizes[run.epoch]
         loss = run.train_epoch(data)
         run.save()
-        figure = f"  held-out {top1(run.ema.module, held_out):5.2f}%" if held_out else ""
+        figure = (
+            f"  held-out {top1(run.ema.module, held_out):5.2f}%" if held_out else ""
+        )
         print(
             f"epoch {run.epoch:3}/{epochs}  {size}px  loss {loss:.4f}{figure}"
             f"  {run.seconds / 60:.1f} min",
@@ -232,8 +243,30 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Train as the command line says and write the weights."""
+def read_data(options: argparse.Namespace) -> tuple[Labelled, Labelled | None]:
+    """The pictures to learn from, and those only to watch progress on."""
+    if not options.data:
+        root = options.download
+        return load_cifar10(root, train=True), load_cifar10(root, train=False)
+    held_out = load_folder(options.held_out) if options.held_out else None
+    return load_folder(options.data), held_out
+
+
+def write_weights(run: Run, pictures: int, file: Path) -> None:
+    """Write the weights with what `model.publish` tells about how they were made."""
+    about = {
+        "recipe": json.dumps(asdict(run.recipe)),
+        "seconds": f"{run.seconds:.0f}",
+        "machine": describe_machine(),
+        "data": f"{pictures:,} labelled pictures",
+    }
+    part = file.with_name(f"{file.name}.part")
+    save_file(run.weights(), part, metadata=about)
+    os.replace(part, file)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train as the command line says and write the weights; 1 if that cannot be."""
     options = parse_arguments(arguments)
     recipe = Recipe(
         stages=options.stages,
@@ -242,20 +275,19 @@ def main(arguments: list[str] | None = None) -> None:
         ema_decay=options.ema_decay,
         seed=options.seed,
     )
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    if options.data:
-        data = load_folder(options.data)
-        held_out = load_folder(options.held_out) if options.held_out else None
-    else:
-        data = load_cifar10(options.download, train=True)
-        held_out = load_cifar10(options.download, train=False)
-    print(f"{len(data)} pictures, {len(recipe.sizes)} epochs, {recipe}", flush=True)
-    run = Run(recipe, options.out.with_suffix(".checkpoint"), options.init)
+    try:
+        data, held_out = read_data(options)
+        print(f"{len(data)} pictures, {len(recipe.sizes)} epochs, {recipe}", flush=True)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        run = Run(recipe, options.out.with_suffix(".checkpoint"), options.init)
+    except (OSError, ValueError) as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
     train(run, data, held_out)
-    about = {"recipe": json.dumps(asdict(recipe)), "seconds": f"{run.seconds:.0f}"}
-    save_file(run.weights(), options.out, metadata=about)
+    write_weights(run, len(data), options.out)
     print(f"wrote {options.out}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

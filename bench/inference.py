@@ -1,0 +1,124 @@
+"""How fast pictures are classified: `python -m bench.inference [--json]`.
+
+Three engines take turns in the same run, in an order drawn anew for every round, so
+that whatever else the machine is doing falls on all of them alike: torch as most
+applications use it (eager, float32), OpenVINO in float32, and OpenVINO as the page
+uses it. Each classifies the same 32x32 pictures through the same `Classifier`, from
+pictures to probabilities. What is printed is the median round; trust the ratios more
+than the milliseconds.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from model.bundle import WEIGHTS, BundleError, load_bundle
+from model.classifier import Classifier
+from model.engines import MOST_THREADS, OpenVinoEngine, TorchEngine, available_cores
+from model.preprocess import INPUT_SIZE
+
+BATCHES = (1, 8, 64)
+NAIVE = "torch, eager float32"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One engine at one batch size."""
+
+    engine: str
+    batch: int
+    ms: float
+    """Median time of one batch."""
+    images_per_second: float
+    ratio: float
+    """Times the naive engine's speed at this batch size."""
+
+
+def contestants(weights: Path) -> dict[str, Classifier]:
+    """The three ways to compute the same network, on the same number of threads."""
+    bundle = load_bundle(weights)
+    served, naive = OpenVinoEngine(bundle), TorchEngine(bundle)
+    import torch  # after the engine, which sets how its threads wait
+
+    torch.set_num_threads(min(available_cores(), MOST_THREADS))
+    return {
+        NAIVE: Classifier(bundle, naive),
+        "OpenVINO f32": Classifier(bundle, OpenVinoEngine(bundle, precision="f32")),
+        f"as served ({served.name})": Classifier(bundle, served),
+    }
+
+
+def pictures(n: int) -> list[Image.Image]:
+    """Noise: the arithmetic does not depend on what is shown."""
+    noise = np.random.default_rng(0)
+    shape = (n, INPUT_SIZE, INPUT_SIZE, 3)
+    return [Image.fromarray(p) for p in noise.integers(0, 256, shape, np.uint8)]
+
+
+def measure(engines: dict[str, Classifier], batch: int, rounds: int) -> list[Timing]:
+    """Median times of interleaved rounds; the first round warms up and is dropped."""
+    images = pictures(batch)
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    order = list(engines)
+    for _ in range(rounds + 1):
+        random.shuffle(order)
+        for name in order:
+            began = time.perf_counter()
+            engines[name].predict(images)
+            times[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(taken[1:]) for name, taken in times.items()}
+    return [
+        Timing(name, batch, 1000 * took, batch / took, medians[NAIVE] / took)
+        for name, took in medians.items()
+    ]
+
+
+def as_text(timings: Sequence[Timing]) -> str:
+    """A table for a person."""
+    lines = [f"{'engine':<36}{'batch':>6}{'ms':>9}{'images/s':>10}{'ratio':>7}"]
+    lines += [
+        f"{t.engine:<36}{t.batch:>6}{t.ms:>9.1f}{t.images_per_second:>10.0f}"
+        f"{t.ratio:>7.2f}"
+        for t in timings
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure as the command line says; 1 if there is no model to measure."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.inference",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the bundle")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    try:
+        engines = contestants(options.weights)
+    except BundleError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    timings = [t for n in BATCHES for t in measure(engines, n, options.rounds)]
+    if options.json:
+        load = os.getloadavg()[0]
+        rows = [asdict(timing) for timing in timings]
+        print(json.dumps({"load_average": load, "timings": rows}))
+    else:
+        print(as_text(timings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

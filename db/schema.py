@@ -1,0 +1,106 @@
+"""The tables, as queries use them; `migrations/` makes them.
+
+Bytes stand in a table of their own: a query over 100,000 pictures then reads only the
+small rows. The record of people's work is append-only: a prediction is never changed,
+a verdict is another row in `reviews`. `state` is what follows from the newest rows
+(the last prediction, the standing label, whether it lies in the trash), kept in the
+same transaction, because asking for the newest of each group for 100,000 pictures at
+every click would not be quick.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("format", String(8), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("created", String(32), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+image_blobs = Table(
+    "image_blobs",
+    metadata,
+    Column("image_id", ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("thumbnail", LargeBinary, nullable=False),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "image_id",
+        ForeignKey("images.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("model_version", String(64), nullable=False),
+    Column("label", String(64), nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("probabilities", Text, nullable=False),
+    Column("scope_score", Float),
+    Column("created", String(32), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "prediction_id",
+        ForeignKey("predictions.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("event", String(16), nullable=False),
+    Column("label", String(64)),
+    Column("who", Text, nullable=False),
+    Column("created", String(32), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+state = Table(
+    "state",
+    metadata,
+    Column("image_id", ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
+    Column("prediction_id", ForeignKey("predictions.id"), nullable=False),
+    Column("predicted", String(64), nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("label", String(64)),
+    Column("correct", Boolean),
+    Column("custom", Boolean, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("reviewed_at", String(32)),
+    Column("search", Text, nullable=False),
+    Index("ix_state_correct", "deleted", "correct", "label"),
+    Index("ix_state_label", "deleted", "label", "correct"),
+    Index("ix_state_image", "deleted", "image_id"),
+    Index("ix_state_confidence", "deleted", "confidence"),
+    Index("ix_state_name", "deleted", "name"),
+    Index("ix_state_predicted", "deleted", "predicted"),
+    Index("ix_state_custom", "deleted", "custom", "label"),
+)

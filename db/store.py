@@ -1,0 +1,608 @@
+"""The database: saving, judging, finding, deleting pictures.
+
+Every method is one operation on one connection and, where it writes, one transaction:
+it happened completely or not at all. Order is by ids, never by the clock, which may
+be set back.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Engine,
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import DBAPIError
+
+from db.engine import copy_sqlite, open_engine, sqlite_path
+from db.errors import DatabaseError, translated
+from db.labels import clean_label, fold, matching
+from db.schema import image_blobs, images, predictions, reviews, state
+from db.types import (
+    Event,
+    ExportRow,
+    HistoryQuery,
+    HistoryRow,
+    LabelCount,
+    NewImage,
+    Page,
+    SaveResult,
+    Statistics,
+)
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+MANY = 500
+"""Ids in one statement: SQLite takes no unlimited number of parameters."""
+
+SORTS: dict[str, ColumnElement[Any]] = {
+    "created": state.c.image_id,
+    "confidence": state.c.confidence,
+    "name": state.c.name,
+    "predicted": state.c.predicted,
+    "label": state.c.label,
+}
+
+_JOINED = state.join(images, images.c.id == state.c.image_id).join(
+    predictions, predictions.c.id == state.c.prediction_id
+)
+_HISTORY = (
+    state.c.image_id,
+    images.c.sha256,
+    state.c.name,
+    predictions.c.source,
+    state.c.predicted,
+    state.c.confidence,
+    state.c.label,
+    state.c.correct,
+    state.c.custom,
+    predictions.c.model_version,
+    images.c.created,
+    state.c.reviewed_at,
+    images.c.width,
+    images.c.height,
+)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _groups(things: Iterable[Any]) -> Iterator[list[Any]]:
+    everything = list(dict.fromkeys(things))
+    for start in range(0, len(everything), MANY):
+        yield everything[start : start + MANY]
+
+
+def _search_text(name: str, source: str, predicted: str, label: str | None) -> str:
+    return fold("\n".join((name, source, predicted, label or "")))
+
+
+def conditions(query: HistoryQuery) -> ColumnElement[bool]:
+    """What a row must fulfil to be in the answer."""
+    wanted: list[ColumnElement[bool]] = [state.c.deleted.is_(False)]
+    by_state: dict[str, ColumnElement[bool]] = {
+        "correct": state.c.correct.is_(True),
+        "incorrect": state.c.correct.is_(False),
+        "unreviewed": state.c.correct.is_(None),
+        "custom": state.c.custom.is_(True),
+    }
+    if query.state != "all":
+        wanted.append(by_state[query.state])
+    if query.label is not None:
+        wanted.append(state.c.label == query.label)
+    if query.predicted is not None:
+        wanted.append(state.c.predicted == query.predicted)
+    if query.search:
+        text = fold(query.search)
+        wanted.append(state.c.search.contains(text, autoescape=True))
+    return and_(*wanted)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The pictures of one selection as they were at one moment.
+
+    Attributes:
+        rows: what each is described by, ordered by label and hash.
+    """
+
+    rows: list[ExportRow]
+    _connection: Connection
+
+    def data(self, row: ExportRow) -> bytes:
+        """The original bytes, unchecked: the reader compares the hash."""
+        found = select(image_blobs.c.data).where(image_blobs.c.image_id == row.image_id)
+        data: bytes = self._connection.execute(found).scalar_one()
+        return data
+
+
+class Database:
+    """Pictures, predictions and reviews."""
+
+    def __init__(self, engine: Engine, classes: Sequence[str]) -> None:
+        """Use `Database.open`, which makes or migrates the tables first."""
+        self.engine = engine
+        self.classes = tuple(classes)
+
+    @classmethod
+    def open(
+        cls, location: str | Path, classes: Sequence[str], *, timeout: float = 30
+    ) -> Self:
+        """Open a database by URL or file, making or migrating it as needed.
+
+        Args:
+            location: SQLAlchemy URL, or the path of a SQLite file.
+            classes: what the model can answer; other labels are people's own.
+            timeout: seconds to wait for another process's lock.
+
+        Raises:
+            DatabaseError: with the reason; an existing file is as it was.
+        """
+        url = str(location) if "://" in str(location) else f"sqlite:///{location}"
+        return cls(open_engine(url, timeout=timeout), classes)
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                options = connection.execution_options(writes=writes)
+                with options.begin():
+                    yield options
+        except DBAPIError as problem:
+            raise translated(problem) from problem
+
+    # --- saving and judging ---------------------------------------------------------
+
+    def save(self, entries: Iterable[NewImage], who: str = "") -> SaveResult:
+        """Write pictures, predictions and verdicts in one transaction.
+
+        The same bytes are one picture: what is there already is not written again,
+        and a picture in the trash comes back.
+        """
+        saved = known = reviewed = 0
+        with self._transaction(writes=True) as connection:
+            for entry in entries:
+                new, judged = self._save_one(connection, entry, who)
+                saved += new
+                known += not new
+                reviewed += judged
+        return SaveResult(saved, known, reviewed)
+
+    def _save_one(
+        self, connection: Connection, entry: NewImage, who: str
+    ) -> tuple[bool, bool]:
+        found = select(images.c.id).where(images.c.sha256 == entry.sha256)
+        image_id = connection.execute(found).scalar()
+        new = image_id is None
+        if image_id is None:
+            image_id = self._insert_image(connection, entry)
+        prediction_id = self._insert_prediction(connection, image_id, entry)
+        before = self._state(connection, image_id)
+        if before is not None and before.deleted:
+            self._event(connection, before, "restored", before.label, who)
+            new = True
+        label = before.label if before is not None else None
+        self._write_state(connection, image_id, prediction_id, entry, label)
+        if entry.label is None:
+            return new, False
+        row = self._state(connection, image_id)
+        return new, self._judge(connection, row, entry.label, who)
+
+    def _insert_image(self, connection: Connection, entry: NewImage) -> int:
+        made = connection.execute(
+            insert(images).values(
+                sha256=entry.sha256,
+                format=entry.format,
+                width=entry.width,
+                height=entry.height,
+                created=_now(),
+            )
+        )
+        image_id = _new_id(made)
+        connection.execute(
+            insert(image_blobs).values(
+                image_id=image_id, data=entry.data, thumbnail=entry.thumbnail
+            )
+        )
+        return image_id
+
+    def _insert_prediction(
+        self, connection: Connection, image_id: int, entry: NewImage
+    ) -> int:
+        """The id of this model's prediction for the picture, made if it is new."""
+        found = select(predictions.c.id).where(
+            predictions.c.image_id == image_id,
+            predictions.c.model_version == entry.model_version,
+            predictions.c.label == entry.prediction,
+        )
+        known = connection.execute(found).scalar()
+        if known is not None:
+            return int(known)
+        made = connection.execute(
+            insert(predictions).values(
+                image_id=image_id,
+                name=entry.name,
+                source=entry.source,
+                model_version=entry.model_version,
+                label=entry.prediction,
+                confidence=entry.confidence,
+                probabilities=json.dumps(entry.probabilities),
+                created=_now(),
+            )
+        )
+        return _new_id(made)
+
+    def _state(self, connection: Connection, image_id: int) -> AnyRow | None:
+        found = select(state).where(state.c.image_id == image_id)
+        return connection.execute(found).one_or_none()
+
+    def _write_state(
+        self,
+        connection: Connection,
+        image_id: int,
+        prediction_id: int,
+        entry: NewImage,
+        label: str | None,
+    ) -> None:
+        values = {
+            "prediction_id": prediction_id,
+            "predicted": entry.prediction,
+            "confidence": entry.confidence,
+            "name": entry.name,
+            "label": label,
+            "correct": None if label is None else label == entry.prediction,
+            "custom": label is not None and label not in self.classes,
+            "deleted": False,
+            "search": _search_text(entry.name, entry.source, entry.prediction, label),
+        }
+        changed = connection.execute(
+            update(state).where(state.c.image_id == image_id).values(values)
+        )
+        if not changed.rowcount:
+            connection.execute(insert(state).values(image_id=image_id, **values))
+
+    def _event(
+        self,
+        connection: Connection,
+        row: AnyRow,
+        event: str,
+        label: str | None,
+        who: str,
+    ) -> None:
+        connection.execute(
+            insert(reviews).values(
+                prediction_id=row.prediction_id,
+                event=event,
+                label=label,
+                who=who,
+                created=_now(),
+            )
+        )
+
+    def _judge(
+        self, connection: Connection, row: AnyRow | None, label: str, who: str
+    ) -> bool:
+        """Record a verdict unless it stands already; says whether it was written."""
+        if row is None or row.deleted or row.label == label:
+            return False
+        correct = label == row.predicted
+        event = "confirmed" if correct else "corrected"
+        self._event(connection, row, event, label, who)
+        found = select(predictions.c.source).where(
+            predictions.c.id == row.prediction_id
+        )
+        source = connection.execute(found).scalar_one()
+        connection.execute(
+            update(state)
+            .where(state.c.image_id == row.image_id)
+            .values(
+                label=label,
+                correct=correct,
+                custom=label not in self.classes,
+                reviewed_at=_now(),
+                search=_search_text(row.name, source, row.predicted, label),
+            )
+        )
+        return True
+
+    def review(self, image_ids: Sequence[int], label: str, who: str = "") -> int:
+        """Give saved pictures a label; returns how many verdicts were written."""
+        label = clean_label(label)
+        with self._transaction(writes=True) as connection:
+            rows = [self._state(connection, i) for i in dict.fromkeys(image_ids)]
+            return sum(self._judge(connection, row, label, who) for row in rows)
+
+    # --- deleting -------------------------------------------------------------------
+
+    def _set_deleted(self, wanted: ColumnElement[bool], deleted: bool, who: str) -> int:
+        with self._transaction(writes=True) as connection:
+            found = select(state).where(wanted, state.c.deleted.is_(not deleted))
+            rows = connection.execute(found).all()
+            for row in rows:
+                event = "deleted" if deleted else "restored"
+                self._event(connection, row, event, row.label, who)
+            connection.execute(
+                update(state)
+                .where(wanted, state.c.deleted.is_(not deleted))
+                .values(deleted=deleted)
+            )
+        return len(rows)
+
+    def delete(self, image_ids: Sequence[int], who: str = "") -> int:
+        """Move pictures to the trash; returns how many were not there yet."""
+        return sum(
+            self._set_deleted(state.c.image_id.in_(part), True, who)
+            for part in _groups(image_ids)
+        )
+
+    def restore(self, image_ids: Sequence[int], who: str = "") -> int:
+        """Bring pictures back from the trash; returns how many."""
+        return sum(
+            self._set_deleted(state.c.image_id.in_(part), False, who)
+            for part in _groups(image_ids)
+        )
+
+    def restore_deleted(self, who: str = "") -> int:
+        """Bring everything back from the trash; returns how many pictures."""
+        return self._set_deleted(state.c.image_id > 0, False, who)
+
+    def deleted_count(self) -> int:
+        """Pictures in the trash."""
+        counted = select(func.count()).where(state.c.deleted.is_(True))
+        with self._transaction(writes=False) as connection:
+            return connection.execute(counted).scalar_one()
+
+    def purge_deleted(self) -> int:
+        """Remove what lies in the trash for good; returns how many pictures."""
+        return self._purge(state.c.deleted.is_(True))
+
+    def clear(self) -> int:
+        """Remove every picture, prediction and review for good."""
+        return self._purge(state.c.image_id > 0)
+
+    def _purge(self, wanted: ColumnElement[bool]) -> int:
+        with self._transaction(writes=True) as connection:
+            ids = select(state.c.image_id).where(wanted)
+            count = connection.execute(
+                select(func.count()).select_from(state).where(wanted)
+            ).scalar_one()
+            of_images = select(predictions.c.id).where(predictions.c.image_id.in_(ids))
+            connection.execute(
+                delete(reviews).where(reviews.c.prediction_id.in_(of_images))
+            )
+            gone = [row[0] for row in connection.execute(ids)]
+            connection.execute(delete(state).where(wanted))
+            for part in _groups(gone):
+                for table in (predictions, image_blobs):
+                    connection.execute(delete(table).where(table.c.image_id.in_(part)))
+                connection.execute(delete(images).where(images.c.id.in_(part)))
+        self._shrink()
+        return count
+
+    def _shrink(self) -> None:
+        """Give the space back to the disk; deleted bytes do not linger in the file."""
+        if sqlite_path(str(self.engine.url)) is None:
+            return
+        try:
+            with self.engine.connect() as connection:
+                raw = connection.connection.dbapi_connection
+                if raw is not None:
+                    raw.execute("VACUUM")
+        except Exception as problem:
+            raise DatabaseError(
+                "The pictures are deleted; the file could not be shrunk just now."
+            ) from problem
+
+    # --- finding --------------------------------------------------------------------
+
+    def page(self, query: HistoryQuery, limit: int, offset: int = 0) -> Page:
+        """One page of the history and the number of all rows that match.
+
+        Raises:
+            KeyError: `query.sort` or `query.state` is not one of those it names.
+        """
+        wanted = conditions(query)
+        column = SORTS[query.sort]
+        order = (
+            (column.desc(), state.c.image_id.desc())
+            if query.descending
+            else (column.asc(), state.c.image_id.asc())
+        )
+        found: Select[Any] = select(*_HISTORY).select_from(_JOINED).where(wanted)
+        counted = select(func.count()).select_from(state).where(wanted)
+        with self._transaction(writes=False) as connection:
+            total = connection.execute(counted).scalar_one()
+            rows = connection.execute(
+                found.order_by(*order).limit(limit).offset(offset)
+            ).all()
+        return Page([HistoryRow(*row) for row in rows], total)
+
+    def known(self, hashes: Iterable[str]) -> dict[str, HistoryRow]:
+        """Which of these pictures are stored, and what is known of them."""
+        answer: dict[str, HistoryRow] = {}
+        with self._transaction(writes=False) as connection:
+            for part in _groups(hashes):
+                found = (
+                    select(*_HISTORY)
+                    .select_from(_JOINED)
+                    .where(images.c.sha256.in_(part), state.c.deleted.is_(False))
+                )
+                rows = [HistoryRow(*row) for row in connection.execute(found).all()]
+                answer |= {row.sha256: row for row in rows}
+        return answer
+
+    def statistics(self) -> Statistics:
+        """Counts by true label, over what is not in the trash."""
+        grouped = (
+            select(state.c.label, state.c.correct, func.count())
+            .where(state.c.deleted.is_(False))
+            .group_by(state.c.label, state.c.correct)
+        )
+        with self._transaction(writes=False) as connection:
+            counts = {
+                (row[0], row[1]): int(row[2]) for row in connection.execute(grouped)
+            }
+        labels = sorted({label for label, _ in counts if label is not None})
+        classes = [
+            LabelCount(name, counts.get((name, True), 0), counts.get((name, False), 0))
+            for name in labels
+        ]
+        correct = sum(c.correct for c in classes)
+        reviewed = correct + sum(c.incorrect for c in classes)
+        total = sum(counts.values())
+        return Statistics(classes, total, reviewed, correct, total - reviewed)
+
+    def labels(self) -> list[tuple[str, int]]:
+        """People's own labels in use, most used first, with their counts."""
+        grouped = (
+            select(state.c.label, func.count())
+            .where(state.c.deleted.is_(False), state.c.custom.is_(True))
+            .group_by(state.c.label)
+            .order_by(func.count().desc(), state.c.label)
+        )
+        with self._transaction(writes=False) as connection:
+            return [(str(row[0]), int(row[1])) for row in connection.execute(grouped)]
+
+    def match_label(self, text: str) -> str:
+        """A typed label in its normal form, spelled as it is in use already.
+
+        Raises:
+            LabelRefused: the text cannot be a label.
+        """
+        used = [label for label, _ in self.labels()]
+        return matching(clean_label(text), (*self.classes, *used))
+
+    def _blob(self, column: ColumnElement[bytes], sha256: str) -> bytes | None:
+        found = (
+            select(column)
+            .join(images, images.c.id == image_blobs.c.image_id)
+            .where(images.c.sha256 == sha256)
+        )
+        with self._transaction(writes=False) as connection:
+            return connection.execute(found).scalar_one_or_none()
+
+    def image(self, sha256: str) -> bytes | None:
+        """The original bytes, or None.
+
+        Raises:
+            DatabaseError: the stored bytes are no longer those that were saved.
+        """
+        data = self._blob(image_blobs.c.data, sha256)
+        if data is not None and hashlib.sha256(data).hexdigest() != sha256:
+            raise DatabaseError("This stored picture was altered on disk.")
+        return data
+
+    def thumbnail(self, sha256: str) -> bytes | None:
+        """The thumbnail as JPEG, or None."""
+        return self._blob(image_blobs.c.thumbnail, sha256)
+
+    def history(self, image_id: int) -> list[Event]:
+        """Everything that happened to one picture, oldest first."""
+        found = (
+            select(
+                reviews.c.event,
+                reviews.c.label,
+                predictions.c.label,
+                predictions.c.model_version,
+                reviews.c.who,
+                reviews.c.created,
+            )
+            .join(predictions, predictions.c.id == reviews.c.prediction_id)
+            .where(predictions.c.image_id == image_id)
+            .order_by(reviews.c.id)
+        )
+        with self._transaction(writes=False) as connection:
+            return [Event(*row) for row in connection.execute(found)]
+
+    # --- whole-database work --------------------------------------------------------
+
+    def backup(self, target: Path) -> Path:
+        """Copy the database while it is in use and verify the copy.
+
+        Raises:
+            DatabaseError: it failed, or the database is not a SQLite file.
+        """
+        path = sqlite_path(str(self.engine.url))
+        if path is None:
+            raise DatabaseError("Only SQLite can be copied here; use pg_dump.")
+        return copy_sqlite(path, target)
+
+    def altered(self) -> list[str]:
+        """Hashes of the pictures whose stored bytes have changed since saving."""
+        found = select(images.c.sha256, image_blobs.c.data).join(
+            image_blobs, image_blobs.c.image_id == images.c.id
+        )
+        with self._transaction(writes=False) as connection:
+            rows = connection.execution_options(yield_per=50).execute(found)
+            return [s for s, data in rows if hashlib.sha256(data).hexdigest() != s]
+
+    @contextmanager
+    def export_snapshot(
+        self, query: HistoryQuery, *, include_unreviewed: bool = False
+    ) -> Iterator[Snapshot]:
+        """Read a selection and its bytes out of one consistent moment.
+
+        Pictures nobody has judged are left out unless asked for.
+        """
+        wanted = conditions(query)
+        if not include_unreviewed and query.state != "unreviewed":
+            wanted = and_(wanted, or_(state.c.label.is_not(None)))
+        columns = (
+            state.c.image_id,
+            images.c.sha256,
+            images.c.format,
+            images.c.width,
+            images.c.height,
+            state.c.name,
+            predictions.c.source,
+            state.c.predicted,
+            state.c.confidence,
+            predictions.c.probabilities,
+            predictions.c.model_version,
+            state.c.label,
+            state.c.correct,
+            images.c.created,
+            state.c.reviewed_at,
+            func.length(image_blobs.c.data),
+        )
+        found = (
+            select(*columns)
+            .select_from(
+                _JOINED.join(image_blobs, image_blobs.c.image_id == images.c.id)
+            )
+            .where(wanted)
+            .order_by(images.c.sha256)
+        )
+        with self._transaction(writes=False) as connection:
+            rows = [_export_row(row) for row in connection.execute(found)]
+            yield Snapshot(rows, connection)
+
+
+def _new_id(made: CursorResult[Any]) -> int:
+    key = made.inserted_primary_key
+    assert key is not None  # noqa: S101  # one row was inserted
+    return int(key[0])
+
+
+def _export_row(row: AnyRow) -> ExportRow:
+    values = list(row)
+    values[9] = tuple(json.loads(values[9]))
+    return ExportRow(*values)

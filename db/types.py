@@ -1,0 +1,158 @@
+"""Plain data that crosses the database's border."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["all", "correct", "incorrect", "unreviewed", "custom"]
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """A picture with its prediction, and the person's verdict if there is one.
+
+    Attributes:
+        data: the original bytes.
+        probabilities: one for each class, in the order the database was opened with.
+        label: None while nobody has judged the picture.
+    """
+
+    sha256: str
+    data: bytes
+    format: str
+    width: int
+    height: int
+    thumbnail: bytes
+    name: str
+    source: str
+    prediction: str
+    confidence: float
+    probabilities: tuple[float, ...]
+    model_version: str
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class SaveResult:
+    """New (or brought back) pictures, pictures known before, verdicts written."""
+
+    saved: int
+    known: int
+    reviewed: int
+
+
+@dataclass(frozen=True)
+class HistoryQuery:
+    """Which pictures, in which order.
+
+    Attributes:
+        search: text looked for literally, without case, in name, source and labels.
+        sort: one of created, confidence, name, predicted, label.
+    """
+
+    state: State = "all"
+    search: str = ""
+    label: str | None = None
+    predicted: str | None = None
+    sort: str = "created"
+    descending: bool = True
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One picture: its newest prediction and the label that stands.
+
+    Attributes:
+        label: None while nobody has judged it.
+        correct: whether prediction and label agree; None without a label.
+        custom: whether the label is none of the classes.
+        created, reviewed_at: ISO 8601, UTC.
+    """
+
+    image_id: int
+    sha256: str
+    name: str
+    source: str
+    predicted: str
+    confidence: float
+    label: str | None
+    correct: bool | None
+    custom: bool
+    model_version: str
+    created: str
+    reviewed_at: str | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """A cut of the history, and how many rows there are in all."""
+
+    rows: list[HistoryRow]
+    total: int
+
+
+@dataclass(frozen=True)
+class LabelCount:
+    """Pictures that truly show `label`: how many were predicted so."""
+
+    label: str
+    correct: int
+    incorrect: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Counts over everything that is not in the trash."""
+
+    classes: list[LabelCount]
+    total: int
+    reviewed: int
+    correct: int
+    unreviewed: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a picture's history."""
+
+    event: str
+    label: str | None
+    predicted: str
+    model_version: str
+    who: str
+    created: str
+
+
+@dataclass(frozen=True)
+class ExportRow:
+    """What an exported picture is described by."""
+
+    image_id: int
+    sha256: str
+    format: str
+    width: int
+    height: int
+    name: str
+    source: str
+    predicted: str
+    confidence: float
+    probabilities: tuple[float, ...]
+    model_version: str
+    label: str | None
+    correct: bool | None
+    created: str
+    reviewed_at: str | None
+    size: int
+
+
+def wilson(correct: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """The 95% interval of a share (Wilson 1927): right for few and extreme counts."""
+    if n == 0:
+        return 0.0, 1.0
+    share, spread = correct / n, z * z / n
+    centre = share + spread / 2
+    margin = z * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    low, high = (centre - margin) / (1 + spread), (centre + margin) / (1 + spread)
+    return max(0.0, low), min(1.0, high)

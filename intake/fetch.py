@@ -1,0 +1,383 @@
+"""The one door from an address to bytes.
+
+An address comes from a stranger's list, and the server that fetches it may stand in a
+network the stranger cannot reach. So: only http and https on their own ports, only
+public addresses, and the address that was checked is the one that is connected to (a
+name may resolve differently the second time). Every redirect is a new address and is
+checked like the first. One deadline bounds everything from the look-up of the name to
+the last byte: a time-out for each read would let a server that drips a byte a second
+hold on for ever. No proxies, cookies, .netrc or compressed answers.
+"""
+
+import ipaddress
+import os
+import re
+import socket
+import threading
+import time
+import unicodedata
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+from intake.decode import MAX_BYTES
+from intake.errors import Refused
+
+DEADLINE = 20.0
+"""Seconds for one address, from look-up to last byte."""
+STALL = 8.0
+"""Seconds without a byte."""
+MAX_REDIRECTS = 3
+MAX_URL = 2_000
+PORTS = {"http": 80, "https": 443}
+HEADERS = {"User-Agent": "image-classification", "Accept-Encoding": "identity"}
+TEST_SETTING = "CLASSIFY_TEST_ALLOW_ADDRESS"
+"""Environment variable that lets tests reach one address of this machine, any port."""
+
+NOT_ALLOWED = "This address is not allowed"
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# What `is_global` of Python 3.11 lets through and no picture lives at.
+_CLOSED_4 = [ipaddress.ip_network(n) for n in ("192.88.99.0/24", "240.0.0.0/4")]
+_OPEN_6 = ipaddress.ip_network("2000::/3")
+_CLOSED_6 = [
+    ipaddress.ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16")
+] + [ipaddress.ip_network("3fff::/20")]
+
+_STATUS = {
+    401: "The server asks for a login (401)",
+    403: "The server does not give this out (403)",
+    404: "Nothing is at this address (404)",
+    410: "Nothing is at this address any more (410)",
+    429: "The server is busy (429)",
+}
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A checked place to connect to."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    address: str
+
+
+class _Deadline:
+    """Ends a connection when its time is up, whatever the server is doing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def left(self) -> float:
+        """Seconds to go, at least a little: zero means no time-out to sockets."""
+        return max(self._ends - time.monotonic(), 0.001)
+
+    def over(self) -> bool:
+        return time.monotonic() >= self._ends
+
+    def watch(self, connection: socket.socket) -> None:
+        """A duplicate can end the connection even after TLS has taken it over."""
+        with self._lock:
+            self._sockets.append(connection.dup())
+
+    def _expire(self) -> None:
+        with self._lock:
+            for connection in self._sockets:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        with self._lock:
+            for connection in self._sockets:
+                connection.close()
+            self._sockets.clear()
+
+
+class _Pinned(HTTPAdapter):
+    """Connects to the checked address and to nothing else."""
+
+    def __init__(self, target: _Target, deadline: _Deadline) -> None:
+        super().__init__(max_retries=0)
+        self._pool = _pool(target, deadline)
+
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
+        return self._pool
+
+    def close(self) -> None:
+        self._pool.close()
+        super().close()
+
+
+def _pool(target: _Target, deadline: _Deadline) -> HTTPConnectionPool:
+    """A pool for one address; the certificate must be the host name's."""
+    if target.scheme == "https":
+        pool: HTTPConnectionPool = HTTPSConnectionPool(
+            target.address,
+            target.port,
+            server_hostname=target.host,
+            assert_hostname=target.host,
+        )
+    else:
+        pool = HTTPConnectionPool(target.address, target.port)
+
+    class Watched(pool.ConnectionCls):  # type: ignore[name-defined,misc]
+        def _new_conn(self) -> socket.socket:
+            made: socket.socket = super()._new_conn()
+            deadline.watch(made)
+            return made
+
+    pool.ConnectionCls = Watched
+    return pool
+
+
+def _test_address() -> Address | None:
+    setting = os.environ.get(TEST_SETTING)
+    return ipaddress.ip_address(setting) if setting else None
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address belongs to the public internet.
+
+    IPv6 is open only where hosts are given addresses (2000::/3), less the parts that
+    wrap IPv4 addresses or serve documentation: 6to4, Teredo, NAT64 and IPv4-mapped
+    addresses would else lead back inside.
+    """
+    if isinstance(address, ipaddress.IPv4Address):
+        closed = any(address in network for network in _CLOSED_4)
+        return address.is_global and not address.is_multicast and not closed
+    if address not in _OPEN_6 or any(address in network for network in _CLOSED_6):
+        return False
+    return address.is_global
+
+
+def _split(url: str) -> SplitResult:
+    """Take an address apart, refusing what different programs read differently.
+
+    Raises:
+        Refused: with the reason.
+    """
+    if len(url) > MAX_URL:
+        raise Refused(f"Address is longer than {MAX_URL:,} characters")
+    if "\\" in url or any(unicodedata.category(c)[0] in "CZ" for c in url):
+        raise Refused("Address holds characters that no address may hold")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as problem:
+        raise Refused("Address cannot be read") from problem
+    if parts.scheme not in PORTS:
+        raise Refused("Address must start with http:// or https://")
+    if not parts.hostname:
+        raise Refused("Address names no server")
+    if parts.username is not None or parts.password is not None:
+        raise Refused("Address must not hold a user name or password")
+    if port == 0:
+        raise Refused(NOT_ALLOWED)
+    return parts
+
+
+def _host(parts: SplitResult) -> str:
+    """The host in ASCII; disguised digits and odd spellings of numbers are refused."""
+    host = (parts.hostname or "").rstrip(".")
+    if unicodedata.normalize("NFKC", host) != host:
+        raise Refused("Address holds characters that no address may hold")
+    try:
+        host = host if ":" in host else host.encode("idna").decode("ascii")
+    except UnicodeError as problem:
+        raise Refused("Address names no server") from problem
+    if re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)", host.rsplit(".", 1)[-1], re.I):
+        try:
+            ipaddress.ip_address(host)
+        except ValueError as problem:
+            raise Refused(NOT_ALLOWED) from problem
+    return host
+
+
+def _look_up(host: str, port: int, deadline: _Deadline) -> list[Address]:
+    """Every address of a name; the system's resolver knows no time limit, so a thread.
+
+    Raises:
+        Refused: there is none, or the answer takes too long.
+    """
+    threads = ThreadPoolExecutor(1, thread_name_prefix="lookup")
+    try:
+        asked = threads.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        answers = asked.result(timeout=min(deadline.left(), STALL))
+    except FutureTimeout as problem:
+        raise Refused(
+            "The server's name takes too long to find", retry=True
+        ) from problem
+    except (OSError, UnicodeError) as problem:
+        raise Refused("The server's name cannot be found", retry=True) from problem
+    finally:
+        threads.shutdown(wait=False)
+    texts = dict.fromkeys(str(answer[4][0]).split("%")[0] for answer in answers)
+    return [ipaddress.ip_address(text) for text in texts]
+
+
+def _check(url: str, deadline: _Deadline) -> _Target:
+    """Find and check where an address leads.
+
+    Raises:
+        Refused: it may not be fetched. All reasons that would tell what stands in a
+            private network are one and the same sentence.
+    """
+    parts = _split(url)
+    host = _host(parts)
+    port = parts.port or PORTS[parts.scheme]
+    addresses = _look_up(host, port, deadline)
+    if not addresses:
+        raise Refused("The server's name cannot be found", retry=True)
+    public = port in PORTS.values() and all(map(is_public, addresses))
+    if not (public or set(addresses) == {_test_address()}):
+        raise Refused(NOT_ALLOWED)
+    return _Target(url, parts.scheme, host, port, str(addresses[0]))
+
+
+def _check_status(answer: requests.Response) -> None:
+    code = answer.status_code
+    if code == 200:
+        return
+    text = _STATUS.get(code)
+    if text is None:
+        kind = "has a problem" if code >= 500 else "refuses"
+        text = f"The server {kind} ({code})"
+    raise Refused(text, retry=code == 429 or code >= 500)
+
+
+def _body(answer: requests.Response, deadline: _Deadline) -> bytes:
+    """Read a body of bounded size.
+
+    Raises:
+        Refused: too large, compressed, or shorter than announced.
+    """
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused("The server sent a compressed answer")
+    too_large = f"File is larger than {MAX_BYTES // 2**20} MB"
+    announced = answer.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced) > MAX_BYTES:
+        raise Refused(too_large)
+    body = bytearray()
+    for piece in answer.raw.stream(2**16, decode_content=False):
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise Refused(too_large)
+        if deadline.over():
+            raise Refused("The server takes too long", retry=True)
+    if announced.isdecimal() and len(body) < int(announced):
+        raise Refused("The download is incomplete", retry=True)
+    return bytes(body)
+
+
+def _translated(problem: Exception, deadline: _Deadline) -> Refused:
+    """One plain sentence for what the HTTP library raises."""
+    if deadline.over() or isinstance(problem, requests.Timeout):
+        return Refused("The server takes too long", retry=True)
+    if isinstance(problem, requests.exceptions.SSLError):
+        return Refused("The server's certificate is not valid")
+    if isinstance(problem, requests.ConnectionError):
+        return Refused("The server cannot be reached", retry=True)
+    return Refused("The download is incomplete", retry=True)
+
+
+def _hop(target: _Target, deadline: _Deadline) -> tuple[str, bytes]:
+    """Ask once; returns where to go next, or the body."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount(f"{target.scheme}://", _Pinned(target, deadline))
+        answer = session.get(
+            target.url,
+            headers=HEADERS,
+            stream=True,
+            allow_redirects=False,
+            timeout=min(STALL, deadline.left()),
+        )
+        with closing(answer):
+            if answer.is_redirect:
+                return urljoin(target.url, answer.headers["location"]), b""
+            _check_status(answer)
+            return "", _body(answer, deadline)
+
+
+def fetch(url: str, *, seconds: float = DEADLINE) -> bytes:
+    """Fetch one address.
+
+    Args:
+        url: http or https.
+        seconds: for everything, redirects included.
+
+    Raises:
+        Refused: with the reason; `retry` says whether trying again may help.
+    """
+    with closing(_Deadline(seconds)) as deadline:
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                url, body = _hop(_check(url, deadline), deadline)
+                if not url:
+                    return body
+        except (requests.RequestException, HTTPError, OSError, ValueError) as problem:
+            raise _translated(problem, deadline) from problem
+        raise Refused("The address leads on too often")
+
+
+def parse_urls(text: str) -> list[str]:
+    """Addresses out of pasted text: split at blanks and commas, each once, in order.
+
+    A comma followed by more of the same address (no blank, no new http) stays in it.
+    """
+    pieces = re.split(r"[\s]+|,(?=\s|$|https?://)", text)
+    return list(dict.fromkeys(p.strip(",;<>\"'") for p in pieces if p.strip(",;<>\"'")))
+
+
+def _attempt(url: str, cancel: threading.Event) -> bytes | Refused:
+    if cancel.is_set():
+        return Refused("Cancelled", retry=True)
+    try:
+        return fetch(url)
+    except Refused as problem:
+        return problem
+
+
+def fetch_all(
+    urls: Sequence[str], *, workers: int = 8, cancel: threading.Event | None = None
+) -> Iterator[tuple[str, bytes | Refused]]:
+    """Fetch many addresses, a few at a time; yields each as it is done.
+
+    Bodies that nobody has taken yet are bounded by `workers`. Closing the iterator, or
+    setting `cancel`, starts no more; those under way end with their deadline.
+    """
+    stop = cancel or threading.Event()
+    left = iter(urls)
+    threads = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
+    running: dict[Future[bytes | Refused], str] = {}
+    try:
+        while True:
+            for url in left:
+                running[threads.submit(_attempt, url, stop)] = url
+                if len(running) >= workers:
+                    break
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+    finally:
+        stop.set()
+        threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,98 @@
+"""The one door from bytes to a picture.
+
+Every file, wherever it came from, passes `read_picture` or `read_pictures`: judged by
+content, decoded under limits in a worker process, turned as its EXIF says, made RGB,
+named by its SHA-256.
+"""
+
+import atexit
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+from PIL import Image
+
+from intake.decode import MAX_BYTES, MAX_PIXELS, sniff
+from intake.errors import Refused
+from intake.worker import WORKERS, Pool
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "Picture", "read_picture", "read_pictures"]
+
+_POOL = Pool()
+atexit.register(_POOL.close)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A checked picture.
+
+    Attributes:
+        sha256: of the original bytes, hexadecimal.
+        data: the original bytes.
+        format: "JPEG" or "PNG".
+        width, height: in pixels, turned as EXIF says.
+        thumbnail: a JPEG of our own, at most 256 pixels a side, without metadata.
+        size, rgb: the working copy's width and height, and its pixels.
+    """
+
+    sha256: str
+    data: bytes
+    format: str
+    width: int
+    height: int
+    thumbnail: bytes
+    size: tuple[int, int]
+    rgb: bytes
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The working copy: RGB, long side at most 512, reduced by a box filter.
+
+        A picture that is no larger comes through pixel by pixel.
+        """
+        return Image.frombytes("RGB", self.size, self.rgb)
+
+
+def read_picture(data: bytes) -> Picture:
+    """Check and decode one file's bytes.
+
+    Raises:
+        Refused: with the reason.
+    """
+    sniff(data)  # what is no picture needs no worker
+    done = _POOL.decode(data)
+    return Picture(
+        hashlib.sha256(data).hexdigest(),
+        data,
+        done.format,
+        done.width,
+        done.height,
+        done.thumbnail,
+        done.size,
+        done.rgb,
+    )
+
+
+def _attempt(data: bytes) -> Picture | Refused:
+    try:
+        return read_picture(data)
+    except Refused as problem:
+        return problem
+
+
+def read_pictures(items: Iterable[bytes]) -> Iterator[Picture | Refused]:
+    """Check and decode many, in parallel; answers come in the order of `items`.
+
+    Only a few pictures are held at a time, so `items` may be endless.
+    """
+    waiting: deque[Future[Picture | Refused]] = deque()
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as threads:
+        for data in items:
+            waiting.append(threads.submit(_attempt, data))
+            if len(waiting) > 2 * WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,231 @@
+"""Trays: pictures received and not yet saved, on disk under `temp_images/`.
+
+A picture is its original bytes, its thumbnail and a JSON file, each written beside its
+place and moved there complete. The JSON file comes last: a picture without one was
+never received. What a person has said of it stands in the JSON, so a reload or a
+killed server loses no verdict either. File names are hashes and counters of our own;
+nothing a person typed becomes part of a path.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from intake.errors import Refused
+from intake.pictures import Picture
+
+MAX_PICTURES = 5_000
+"""Pictures in one tray: what one Save can write and one page can show."""
+
+_TRAY_ID = re.compile(r"[0-9a-f]{20}")
+_LOCK = threading.RLock()
+"""Guards read-then-write on sidecars; short enough to serve all trays."""
+_NEXT: dict[Path, int] = {}
+"""The number the next picture of a tray gets, read from disk once a process: reading
+every sidecar at every picture would make a tray of thousands quadratic."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture in a tray.
+
+    Attributes:
+        number: place in the order of arrival.
+        source: the address it came from, or "".
+        received: ISO 8601, UTC.
+        prediction: what the classifier said, as plain data; None before that.
+        label: the person's verdict; None while there is none.
+    """
+
+    sha256: str
+    number: int
+    name: str
+    source: str
+    format: str
+    width: int
+    height: int
+    received: str
+    prediction: dict[str, Any] | None = None
+    label: str | None = None
+
+
+def new_tray_id() -> str:
+    """A name nobody can guess: who knows it, sees the tray."""
+    return secrets.token_hex(10)
+
+
+def valid_tray_id(text: str) -> bool:
+    """Whether this could be a name that `new_tray_id` made."""
+    return _TRAY_ID.fullmatch(text) is not None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that is either there completely or not at all, power cuts too."""
+    part = path.with_name(f".{path.name}.{uuid4().hex}")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open folders
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _clean(text: str) -> str:
+    """A name as UTF-8 can hold it: lone surrogates become replacement characters."""
+    return text.encode("utf-8", "replace").decode()
+
+
+class Tray:
+    """The pictures under one tray's name. Instances are cheap and hold nothing."""
+
+    def __init__(self, root: Path, tray_id: str) -> None:
+        """Name a tray; it comes to be with its first picture.
+
+        Raises:
+            ValueError: `tray_id` is not one of `new_tray_id`'s.
+        """
+        if not valid_tray_id(tray_id):
+            raise ValueError("not a tray's name")
+        self.tray_id = tray_id
+        self.folder = root / tray_id
+
+    def _path(self, sha256: str, ending: str) -> Path:
+        if re.fullmatch(r"[0-9a-f]{64}", sha256) is None:
+            raise KeyError(sha256)
+        return self.folder / f"{sha256}.{ending}"
+
+    def add(self, picture: Picture, name: str, source: str = "") -> tuple[Item, bool]:
+        """Keep a picture; False with the item that is there if it is a repetition.
+
+        Raises:
+            Refused: the tray is full, or the disk is.
+        """
+        with _LOCK:
+            there = self.item(picture.sha256)
+            if there:
+                return there, False
+            item = Item(
+                sha256=picture.sha256,
+                number=self._next_number(),
+                name=_clean(name),
+                source=_clean(source),
+                format=picture.format,
+                width=picture.width,
+                height=picture.height,
+                received=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            self._keep(item, picture)
+        return item, True
+
+    def _next_number(self) -> int:
+        """Place of the next picture; the clock may be set back, a counter may not."""
+        if self.folder not in _NEXT:
+            items = self.items()
+            _NEXT[self.folder] = items[-1].number + 1 if items else 0
+        number = _NEXT[self.folder]
+        if number >= MAX_PICTURES and len(self.items()) >= MAX_PICTURES:
+            raise Refused(
+                f"The tray is full ({MAX_PICTURES:,} pictures): save or clear it"
+            )
+        _NEXT[self.folder] = number + 1
+        return number
+
+    def _keep(self, item: Item, picture: Picture) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _write(self._path(item.sha256, "image"), picture.data)
+            _write(self._path(item.sha256, "jpg"), picture.thumbnail)
+            self._write_item(item)
+            _sync_folder(self.folder)
+        except OSError as problem:
+            raise Refused(
+                "Could not be kept: the disk is full or read-only", retry=True
+            ) from problem
+
+    def _write_item(self, item: Item) -> None:
+        text = json.dumps(asdict(item), ensure_ascii=False)
+        _write(self._path(item.sha256, "json"), text.encode())
+
+    def _read_item(self, path: Path) -> Item | None:
+        """One item; None where its file is missing or damaged: that costs only it."""
+        try:
+            return Item(**json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def item(self, sha256: str) -> Item | None:
+        """One picture, or None."""
+        return self._read_item(self._path(sha256, "json"))
+
+    def items(self) -> list[Item]:
+        """Everything in the tray, in order of arrival."""
+        found = (self._read_item(path) for path in self.folder.glob("*.json"))
+        return sorted((i for i in found if i), key=lambda i: (i.number, i.sha256))
+
+    def data(self, sha256: str) -> bytes:
+        """The original bytes."""
+        return self._path(sha256, "image").read_bytes()
+
+    def thumbnail(self, sha256: str) -> bytes:
+        """The thumbnail as JPEG."""
+        return self._path(sha256, "jpg").read_bytes()
+
+    def _change(self, sha256: str, **changes: Any) -> None:
+        with _LOCK:
+            item = self.item(sha256)
+            if item:  # gone meanwhile: cleared or saved in another tab
+                self._write_item(replace(item, **changes))
+
+    def set_prediction(self, sha256: str, prediction: dict[str, Any]) -> None:
+        """Note what the classifier says."""
+        self._change(sha256, prediction=prediction)
+
+    def set_label(self, sha256: str, label: str | None) -> None:
+        """Note what the person says; None takes it back."""
+        self._change(sha256, label=label)
+
+    def remove(self, hashes: Iterable[str]) -> None:
+        """Forget pictures; the JSON file goes first, so none is left half."""
+        with _LOCK:
+            for sha256 in hashes:
+                for ending in ("json", "jpg", "image"):
+                    self._path(sha256, ending).unlink(missing_ok=True)
+            with suppress(OSError):  # not empty, or not there
+                self.folder.rmdir()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with _LOCK:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            _NEXT.pop(self.folder, None)
+
+
+def sweep(root: Path, max_age_seconds: float) -> int:
+    """Remove trays in which nothing has changed for so long; returns how many."""
+    removed = 0
+    limit = time.time() - max_age_seconds
+    for folder in root.glob("*") if root.is_dir() else []:
+        if valid_tray_id(folder.name) and folder.stat().st_mtime < limit:
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed

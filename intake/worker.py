@@ -1,0 +1,186 @@
+"""Worker processes that decode: what kills one costs one file, not the server.
+
+A worker is this module run by a Python of its own, with limits on memory that hold
+for nothing else. Parent and worker speak in lengths, JSON and raw bytes; no pickle, so
+a decoder that has been taken over has nothing to hand up but pixels. Processes are
+started when first needed and kept. `multiprocessing` is not used: its children import
+the main module again, which under Streamlit is the page.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from intake.decode import Decoded, decode
+from intake.errors import Refused
+
+MEMORY_LIMIT = 2**30
+"""Address space of a worker in bytes; 40 megapixels with transparency take half."""
+TIME_LIMIT = 10.0
+"""Seconds for one picture; the largest one allowed takes about one."""
+WORKERS = min(4, os.cpu_count() or 1)
+
+_ROOT = Path(__file__).resolve().parent.parent
+_LENGTH = struct.Struct(">Q")
+_DIED = "File could not be decoded: it takes too long or breaks the decoder"
+
+
+def _send(pipe: IO[bytes], *parts: bytes) -> None:
+    pipe.write(b"".join(_LENGTH.pack(len(p)) + p for p in parts))
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> bytes:
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    (length,) = _LENGTH.unpack(head)
+    data = pipe.read(length)
+    if len(data) < length:
+        raise EOFError
+    return data
+
+
+class Worker:
+    """One process; one picture at a time."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "intake.worker"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def decode(self, data: bytes, time_limit: float) -> Decoded:
+        """Have a picture decoded.
+
+        Raises:
+            Refused: with the worker's reason.
+            EOFError, OSError: the worker died, or was killed for taking too long.
+        """
+        out, back = self.process.stdin, self.process.stdout
+        if out is None or back is None:
+            raise EOFError
+        watchdog = threading.Timer(time_limit, self.process.kill)
+        watchdog.start()
+        try:
+            _send(out, data)
+            head = json.loads(_receive(back))
+            if "refused" in head:
+                raise Refused(head["refused"])
+            thumbnail, rgb = _receive(back), _receive(back)
+        finally:
+            watchdog.cancel()
+        size = (int(head["size"][0]), int(head["size"][1]))
+        if len(rgb) != 3 * size[0] * size[1]:
+            raise EOFError
+        return Decoded(
+            head["format"], head["width"], head["height"], thumbnail, size, rgb
+        )
+
+    def close(self) -> None:
+        """End the process and collect it."""
+        self.process.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                try:
+                    pipe.close()
+                except OSError:  # what was not read is of no use any more
+                    continue
+        self.process.wait()
+
+
+class Pool:
+    """Workers for every thread that asks, at most `size` at a time."""
+
+    def __init__(self, size: int = WORKERS, time_limit: float = TIME_LIMIT) -> None:
+        """Start nothing yet."""
+        self._free = threading.Semaphore(size)
+        self._idle: list[Worker] = []
+        self._time_limit = time_limit
+
+    @contextmanager
+    def _worker(self) -> Iterator[Worker]:
+        """Lend a worker; one that did not answer cleanly is not kept."""
+        with self._free:
+            try:
+                worker = self._idle.pop()
+            except IndexError:
+                worker = Worker()
+            try:
+                yield worker
+            except Refused:
+                self._idle.append(worker)
+                raise
+            except BaseException:
+                worker.close()
+                raise
+            else:
+                self._idle.append(worker)
+
+    def decode(self, data: bytes) -> Decoded:
+        """Decode one picture in a worker.
+
+        Raises:
+            Refused: with the reason.
+        """
+        try:
+            with self._worker() as worker:
+                return worker.decode(data, self._time_limit)
+        except (EOFError, OSError, ValueError, KeyError) as problem:
+            raise Refused(_DIED) from problem
+
+    def close(self) -> None:
+        """End all idle workers."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _answer(data: bytes, back: IO[bytes]) -> None:
+    try:
+        done = decode(data)
+    except Refused as problem:
+        _send(back, json.dumps({"refused": str(problem)}).encode())
+        return
+    head = {
+        "format": done.format,
+        "width": done.width,
+        "height": done.height,
+        "size": done.size,
+    }
+    _send(back, json.dumps(head).encode(), done.thumbnail, done.rgb)
+
+
+def main() -> None:
+    """Serve until the parent closes the pipe."""
+    _limit_memory()
+    source, back = sys.stdin.buffer, sys.stdout.buffer
+    while True:
+        try:
+            data = _receive(source)
+        except EOFError:
+            return
+        _answer(data, back)
+
+
+if __name__ == "__main__":
+    main()

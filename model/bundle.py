@@ -1,0 +1,231 @@
+"""The model as one thing on disk: weights and the card that says what they are.
+
+`weights/` holds a safetensors file and a JSON model card: class names, preprocessing,
+temperature, the recipe and the figures measured. They travel together and cannot
+disagree: the card names the SHA-256 of the weights, and nothing is read out of a file
+that has another. A flipped bit or a NaN in weights otherwise loads without any error
+and answers nonsense; so shapes and values are checked too, and the classifier then
+has to recognise one known picture (`model.classifier`).
+
+Only safetensors are read: a pickle can run code when it is opened.
+"""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from model.labels import CLASSES
+from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+WEIGHTS_FILE = "resnet18-cifar10.safetensors"
+CARD_FILE = "resnet18-cifar10.json"
+FORMAT = 1
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+class BundleError(Exception):
+    """The model cannot be used; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the known picture must come out as, whatever engine computes it."""
+
+    probabilities: tuple[float, ...]
+    tolerance: float
+    """Largest difference allowed in any one probability."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Verified weights and what their card says."""
+
+    version: str
+    """First 12 hex digits of the SHA-256 of the weights file."""
+    tensors: Tensors = field(repr=False)
+    preprocessing: Preprocessing
+    temperature: float
+    check: Check
+    card: dict[str, Any] = field(repr=False)
+    """The whole card, figures and recipe included."""
+
+
+def expected_shapes(classes: int = len(CLASSES)) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of the network, without building it."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def convolution(conv: str, norm: str, out: int, into: int, kernel: int) -> None:
+        shapes[f"{conv}.weight"] = (out, into, kernel, kernel)
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"{norm}.{part}"] = (out,)
+
+    convolution("conv1", "bn1", 64, 3, 3)
+    before = 64
+    for stage, width in enumerate((64, 128, 256, 512), 1):
+        for block in (f"layer{stage}.0", f"layer{stage}.1"):
+            convolution(f"{block}.conv1", f"{block}.bn1", width, before, 3)
+            convolution(f"{block}.conv2", f"{block}.bn2", width, width, 3)
+            if before != width:
+                convolution(f"{block}.downsample.0", f"{block}.downsample.1",
+                            width, before, 1)  # fmt: skip
+            before = width
+    return shapes | {"fc.weight": (classes, 512), "fc.bias": (classes,)}
+
+
+def known_picture() -> Image.Image:
+    """A picture drawn by rule, wider than high so that its views differ."""
+    rows = np.mgrid[0:48, 0:72][0]
+    sky = np.stack([90 + rows, 130 + rows, 255 - 2 * rows], axis=2)
+    picture = Image.fromarray(sky.astype(np.uint8))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 34, 71, 47), fill=(60, 110, 50))
+    draw.rectangle((14, 22, 58, 36), fill=(170, 40, 30))
+    draw.rectangle((24, 14, 48, 22), fill=(60, 70, 90))
+    for left in (18, 46):
+        draw.rectangle((left, 34, left + 8, 41), fill=(15, 15, 15))
+    return picture
+
+
+def _refuse(file: Path, problem: str) -> NoReturn:
+    raise BundleError(
+        f"The model file {file.name} {problem}; restore the folder {file.parent.name}"
+        " from the repository, or make it again with `python -m model.publish`."
+    )
+
+
+def _read(file: Path) -> bytes:
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        _refuse(file, "is missing")
+    except OSError as problem:
+        _refuse(file, f"cannot be read ({problem.strerror})")
+    if not data:
+        _refuse(file, "is empty")
+    return data
+
+
+def _foreign(data: bytes) -> str:
+    """What a file is that is not ours, by its first bytes; "" where unknown."""
+    start = data[:512].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+        return "is a web page: a download went wrong"
+    if start.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer: the file itself was not fetched"
+    if data.startswith(
+        (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+    ):
+        return "is a pickle or archive, which could run code and is never opened"
+    return ""
+
+
+def _number(value: object, name: str) -> float:
+    """A finite number; bool is an int to Python, not to a card."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is not a number")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is not finite")
+    return float(value)
+
+
+def _numbers(values: object, count: int, name: str) -> tuple[float, ...]:
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f"{name} is not a list of {count} numbers")
+    return tuple(_number(value, name) for value in values)
+
+
+def _preprocessing(card: dict[str, Any]) -> Preprocessing:
+    if card["size"] != INPUT_SIZE:
+        raise ValueError(f"size is not {INPUT_SIZE}")
+    views = card["views"]
+    if not isinstance(views, list) or not views or not set(views) <= set(VIEWS):
+        raise ValueError("views are not ones this program has")
+    if card["filter"] not in FILTERS:
+        raise ValueError("filter is not one this program has")
+    std = _numbers(card["std"], 3, "std")
+    if min(std) <= 0:
+        raise ValueError("std is not positive")
+    return Preprocessing(
+        tuple(views), card["filter"], _numbers(card["mean"], 3, "mean"), std
+    )
+
+
+def _interpret(card: Any, tensors: Tensors, version: str) -> Bundle:
+    """Check every field used; raises KeyError, TypeError or ValueError."""
+    if card["format"] != FORMAT:
+        raise ValueError(f"format is not {FORMAT}")
+    if card["classes"] != list(CLASSES):
+        raise ValueError("classes are not the ten this program knows")
+    temperature = _number(card["temperature"], "temperature")
+    tolerance = _number(card["check"]["tolerance"], "check.tolerance")
+    if temperature <= 0 or not 0 < tolerance < 1:
+        raise ValueError("temperature or check.tolerance is out of range")
+    expected = _numbers(card["check"]["probabilities"], len(CLASSES), "check")
+    return Bundle(
+        version=version,
+        tensors=tensors,
+        preprocessing=_preprocessing(card["preprocessing"]),
+        temperature=temperature,
+        check=Check(expected, tolerance),
+        card=card,
+    )
+
+
+def _load_card(file: Path) -> Any:
+    try:
+        return json.loads(_read(file))
+    except ValueError:  # not JSON, or not even UTF-8
+        _refuse(file, "is not the JSON it should be")
+
+
+def _load_tensors(file: Path, data: bytes) -> Tensors:
+    try:
+        stored = load(data)
+    except (SafetensorError, KeyError, ValueError, TypeError):
+        _refuse(file, "does not hold weights in the safetensors format")
+    shapes = expected_shapes()
+    if {name: tensor.shape for name, tensor in stored.items()} != shapes:
+        _refuse(file, "holds weights of another network than this program runs")
+    tensors = {name: tensor.astype(np.float32) for name, tensor in stored.items()}
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+        _refuse(file, "holds values that are not numbers")
+    return tensors
+
+
+def _verified(file: Path, stated: object) -> bytes:
+    """The bytes of the weights, if they are the ones the card was made for."""
+    data = _read(file)
+    if hashlib.sha256(data).hexdigest() == stated:
+        return data
+    _refuse(file, _foreign(data) or "is damaged or not the one its card was made for")
+
+
+def load_bundle(folder: Path = WEIGHTS) -> Bundle:
+    """Read and verify the bundle in `folder`.
+
+    Raises:
+        BundleError: anything at all is wrong with it.
+    """
+    card_file, weights_file = folder / CARD_FILE, folder / WEIGHTS_FILE
+    card = _load_card(card_file)
+    try:
+        stated = card["weights"]["sha256"]
+        data = _verified(weights_file, stated)
+        return _interpret(card, _load_tensors(weights_file, data), str(stated)[:12])
+    except KeyError as problem:
+        _refuse(card_file, f"lacks the entry {problem}")
+    except TypeError:
+        _refuse(card_file, "is not arranged as a model card")
+    except ValueError as problem:
+        _refuse(card_file, f"does not fit this program ({problem})")

@@ -1,0 +1,134 @@
+"""Pictures in, calibrated probabilities out: the one way the model is used.
+
+The page, the command line and the evaluation all come through `Classifier.predict`,
+so a figure measured is a figure served. It loads only a bundle that passes every
+check, the last of which is one known picture: whatever engine and processor compute
+the network here must agree with the card about it.
+
+This module never imports torch unless torch is what computes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from model.bundle import WEIGHTS, Bundle, BundleError, known_picture, load_bundle
+from model.calibration import softmax
+from model.engines import Engine, Logits, OpenVinoEngine, TorchEngine
+from model.labels import CLASSES
+from model.preprocess import to_pixels
+
+BATCH = 64
+"""Views a call of the engine: larger ones gain no speed, and others wait longer."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says about one picture."""
+
+    label: str
+    confidence: float
+    """Calibrated probability of `label`, 0 to 1."""
+    probabilities: tuple[float, ...]
+    """One for each class, in the order of `CLASSES`."""
+    model_version: str
+
+    def top(self, n: int = 3) -> list[tuple[str, float]]:
+        """The `n` likeliest classes with their probabilities, likeliest first."""
+        ranked = sorted(zip(self.probabilities, CLASSES, strict=True), reverse=True)
+        return [(label, probability) for probability, label in ranked[:n]]
+
+
+class Classifier:
+    """A verified model, ready to classify; may be shared between threads.
+
+    A picture gets the same probabilities alone and in any batch, to within the
+    rounding of the engine's precision (0.02 in bfloat16, 0.0001 in float32).
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+        """Join a bundle and what computes it; `load_classifier` is the usual way."""
+        self.bundle = bundle
+        self.version = bundle.version
+        self.engine = engine.name
+        self.compute = engine
+
+    def logits(self, images: Sequence[Image.Image]) -> Logits:
+        """Mean logits over each picture's views, [N, 10], before the temperature."""
+        if not images:
+            return np.empty((0, len(CLASSES)), np.float32)
+        pixels, starts = to_pixels(images, self.bundle.preprocessing)
+        parts = [
+            self.compute(pixels[first : first + BATCH])
+            for first in range(0, len(pixels), BATCH)
+        ]
+        sums = np.add.reduceat(np.concatenate(parts), starts)
+        counts = np.diff(np.append(starts, len(pixels)))
+        return np.asarray(sums / counts[:, None], np.float32)
+
+    def predict(self, images: Sequence[Image.Image]) -> list[Prediction]:
+        """Classify RGB pictures of any size; one prediction each, in order."""
+        rows = softmax(self.logits(images), self.bundle.temperature)
+        return [self._prediction(row.tolist()) for row in rows]
+
+    def _prediction(self, probabilities: list[float]) -> Prediction:
+        best = max(range(len(CLASSES)), key=probabilities.__getitem__)
+        return Prediction(
+            CLASSES[best], probabilities[best], tuple(probabilities), self.version
+        )
+
+
+def _make_engine(bundle: Bundle, engine: str | None) -> Engine:
+    """OpenVINO where it is installed, else torch, unless one is asked for."""
+    if engine not in (None, "openvino", "torch"):
+        raise ValueError(f"no engine is called {engine!r}")
+    if engine != "torch":
+        try:
+            return OpenVinoEngine(bundle)
+        except ImportError:
+            if engine == "openvino":
+                raise
+    return TorchEngine(bundle)
+
+
+def _check(classifier: Classifier) -> None:
+    """Classify the known picture; NaN fails every comparison, so ask for success."""
+    expected = classifier.bundle.check
+    found = classifier.predict([known_picture()])[0].probabilities
+    gap = np.abs(np.subtract(found, expected.probabilities)).max()
+    if not gap <= expected.tolerance:
+        raise BundleError(
+            f"The model computes wrong answers here ({classifier.engine} misses a known"
+            f" picture by {gap:.2f}); install the versions in requirements.txt, or make"
+            " the bundle again with `python -m model.publish`."
+        )
+
+
+def load_classifier(folder: Path = WEIGHTS, engine: str | None = None) -> Classifier:
+    """Load the bundle in `folder`, verified, and have it pass the known picture.
+
+    Args:
+        folder: where the weights and their card lie.
+        engine: "openvino" or "torch"; by default the first of them that is installed.
+
+    Raises:
+        BundleError: with one sentence for a person.
+    """
+    bundle = load_bundle(folder)
+    try:
+        classifier = Classifier(bundle, _make_engine(bundle, engine))
+    except ImportError as problem:
+        raise BundleError(
+            f"The model cannot run because {problem.name or 'its engine'} is not"
+            " installed; run `pip install -r requirements.txt`."
+        ) from problem
+    except RuntimeError as problem:
+        raise BundleError(
+            "The model cannot run on this processor with the OpenVINO installed;"
+            " install the versions in requirements.txt."
+        ) from problem
+    _check(classifier)
+    return classifier

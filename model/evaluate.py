@@ -1,0 +1,213 @@
+"""Measure the model: `python -m model.evaluate --data FOLDER [--json]`.
+
+FOLDER holds one folder a class, as an export of the page does. Without one, the test
+split of CIFAR-10 is downloaded. Every picture takes the way it takes in the page:
+read by `intake`, classified by `Classifier`; nothing is measured that is not served.
+
+Top-1 accuracy is the share classified right, over all pictures and over each class
+(recall). The expected calibration error says how far the confidence is from that
+share, over 15 bins. A picture that cannot be read is counted apart, never as wrong.
+"""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from intake.errors import Refused
+from intake.pictures import read_pictures
+from model.bundle import WEIGHTS, BundleError
+from model.calibration import expected_calibration_error, softmax
+from model.classifier import Classifier, load_classifier
+from model.labels import CLASSES
+
+CHUNK = 256
+"""Pictures held at a time: memory stays flat whatever the folder holds."""
+
+Sample = tuple[bytes, int]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What the network said about labelled pictures."""
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    refused: int
+    """Pictures that could not be read, and are in neither array."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures in percent; classes without a picture are absent."""
+
+    n: int
+    top1: float
+    macro: float
+    """Mean of the classes' accuracies: each counts alike, however many pictures."""
+    ece: float
+    per_class: dict[str, float]
+    refused: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, to two places: more would be noise."""
+        return {
+            "n": self.n,
+            "top1": round(self.top1, 2),
+            "macro": round(self.macro, 2),
+            "ece": round(self.ece, 2),
+            "per_class": {name: round(v, 2) for name, v in self.per_class.items()},
+            "refused": self.refused,
+        }
+
+
+def labelled_files(folder: Path) -> list[tuple[Path, int]]:
+    """Every file under `folder/<class>/`, and the class's index; sorted.
+
+    Raises:
+        ValueError: a folder is not named after a class, or there are no files.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder")
+    found: list[tuple[Path, int]] = []
+    for branch in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if branch.name not in CLASSES:
+            raise ValueError(f"{branch} is not named after one of the ten classes")
+        label = CLASSES.index(branch.name)
+        files = (path for path in branch.rglob("*") if path.is_file())
+        found += [(path, label) for path in sorted(files)]
+    if not found:
+        raise ValueError(f"{folder} holds no pictures in folders named after classes")
+    return found
+
+
+def folder_samples(folder: Path) -> Iterator[Sample]:
+    """The bytes and class of every file, read one at a time."""
+    for path, label in labelled_files(folder):
+        yield path.read_bytes(), label
+
+
+def cifar10_samples(root: Path) -> Iterator[Sample]:
+    """CIFAR-10's test split as PNG files, losslessly; downloaded when not there."""
+    from torchvision.datasets import CIFAR10
+
+    data = CIFAR10(str(root), train=False, download=True)
+    for pixels, label in zip(data.data, data.targets, strict=True):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        yield file.getvalue(), label
+
+
+def decode(samples: Iterable[Sample]) -> Iterator[tuple[Image.Image | None, int]]:
+    """Read pictures through the page's door; None for one that is refused."""
+    rest = iter(samples)
+    while part := list(islice(rest, CHUNK)):
+        pictures = read_pictures([data for data, _ in part])
+        for picture, (_, label) in zip(pictures, part, strict=True):
+            yield None if isinstance(picture, Refused) else picture.image, label
+
+
+def read_all(
+    classifier: Classifier, decoded: Iterable[tuple[Image.Image | None, int]]
+) -> Readings:
+    """Classify labelled pictures, a chunk at a time."""
+    logits = [np.empty((0, len(CLASSES)), np.float32)]
+    labels: list[int] = []
+    refused = 0
+    rest = iter(decoded)
+    while part := list(islice(rest, CHUNK)):
+        good = [(image, label) for image, label in part if image is not None]
+        logits.append(classifier.logits([image for image, _ in good]))
+        labels += [label for _, label in good]
+        refused += len(part) - len(good)
+    return Readings(np.concatenate(logits), np.array(labels, np.int64), refused)
+
+
+def report(readings: Readings, temperature: float) -> Report:
+    """Work out the figures.
+
+    Raises:
+        ValueError: there is no picture to count.
+    """
+    labels = readings.labels
+    if not len(labels):
+        raise ValueError("none of the files could be read as a picture")
+    right = readings.logits.argmax(axis=1) == labels
+    per_class = {
+        name: 100 * float(right[labels == index].mean())
+        for index, name in enumerate(CLASSES)
+        if (labels == index).any()
+    }
+    probabilities = softmax(readings.logits, temperature)
+    return Report(
+        n=len(labels),
+        top1=100 * float(right.mean()),
+        macro=sum(per_class.values()) / len(per_class),
+        ece=100 * expected_calibration_error(probabilities, labels),
+        per_class=per_class,
+        refused=readings.refused,
+    )
+
+
+def as_text(figures: Report, classifier: Classifier) -> str:
+    """The report for a person."""
+    lines = [
+        f"model {classifier.version} on {classifier.engine}",
+        f"{figures.n} pictures, {figures.refused} more could not be read",
+        f"top-1 accuracy              {figures.top1:6.2f}%",
+        f"mean over classes           {figures.macro:6.2f}%",
+        f"expected calibration error  {figures.ece:6.2f}%",
+    ]
+    lines += [f"  {name:<26}{value:6.2f}%" for name, value in figures.per_class.items()]
+    return "\n".join(lines)
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of class folders")
+    source.add_argument(
+        "--download", type=Path, metavar="DIR", help="CIFAR-10's test split, kept here"
+    )
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the bundle")
+    parser.add_argument("--engine", choices=["openvino", "torch"])
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure as the command line says; 1 if there was nothing to measure."""
+    options = parse_arguments(arguments)
+    if options.data:
+        samples = folder_samples(options.data)
+    else:
+        samples = cifar10_samples(options.download)
+    try:
+        classifier = load_classifier(options.weights, options.engine)
+        readings = read_all(classifier, decode(samples))
+        figures = report(readings, classifier.bundle.temperature)
+    except (BundleError, OSError, ValueError) as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    print(
+        json.dumps(figures.as_dict()) if options.json else as_text(figures, classifier)
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

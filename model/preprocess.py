@@ -1,0 +1,95 @@
+"""How a picture of any size becomes the 32x32 pixels the network was trained on.
+
+A photograph is larger than that and loosely framed, so there is a choice to make:
+squash the whole of it into a square, or cut the largest square out of its middle.
+These are its *views*, each plain or mirrored; the network sees every view that the
+model card names, and its logits are averaged. A picture that is square already looks
+the same squashed and cut: equal views are computed once.
+
+Plain Pillow and numpy: the page uses this, and must not pay for torch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+INPUT_SIZE = 32
+"""Side of the square input in pixels."""
+
+MEAN = (0.4914, 0.4822, 0.4465)
+STD = (0.2470, 0.2435, 0.2616)
+"""Channel statistics of the CIFAR-10 training pictures, in 0..1."""
+
+VIEWS = ("squash", "squash-mirrored", "crop", "crop-mirrored")
+FILTERS = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+"""Pillow widens each with the reduction, so that none of them skips pixels."""
+
+Pixels = NDArray[np.uint8]
+"""Pictures as the engines take them: [N, 32, 32, 3], red green blue, 0..255."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What lies between a picture and the network; travels in the model card."""
+
+    views: tuple[str, ...] = ("squash", "crop")
+    filter: str = "box"
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+
+
+def _frame(image: Image.Image, view: str) -> tuple[float, float, float, float]:
+    """The part of the picture a view shows: left, top, right, bottom."""
+    width, height = image.size
+    if view.startswith("squash"):
+        return (0.0, 0.0, width, height)
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return (left, top, left + side, top + side)
+
+
+def _scale(
+    image: Image.Image, frame: tuple[float, float, float, float], name: str
+) -> Image.Image:
+    # Enlarging with a box filter repeats pixels in steps, which no photograph has.
+    small = min(image.size) < INPUT_SIZE
+    chosen = Image.Resampling.BICUBIC if small else FILTERS[name]
+    return image.resize((INPUT_SIZE, INPUT_SIZE), chosen, box=frame)
+
+
+def views_of(image: Image.Image, preprocessing: Preprocessing) -> list[Pixels]:
+    """Every distinct view of one picture: 32x32x3 each, at least one of them."""
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    scaled: dict[tuple[float, ...], Image.Image] = {}
+    seen: dict[tuple[tuple[float, ...], bool], Pixels] = {}
+    for view in preprocessing.views:
+        frame, mirrored = _frame(image, view), view.endswith("mirrored")
+        if frame not in scaled:
+            scaled[frame] = _scale(image, frame, preprocessing.filter)
+        small = ImageOps.mirror(scaled[frame]) if mirrored else scaled[frame]
+        seen.setdefault((frame, mirrored), np.asarray(small))
+    return list(seen.values())
+
+
+def to_pixels(
+    images: Sequence[Image.Image], preprocessing: Preprocessing
+) -> tuple[Pixels, NDArray[np.intp]]:
+    """All views of all pictures in one array, and where each picture's begin.
+
+    Returns:
+        uint8, [views, 32, 32, 3], and the index of each picture's first view, [N].
+    """
+    views = [views_of(image, preprocessing) for image in images]
+    counts = np.array([len(each) for each in views])
+    starts = np.cumsum(counts) - counts
+    return np.stack([pixels for each in views for pixels in each]), starts

@@ -1,0 +1,222 @@
+"""The page's logic, run without a browser: uploads, verdicts, saving, failures."""
+
+import io
+import re
+import sqlite3
+from pathlib import Path
+
+import plotly.graph_objects as go
+import pytest
+import streamlit as st
+from conftest import ROOT
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from db import HistoryRow, LabelCount
+from ui import resources
+from ui.history_grid import GRID_OPTIONS, rows_frame
+from ui.overview import MOST_BARS, distribution
+from ui.text import chart, count, percent, plain
+
+
+def png(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 40), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for every test, and nothing cached from another."""
+    monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
+    resources._database.cache_clear()
+    st.cache_resource.clear()
+    return tmp_path
+
+
+@pytest.fixture
+def page() -> AppTest:
+    return AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+
+
+def upload(page: AppTest, **files: bytes) -> AppTest:
+    given = [(f"{n}.png", data, "image/png") for n, data in files.items()]
+    page.file_uploader[0].set_value(given)
+    return page.run()
+
+
+def button(page: AppTest, label: str):
+    return next(b for b in page.button if b.label.startswith(label))
+
+
+def html(page: AppTest) -> str:
+    return " ".join(element.proto.body for element in page.get("html"))
+
+
+def test_an_empty_page_says_what_to_do(page: AppTest):
+    assert not page.exception
+    assert "The tray is empty" in html(page)
+    assert any("Nothing reviewed yet" in m.value for m in page.sidebar.markdown)
+
+
+def test_counts_add_up_to_what_was_given(page: AppTest):
+    upload(page, a=png("red"), b=png("red"), c=b"no picture", d=png("blue"))
+    assert page.warning[0].value == (
+        "2 pictures received, 1 already in the tray, 1 refused."
+    )
+    assert "<b>c.png</b>: Not a JPEG or PNG" in html(page)
+
+
+def test_a_rerun_shows_each_upload_once(page: AppTest):
+    upload(page, a=png("red"))
+    page.run()
+    assert html(page).count("<figure>") == 1
+
+
+def test_confirmed_and_saved_once(page: AppTest, data: Path):
+    upload(page, a=png("red"))
+    button(page, "Correct").click().run()
+    button(page, "Save 1 picture").click().run()
+    assert page.success[0].value == "Saved 1 picture, 1 reviewed."
+    assert page.sidebar.metric[0].value == "100.0%"
+    with sqlite3.connect(data / "image_classification.db") as check:
+        for table in ("images", "predictions", "reviews"):
+            rows = check.execute(f"SELECT count(*) FROM {table}").fetchone()
+            assert rows == (1,), table
+
+
+def test_saving_the_same_picture_again_adds_nothing(page: AppTest, data: Path):
+    for _ in range(2):
+        upload(page, a=png("red"))
+        button(page, "Save").click().run()
+    assert "known already" in page.success[0].value
+    with sqlite3.connect(data / "image_classification.db") as check:
+        assert check.execute("SELECT count(*) FROM predictions").fetchone() == (1,)
+
+
+def test_a_known_picture_shows_its_earlier_verdict(page: AppTest):
+    upload(page, a=png("red"))
+    page.selectbox[0].set_value("Other…").run()
+    page.text_input[0].set_value("brick").run()
+    button(page, "Save").click().run()
+    upload(page, other_name=png("red"))
+    assert "Saved earlier as brick" in html(page)
+
+
+def test_correction_can_be_taken_back(page: AppTest):
+    upload(page, a=png("red"))
+    wrong = page.selectbox[0].options[0]
+    page.selectbox[0].set_value(wrong).run()
+    assert f"It is {wrong}" in html(page)
+    button(page, "Undo").click().run()
+    assert "Not reviewed" in html(page)
+    assert page.selectbox[0].value is None
+
+
+@pytest.mark.threat("C31")
+@pytest.mark.threat("C32")
+@pytest.mark.parametrize("text", ["   ", "a\x00b", "\u200b", "tab\x07"])
+def test_a_bad_label_is_refused_beside_the_box(page: AppTest, text: str):
+    upload(page, a=png("red"))
+    page.selectbox[0].set_value("Other…").run()
+    page.text_input[0].set_value(text).run()
+    assert "Not reviewed" in html(page)
+    assert not page.exception
+
+
+@pytest.mark.threat("F49")
+def test_without_weights_everything_else_works(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CLASSIFY_WEIGHTS", str(data / "nothing"))
+    page = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+    assert page.error[0].value.startswith("Classification is off:")
+    upload(page, a=png("red"))
+    assert "Not classified yet" in html(page)
+    monkeypatch.delenv("CLASSIFY_WEIGHTS")
+    page.run()
+    assert "Not classified yet" not in html(page)
+    assert html(page).count("<figure>") == 1
+
+
+@pytest.mark.threat("D38")
+def test_a_damaged_database_leaves_classifying(data: Path):
+    (data / "image_classification.db").write_bytes(b"scribble" * 1000)
+    page = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+    assert page.error[0].value.startswith("The history is off:")
+    upload(page, a=png("red"))
+    assert "Not reviewed" in html(page)
+    assert button(page, "Save").disabled
+    assert (data / "image_classification.db").read_bytes() == b"scribble" * 1000
+
+
+def test_a_tray_is_found_again_by_its_address(page: AppTest):
+    upload(page, a=png("red"))
+    again = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60)
+    again.query_params["tray"] = page.query_params["tray"][0]
+    again.run()
+    assert html(again).count("<figure>") == 1
+
+
+@pytest.mark.parametrize("tray", ["../..", "", "a" * 500, "CON", "%2e%2e"])
+def test_an_address_with_a_bad_tray_gets_a_new_one(tray: str):
+    page = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60)
+    page.query_params["tray"] = tray
+    page.run()
+    assert not page.exception
+    assert page.query_params["tray"] != [tray]
+
+
+def row(**changes) -> HistoryRow:
+    fields = {
+        "image_id": 1,
+        "sha256": "0" * 64,
+        "name": "a.png",
+        "source": "",
+        "predicted": "cat",
+        "confidence": 0.5,
+        "label": None,
+        "correct": None,
+        "custom": False,
+        "model_version": "x",
+        "created": "2026-01-01T00:00:00Z",
+        "reviewed_at": None,
+        "width": 1,
+        "height": 1,
+    }
+    return HistoryRow(**(fields | changes))
+
+
+@pytest.mark.threat("C30")
+def test_the_grid_holds_peoples_text_in_rows_only():
+    hostile = "::JSCODE::alert(1)::JSCODE::"
+    frame = rows_frame([row(name=hostile, label=hostile, correct=False)])
+    assert frame.loc[0, "name"] == hostile
+    assert hostile not in str(GRID_OPTIONS)
+    assert list(frame.columns) == [*dict.fromkeys(frame.columns)]
+
+
+@pytest.mark.threat("C30")
+def test_the_chart_escapes_labels():
+    hostile = '<a href="http://e.example">$x$'
+    figure = distribution([LabelCount(hostile, 1, 2)])
+    text = figure.to_json()
+    assert "<a href" not in text
+    assert "$x$" not in text
+
+
+def test_the_chart_counts_every_picture_past_its_last_bar():
+    labels = [LabelCount(f"label {n}", n, 1) for n in range(MOST_BARS + 10)]
+    figure: go.Figure = distribution(labels)
+    assert len(figure.data[0].y) == MOST_BARS + 1
+    assert sum(figure.data[0].x) == sum(c.correct for c in labels)
+    assert sum(figure.data[1].x) == sum(c.incorrect for c in labels)
+
+
+def test_words_for_numbers():
+    assert count(1, "picture") == "1 picture"
+    assert count(1200, "picture") == "1,200 pictures"
+    assert percent(0.9999) == ">99%"
+    assert percent(0.123) == "12%"
+    assert plain("<b>\"'&") == "&lt;b&gt;&quot;&#x27;&amp;"
+    assert not re.search(r"[<$]", chart("<$>").replace("&#36;", ""))

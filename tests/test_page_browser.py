@@ -1,0 +1,265 @@
+"""The whole job in a real browser, against the server a user starts."""
+
+import http.server
+import io
+import re
+import sqlite3
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Server
+from PIL import Image
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from torchvision.datasets import ImageFolder
+
+SLOW = 20_000
+
+
+def picture_bytes(colour: str, side: int = 64, kind: str = "PNG") -> bytes:
+    out = io.BytesIO()
+    Image.radial_gradient("L").resize((side, side)).convert("RGB").save(out, kind)
+    tint = Image.new("RGB", (side, side), colour)
+    blended = Image.blend(Image.open(io.BytesIO(out.getvalue())), tint, 0.5)
+    out = io.BytesIO()
+    blended.save(out, kind)
+    return out.getvalue()
+
+
+class OnePicture(http.server.BaseHTTPRequestHandler):
+    """Serves one JPEG under /boat.jpg and nothing else."""
+
+    def do_GET(self):
+        found = self.path == "/boat.jpg"
+        body = picture_bytes("navy", kind="JPEG") if found else b""
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def picture_host() -> Iterator[str]:
+    host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OnePicture)
+    threading.Thread(target=host.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{host.server_port}"
+    host.shutdown()
+    host.server_close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page whose console and dialogs are watched: none may say anything."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    tab = context.new_page()
+    noise: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            noise.append(message.text)
+
+    tab.on("console", note)
+    tab.on("pageerror", lambda error: noise.append(str(error)))
+    tab.on("dialog", lambda dialog: (noise.append(dialog.message), dialog.dismiss()))
+    tab.goto(server.url)
+    expect(tab.get_by_role("heading", name="Image classification")).to_be_visible(
+        timeout=60_000
+    )
+    yield tab
+    context.close()
+    # The iframe of streamlit-js-eval makes Chromium itself say these two.
+    known = ("Unrecognized feature", "can escape its sandboxing")
+    assert [n for n in noise if not any(k in n for k in known)] == []
+    assert "Traceback" not in server.log.read_text()
+
+
+def upload(page: Page, files: dict[str, bytes]) -> None:
+    page.locator("input[type=file]").first.set_input_files(
+        [
+            {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+            for name, data in files.items()
+        ]
+    )
+
+
+def cards(page: Page):
+    return page.locator('[class*="st-key-card-"]')
+
+
+def card(page: Page, name: str):
+    return cards(page).filter(has_text=name)
+
+
+def choose(page: Page, box, option: str) -> None:
+    box.get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def go_to(page: Page, view: str) -> None:
+    page.get_by_role("radio", name=view, exact=True).or_(
+        page.get_by_role("button", name=view, exact=True)
+    ).first.click()
+
+
+def grid(page: Page):
+    return page.frame_locator("iframe[title*='agGrid'], iframe[title*='st_aggrid']")
+
+
+def rows(page: Page):
+    return grid(page).locator(".ag-center-cols-container .ag-row")
+
+
+def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path):
+    """Upload, fetch, judge, save, look, filter, delete, download, load."""
+    upload(
+        page,
+        {
+            "green.png": picture_bytes("green"),
+            "blue.png": picture_bytes("blue"),
+            "broken.png": picture_bytes("red")[:200],
+        },
+    )
+    expect(cards(page)).to_have_count(2, timeout=SLOW)
+    expect(page.get_by_text("2 pictures received, 1 refused.")).to_be_visible()
+    expect(page.get_by_text("File is incomplete")).to_be_visible()
+
+    page.get_by_label("Image addresses").fill(
+        f"{picture_host}/boat.jpg\n{picture_host}/gone.jpg"
+    )
+    page.get_by_role("button", name="Fetch").click()
+    expect(cards(page)).to_have_count(3, timeout=SLOW)
+    expect(page.get_by_text("1 picture received, 1 refused.")).to_be_visible()
+
+    card(page, "green.png").get_by_role("button", name="Correct").click()
+    expect(card(page, "green.png").get_by_text("✓ Correct")).to_be_visible()
+    predicted = card(page, "green.png").locator(".answer span").first.inner_text()
+    wrong = card(page, "blue.png").locator(".answer span").first.inner_text()
+    truth = "frog" if wrong != "frog" else "ship"
+    choose(page, card(page, "blue.png"), truth)
+    expect(card(page, "blue.png").get_by_text(f"It is {truth}")).to_be_visible()
+    choose(page, card(page, "boat.jpg"), "Other…")
+    own = card(page, "boat.jpg").get_by_placeholder("your own label")
+    own.fill("  house   boat ")
+    own.press("Enter")
+    expect(card(page, "boat.jpg").get_by_text("It is house boat")).to_be_visible()
+
+    page.reload()
+    expect(cards(page)).to_have_count(3, timeout=SLOW)
+    expect(card(page, "boat.jpg").get_by_text("It is house boat")).to_be_visible()
+
+    page.get_by_role("button", name="Save 3 pictures").click()
+    expect(page.get_by_text("Saved 3 pictures, 3 reviewed.")).to_be_visible()
+    expect(cards(page)).to_have_count(0)
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_text("33.3%")).to_be_visible()
+    expect(sidebar.get_by_text("1 of 3 reviewed are correct")).to_be_visible()
+    expect(sidebar.locator(".ytick")).to_have_count(
+        len({predicted, truth, "house boat"}), timeout=SLOW
+    )
+
+    go_to(page, "History")
+    expect(rows(page)).to_have_count(3, timeout=SLOW)
+    go_to(page, "Incorrect")
+    expect(rows(page)).to_have_count(2, timeout=SLOW)
+    go_to(page, "Custom label")
+    expect(rows(page)).to_have_count(1, timeout=SLOW)
+    expect(grid(page).get_by_text("house boat")).to_be_visible()
+    go_to(page, "All")
+    page.get_by_label("Search").fill("blue")
+    page.get_by_label("Search").press("Enter")
+    expect(rows(page)).to_have_count(1, timeout=SLOW)
+    grid(page).locator(".ag-row .ag-checkbox-input").first.click()
+    page.get_by_role("button", name="Delete 1 selected").click()
+    expect(page.get_by_text("Deleted 1 picture.")).to_be_visible()
+    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    expect(sidebar.get_by_text("1 of 2 reviewed are correct")).to_be_visible()
+
+    go_to(page, "Data set")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download ZIP (2 pictures)").click()
+    folder = tmp_path / "set"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        archive.extractall(folder)
+    data = ImageFolder(str(folder))
+    assert data.classes == sorted({predicted, "house boat"})
+    assert len(data) == 2
+    stored = next(folder.glob("house boat/*.jpg")).read_bytes()
+    assert stored == picture_bytes("navy", kind="JPEG")
+    with sqlite3.connect(server.data / "image_classification.db") as check:
+        assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_clear_all_empties_the_tray_and_reloads(page: Page):
+    upload(page, {"green.png": picture_bytes("green")})
+    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    with page.expect_navigation(timeout=SLOW):
+        page.get_by_role("button", name="Clear All").click()
+    expect(page.get_by_text("The tray is empty.")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text("received")).to_have_count(0)
+
+
+def test_clear_all_asks_before_verdicts_are_lost(page: Page):
+    upload(page, {"green.png": picture_bytes("green")})
+    card(page, "green.png").get_by_role("button", name="Correct").click()
+    expect(page.get_by_text("1 of 1 reviewed")).to_be_visible()
+    page.get_by_role("button", name="Clear All").click()
+    with page.expect_navigation(timeout=SLOW):
+        page.get_by_role("button", name="Clear without saving").click()
+    expect(page.get_by_text("The tray is empty.")).to_be_visible(timeout=SLOW)
+
+
+def test_same_upload_twice_is_one_picture(page: Page):
+    green = {"green.png": picture_bytes("green")}
+    upload(page, green)
+    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    upload(page, {"copy.png": green["green.png"]})
+    expect(page.get_by_text("1 already in the tray")).to_be_visible(timeout=SLOW)
+    expect(cards(page)).to_have_count(1)
+
+
+def test_clear_database_asks_and_keeps_a_copy(page: Page, server: Server):
+    upload(page, {"green.png": picture_bytes("green")})
+    page.get_by_role("button", name="Save 1 picture").click()
+    expect(page.get_by_text("Saved 1 picture, 0 reviewed.")).to_be_visible()
+    go_to(page, "Data set")
+    page.get_by_role("button", name="Clear Database").click()
+    expect(page.get_by_role("dialog").get_by_text("1 picture with")).to_be_visible()
+    page.get_by_role("button", name="Delete everything").click()
+    expect(page.get_by_text("Deleted 1 picture for good.")).to_be_visible()
+    copies = list((server.data / "backups").glob("*.db"))
+    with sqlite3.connect(copies[0]) as check:
+        assert check.execute("SELECT count(*) FROM images").fetchone() == (1,)
+    with sqlite3.connect(server.data / "image_classification.db") as check:
+        assert check.execute("SELECT count(*) FROM images").fetchone() == (0,)
+
+
+@pytest.mark.threat("C29")
+@pytest.mark.threat("C30")
+def test_hostile_text_is_shown_and_runs_nothing(page: Page, server: Server):
+    """File name and label that are HTML, Markdown and AgGrid's script marker."""
+    outside: list[str] = []
+    page.on("request", lambda r: outside.append(r.url))
+    name = "![x](http:⁄⁄e.example⁄i.png)<img src=x onerror=alert(1)>.png"
+    label = "::JSCODE::alert(2)::JSCODE::<b>$\\href{x}$"
+    upload(page, {name: picture_bytes("green")})
+    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    choose(page, cards(page), "Other…")
+    own = cards(page).get_by_placeholder("your own label")
+    own.fill(label)
+    own.press("Enter")
+    expect(cards(page).get_by_text(f"It is {label}")).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Save 1 picture").click()
+    expect(page.get_by_text("Saved 1 picture, 1 reviewed.")).to_be_visible()
+    go_to(page, "History")
+    expect(grid(page).get_by_text(name)).to_be_visible(timeout=SLOW)
+    expect(grid(page).get_by_text(label)).to_be_visible()
+    hosts = {
+        re.sub(r"^\w+://([^/:]*).*", r"\1", url, flags=re.DOTALL) for url in outside
+    }
+    assert {h for h in hosts if not h.startswith(("data:", "blob:"))} <= {"127.0.0.1"}
