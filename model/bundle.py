@@ -56,6 +56,8 @@ class Bundle:
     tensors: Tensors = field(repr=False)
     preprocessing: Preprocessing
     temperature: float
+    ranges: dict[str, float]
+    """Largest value of each activation, for arithmetic in eight bits."""
     check: Check
     card: dict[str, Any] = field(repr=False)
     """The whole card, figures and recipe included."""
@@ -81,6 +83,13 @@ def expected_shapes(classes: int = len(CLASSES)) -> dict[str, tuple[int, ...]]:
                             width, before, 1)  # fmt: skip
             before = width
     return shapes | {"fc.weight": (classes, 512), "fc.bias": (classes,)}
+
+
+def activation_names() -> list[str]:
+    """The inputs of all convolutions but the first, as `model.graph` names them."""
+    blocks = [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
+    pairs = [name for block in blocks for name in (f"{block}.conv1", block)]
+    return ["stem", *pairs[:-1]]  # nothing is convolved after the last block
 
 
 def known_picture() -> Image.Image:
@@ -156,9 +165,19 @@ def _preprocessing(card: dict[str, Any]) -> Preprocessing:
     std = _numbers(card["std"], 3, "std")
     if min(std) <= 0:
         raise ValueError("std is not positive")
-    return Preprocessing(
-        tuple(views), card["filter"], _numbers(card["mean"], 3, "mean"), std
-    )
+    looks = card["looks"]
+    if not isinstance(looks, int) or not 1 <= looks <= len(views):
+        raise ValueError("looks is not a number of views")
+    mean = _numbers(card["mean"], 3, "mean")
+    return Preprocessing(tuple(views), looks, card["filter"], mean, std)
+
+
+def _ranges(card: dict[str, Any]) -> dict[str, float]:
+    names = activation_names()
+    values = _numbers([card[name] for name in names], len(names), "activation_ranges")
+    if min(values) <= 0:
+        raise ValueError("activation_ranges are not positive")
+    return dict(zip(names, values, strict=True))
 
 
 def _interpret(card: Any, tensors: Tensors, version: str) -> Bundle:
@@ -177,6 +196,7 @@ def _interpret(card: Any, tensors: Tensors, version: str) -> Bundle:
         tensors=tensors,
         preprocessing=_preprocessing(card["preprocessing"]),
         temperature=temperature,
+        ranges=_ranges(card["activation_ranges"]),
         check=Check(expected, tolerance),
         card=card,
     )

@@ -102,9 +102,9 @@ def readme(card: dict[str, Any]) -> str:
         f"Classes: {', '.join(card['classes'])}.",
         "",
         f"A picture is reduced to {seen['size']}x{seen['size']} pixels with a"
-        f" {seen['filter']} filter; its views ({', '.join(seen['views'])}) are averaged"
-        f" as logits, which are divided by the temperature {card['temperature']} and"
-        " become probabilities.",
+        f" {seen['filter']} filter; the first {seen['looks']} distinct views of"
+        f" {', '.join(seen['views'])} are averaged as logits, which are divided by the"
+        f" temperature {card['temperature']} and become probabilities.",
         "",
         "## Figures",
         "",

@@ -2,9 +2,9 @@
 
 A photograph is larger than that and loosely framed, so there is a choice to make:
 squash the whole of it into a square, or cut the largest square out of its middle.
-These are its *views*, each plain or mirrored; the network sees every view that the
-model card names, and its logits are averaged. A picture that is square already looks
-the same squashed and cut: equal views are computed once.
+These are its *views*, each plain or mirrored. The model card lists them in order of
+preference and says how many a picture gets; their logits are averaged. A picture that
+is square already looks the same squashed and cut, so it gets the next on the list.
 
 Plain Pillow and numpy: the page uses this, and must not pay for torch.
 """
@@ -41,7 +41,9 @@ Pixels = NDArray[np.uint8]
 class Preprocessing:
     """What lies between a picture and the network; travels in the model card."""
 
-    views: tuple[str, ...] = ("squash", "crop")
+    views: tuple[str, ...] = ("squash", "crop", "squash-mirrored")
+    looks: int = 2
+    """Distinct views of every picture, the first that `views` lists."""
     filter: str = "box"
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
@@ -67,12 +69,14 @@ def _scale(
 
 
 def views_of(image: Image.Image, preprocessing: Preprocessing) -> list[Pixels]:
-    """Every distinct view of one picture: 32x32x3 each, at least one of them."""
+    """The distinct views of one picture, 32x32x3 each: one, or up to `looks`."""
     if image.mode != "RGB":
         image = image.convert("RGB")
     scaled: dict[tuple[float, ...], Image.Image] = {}
     seen: dict[tuple[tuple[float, ...], bool], Pixels] = {}
     for view in preprocessing.views:
+        if len(seen) == preprocessing.looks:
+            break
         frame, mirrored = _frame(image, view), view.endswith("mirrored")
         if frame not in scaled:
             scaled[frame] = _scale(image, frame, preprocessing.filter)

@@ -13,13 +13,13 @@ by that chance.
 
 import argparse
 import hashlib
-import io
 import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -40,24 +40,17 @@ from model.bundle import (
 )
 from model.calibration import fit_temperature, negative_log_likelihood
 from model.card_text import readme
-from model.classifier import Classifier, load_classifier
-from model.engines import OpenVinoEngine, TorchEngine
+from model.classifier import BATCH, Classifier, load_classifier
+from model.engines import OpenVinoEngine, TorchEngine, largest_activations
 from model.evaluate import decode, folder_samples, read_all, report
 from model.labels import CLASSES
 from model.machine import describe_machine
-from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing
+from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, to_pixels
 
 TOLERANCE = 0.05
-"""Of the known picture: above what bfloat16 rounds off, far below another answer."""
+"""Of the known picture: above what eight bits round off, below another answer."""
 
-PLANS = (
-    ("squash",),
-    ("crop",),
-    ("squash", "crop"),
-    ("squash", "squash-mirrored"),
-    ("crop", "crop-mirrored"),
-    VIEWS,
-)
+PLANS = (("squash",), ("crop",), ("squash", "crop"), ("crop", "crop-mirrored"), VIEWS)
 """Ways of looking that `compare_views` tries."""
 
 Decoded = list[tuple[Image.Image | None, int]]
@@ -101,14 +94,8 @@ def half_precision(file: Path) -> tuple[bytes, dict[str, str]]:
         raise ValueError(f"{file} does not hold this network's weights")
     if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         raise ValueError(f"{file} holds values that half precision cannot")
-    return save(tensors, metadata=about), about
-
-
-def as_jpeg(image: Image.Image) -> bytes:
-    """A picture as the file most people would have of it."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=75)
-    return file.getvalue()
+    # The notes go into the card: in here their order varies, and so would the hash.
+    return save(tensors), about
 
 
 def draft_bundle(weights: bytes, preprocessing: Preprocessing) -> Bundle:
@@ -119,6 +106,7 @@ def draft_bundle(weights: bytes, preprocessing: Preprocessing) -> Bundle:
         tensors={name: t.astype(np.float32) for name, t in load(weights).items()},
         preprocessing=preprocessing,
         temperature=1.0,
+        ranges={},
         check=Check((), TOLERANCE),
         card={
             "format": FORMAT,
@@ -134,6 +122,7 @@ def draft_bundle(weights: bytes, preprocessing: Preprocessing) -> Bundle:
                 "size": INPUT_SIZE,
                 "filter": preprocessing.filter,
                 "views": list(preprocessing.views),
+                "looks": preprocessing.looks,
                 "mean": list(preprocessing.mean),
                 "std": list(preprocessing.std),
             },
@@ -145,7 +134,7 @@ def _try_views(
     classifier: Classifier, photos: Decoded, views: tuple[str, ...], name: str
 ) -> ViewFigures:
     bundle = classifier.bundle
-    looking = replace(bundle.preprocessing, views=views, filter=name)
+    looking = Preprocessing(views, len(views), name)
     readings = read_all(
         Classifier(replace(bundle, preprocessing=looking), classifier.compute), photos
     )
@@ -174,19 +163,19 @@ def views_table(compared: Sequence[ViewFigures]) -> str:
     return "\n".join(lines)
 
 
-def fitted(classifier: Classifier, held_out: Path) -> Classifier:
-    """The same with the temperature that fits held-out pictures best.
-
-    Each counts twice, as it is and as a JPEG: on lossless pictures alone, the model
-    looks better than it will be in use.
-    """
-    plain = list(decode(folder_samples(held_out)))
-    jpegs = [(as_jpeg(image), label) for image, label in plain if image]
-    readings = read_all(classifier, [*plain, *decode(jpegs)])
+def calibrated(draft: Bundle, held_out: Path) -> Classifier:
+    """What held-out pictures settle: the eight-bit ranges, then the temperature."""
+    decoded = list(decode(folder_samples(held_out)))
+    images = [image for image, _ in decoded if image]
+    batches = [
+        to_pixels(images[first : first + BATCH], draft.preprocessing)[0]
+        for first in range(0, len(images), BATCH)
+    ]
+    draft = replace(draft, ranges=largest_activations(draft, batches))
+    engine = OpenVinoEngine(draft)
+    readings = read_all(Classifier(draft, engine), decoded)
     temperature = round(fit_temperature(readings.logits, readings.labels), 4)
-    return Classifier(
-        replace(classifier.bundle, temperature=temperature), classifier.compute
-    )
+    return Classifier(replace(draft, temperature=temperature), engine)
 
 
 def _figures(classifier: Classifier, folder: Path) -> dict[str, Any]:
@@ -230,6 +219,7 @@ def make_card(
     bundle = classifier.bundle
     return bundle.card | {
         "temperature": bundle.temperature,
+        "activation_ranges": bundle.ranges,
         "check": {"probabilities": _known(bundle), "tolerance": TOLERANCE},
         "engine": classifier.engine,
         "training": _training(about, options),
@@ -251,11 +241,15 @@ def write_bundle(folder: Path, weights: bytes, card: dict[str, Any]) -> None:
 
 
 def publish(options: argparse.Namespace) -> Classifier:
-    """Make the bundle, write it to `options.out`, and load it to be sure."""
+    """Make the bundle and write it to `options.out`, if it loads."""
     weights, about = half_precision(options.weights)
-    draft = draft_bundle(weights, Preprocessing(options.views, options.filter))
-    classifier = fitted(Classifier(draft, OpenVinoEngine(draft)), options.held_out)
-    write_bundle(options.out, weights, make_card(classifier, about, options))
+    looking = Preprocessing(options.views, options.looks, options.filter)
+    classifier = calibrated(draft_bundle(weights, looking), options.held_out)
+    card = make_card(classifier, about, options)
+    with TemporaryDirectory() as folder:
+        write_bundle(Path(folder), weights, card)
+        load_classifier(Path(folder))
+    write_bundle(options.out, weights, card)
     if options.photos:
         photos = list(decode(folder_samples(options.photos)))
         print(views_table(compare_views(classifier, photos)))
@@ -263,13 +257,13 @@ def publish(options: argparse.Namespace) -> Classifier:
 
 
 def parse_views(text: str) -> tuple[str, ...]:
-    """`squash,crop`, in the order of `VIEWS`."""
-    named = text.split(",")
+    """`squash,crop`: the one preferred first."""
+    named = tuple(dict.fromkeys(text.split(",")))
     if unknown := sorted(set(named) - set(VIEWS)):
         raise argparse.ArgumentTypeError(
             f"no view is called {', '.join(unknown)}; there are {', '.join(VIEWS)}"
         )
-    return tuple(view for view in VIEWS if view in named)
+    return named
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -285,6 +279,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--photos", type=Path, help="photographs in class folders")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--views", type=parse_views, default=Preprocessing.views)
+    parser.add_argument("--looks", type=int, default=Preprocessing.looks)
     parser.add_argument("--filter", choices=FILTERS, default=Preprocessing.filter)
     parser.add_argument("--machine", default="", help="what trained it, in words")
     parser.add_argument("--data-note", default="", help="the training data, in words")

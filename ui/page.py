@@ -1,5 +1,7 @@
 """The page, in the order a person reads it. Streamlit runs this file at every click."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from db import Database, DatabaseError
@@ -15,6 +17,7 @@ from ui.theme import apply_style
 from ui.upload import render_upload
 from ui.workflow import classify_pending, pending
 
+ICON = Path(__file__).with_name("icon.png")
 TRAY_DAYS = 14
 VIEWS = ("Classify", "History", "Data set")
 
@@ -71,7 +74,7 @@ def _render_view(view: str, database: Database | None) -> None:
 
 def main() -> None:
     """Draw the page."""
-    st.set_page_config("Image classification", ":material/image_search:", "wide")
+    st.set_page_config("Image classification", str(ICON), "wide")
     render_reload()
     apply_style()
     st.title("Image classification")

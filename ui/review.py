@@ -14,6 +14,7 @@ from db import Database, DatabaseError, HistoryRow, LabelRefused
 from intake.tray import Item, Tray
 from model.labels import CLASSES
 from ui.text import count, percent, plain
+from ui.upload import OUTCOMES
 from ui.workflow import confirm, confirm_all, correct, labels_in_use, save
 
 PAGE_SIZE = 24
@@ -181,6 +182,7 @@ def _render_card(
 
 def on_save(tray: Tray, database: Database) -> None:
     """Write the tray; on failure say so and keep it."""
+    st.session_state.pop(OUTCOMES, None)
     try:
         st.session_state[SAVED] = save(database, tray)
     except DatabaseError as problem:
@@ -267,7 +269,7 @@ def render_tray(tray: Tray, database: Database | None) -> None:
     shown = _page(items)
     earlier = known_earlier(database, shown)
     own = labels_in_use(database)
-    with st.grid(min_column_width=220, gap="medium") as grid:
+    with st.grid(min_column_width=200, gap="small") as grid:
         for item in shown:
             with grid.cell(), st.container(border=True, key=f"card-{item.sha256[:16]}"):
                 _render_card(tray, item, earlier.get(item.sha256), own, database)

@@ -36,6 +36,8 @@ STYLE = f"""
 .refused {{ margin: 0; padding-left: 1.1rem; font-size: .9rem; }}
 .refused li {{ overflow-wrap: anywhere; }}
 .refused b {{ font-weight: 600; }}
+[data-testid="stFileUploaderDropzone"] {{ min-height: 7.6rem;
+  align-items: center; }}
 .lead {{ opacity: .8; margin: -.6rem 0 0; }}
 </style>
 """
