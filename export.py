@@ -6,10 +6,10 @@
 
 `torchvision.datasets.ImageFolder` and `datasets.load_dataset("imagefolder")` read the
 unpacked folder as it is. Labels people typed become folder names that every system
-can hold; the true ones stand in both lists. The ZIP streams out of one snapshot of the
-database, so writers meanwhile change nothing in it, memory does not grow with it, and
-the same data gives the same bytes. Pictures are stored, not deflated: JPEG and PNG are
-compressed already.
+can hold; the true ones stand in both lists. What is in the ZIP and under which label is
+read at one moment, so writers meanwhile change nothing in it; the bytes stream after,
+so memory does not grow with them and nobody waits for a slow download. The same data
+gives the same bytes. Pictures are stored, not deflated: they are compressed already.
 """
 
 import csv
@@ -20,13 +20,12 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 
 from stream_zip import NO_COMPRESSION_64, ZIP_64, MemberFile, stream_zip
 
-from db import Database, ExportRow, HistoryQuery, Snapshot
+from db import Database, ExportRow, HistoryQuery
 
 EPOCH = datetime(2000, 1, 1)
 """Every member's time: the clock must not change the bytes. True times are in the
@@ -35,6 +34,8 @@ lists."""
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 MODE = 0o100644
 CHUNK = 2**18
+PURGED = "deleted for good while the export ran"
+ALTERED = "the stored bytes do not match their hash"
 
 COLUMNS = (
     "file_name",
@@ -142,7 +143,7 @@ def _json_entry(row: ExportRow, path: str) -> str:
 
 
 def labels_json(
-    listed: list[tuple[ExportRow, str]], left_out: list[ExportRow]
+    listed: list[tuple[ExportRow, str]], left_out: list[tuple[ExportRow, str]]
 ) -> Iterator[bytes]:
     """The exact values, one picture a line."""
     yield b'{"images": [\n'
@@ -150,20 +151,18 @@ def labels_json(
         part = [_json_entry(row, path) for row, path in listed[start : start + 500]]
         end = ",\n" if start + 500 < len(listed) else "\n"
         yield (",\n".join(part) + end).encode()
-    reason = "the stored bytes do not match their hash"
-    lost = [{"sha256": row.sha256, "reason": reason} for row in left_out]
+    lost = [{"sha256": row.sha256, "reason": reason} for row, reason in left_out]
     yield f'], "left_out": {json.dumps(lost)}}}\n'.encode()
 
 
-def _members(snapshot: Snapshot) -> Iterator[MemberFile]:
+def _members(database: Database, rows: list[ExportRow]) -> Iterator[MemberFile]:
     """The pictures, then the lists: only then is it known what was left out."""
-    folder = folders(_label(row) for row in snapshot.rows)
+    folder = folders(_label(row) for row in rows)
     listed: list[tuple[ExportRow, str]] = []
-    left_out: list[ExportRow] = []
-    for row in snapshot.rows:
-        data = snapshot.data(row)
-        if hashlib.sha256(data).hexdigest() != row.sha256:
-            left_out.append(row)
+    left_out: list[tuple[ExportRow, str]] = []
+    for row, data in database.export_data(rows):
+        if data is None or hashlib.sha256(data).hexdigest() != row.sha256:
+            left_out.append((row, PURGED if data is None else ALTERED))
             continue
         path = file_name(row, folder[_label(row)])
         listed.append((row, path))
@@ -173,24 +172,13 @@ def _members(snapshot: Snapshot) -> Iterator[MemberFile]:
     yield "labels.json", EPOCH, MODE, ZIP_64, labels_json(listed, left_out)
 
 
-def _stream(
-    database: Database, query: HistoryQuery, include_unreviewed: bool
-) -> Iterator[bytes]:
-    selection = database.export_snapshot(query, include_unreviewed=include_unreviewed)
-    with selection as snapshot:
-        if not snapshot.rows:
-            raise NothingToExport("No picture fits this selection.")
-        yield b""  # past this point the selection is known to be good
-        yield from stream_zip(_members(snapshot), chunk_size=CHUNK)
-
-
 def export_zip(
     database: Database, query: HistoryQuery, *, include_unreviewed: bool = False
 ) -> Iterator[bytes]:
     """Stream a selection as a ZIP.
 
     Args:
-        database: read in one transaction that lasts until the stream ends.
+        database: where the pictures are.
         query: which pictures; its order does not matter.
         include_unreviewed: also those nobody judged, under their predicted label.
 
@@ -202,12 +190,7 @@ def export_zip(
         NothingToExport: at once, before anything is streamed.
         DatabaseError: likewise.
     """
-    stream = _stream(database, query, include_unreviewed)
-    next(stream)
-    return _closing(stream)
-
-
-def _closing(stream: Iterator[bytes]) -> Iterator[bytes]:
-    """Pass a stream on and end its transaction even when the reader goes away."""
-    with closing(stream):  # type: ignore[type-var]  # a generator has close()
-        yield from stream
+    rows = database.export_rows(query, include_unreviewed=include_unreviewed)
+    if not rows:
+        raise NothingToExport("No picture fits this selection.")
+    return iter(stream_zip(_members(database, rows), chunk_size=CHUNK))

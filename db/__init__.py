@@ -7,7 +7,7 @@ from db.errors import (
     NewerSchemaError,
 )
 from db.labels import MAX_LABEL, LabelRefused, clean_label
-from db.store import Database, Snapshot
+from db.store import Database
 from db.types import (
     Event,
     ExportRow,
@@ -38,7 +38,6 @@ __all__ = [
     "NewerSchemaError",
     "Page",
     "SaveResult",
-    "Snapshot",
     "State",
     "Statistics",
     "clean_label",

@@ -43,9 +43,7 @@ def make_engine(url: str, *, timeout: float = 30) -> Engine:
     """
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, poolclass=NullPool)
-    # A stream's pieces are asked for by one thread after another, never by two at once.
-    arguments = {"timeout": timeout, "check_same_thread": False}
-    engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": timeout})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

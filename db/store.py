@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -25,7 +24,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -51,6 +49,9 @@ AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 MANY = 500
 """Ids in one statement: SQLite takes no unlimited number of parameters."""
+
+EXPORT_BYTES = 8 * 2**20
+"""Bytes of pictures an export holds in memory at a time."""
 
 SORTS: dict[str, ColumnElement[Any]] = {
     "created": state.c.image_id,
@@ -78,6 +79,25 @@ _HISTORY = (
     state.c.reviewed_at,
     images.c.width,
     images.c.height,
+)
+
+_EXPORT = (
+    state.c.image_id,
+    images.c.sha256,
+    images.c.format,
+    images.c.width,
+    images.c.height,
+    state.c.name,
+    predictions.c.source,
+    state.c.predicted,
+    state.c.confidence,
+    predictions.c.probabilities,
+    predictions.c.model_version,
+    state.c.label,
+    state.c.correct,
+    images.c.created,
+    state.c.reviewed_at,
+    func.length(image_blobs.c.data),
 )
 
 
@@ -114,24 +134,6 @@ def conditions(query: HistoryQuery) -> ColumnElement[bool]:
         text = fold(query.search)
         wanted.append(state.c.search.contains(text, autoescape=True))
     return and_(*wanted)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The pictures of one selection as they were at one moment.
-
-    Attributes:
-        rows: what each is described by, ordered by label and hash.
-    """
-
-    rows: list[ExportRow]
-    _connection: Connection
-
-    def data(self, row: ExportRow) -> bytes:
-        """The original bytes, unchecked: the reader compares the hash."""
-        found = select(image_blobs.c.data).where(image_blobs.c.image_id == row.image_id)
-        data: bytes = self._connection.execute(found).scalar_one()
-        return data
 
 
 class Database:
@@ -440,7 +442,7 @@ class Database:
         answer: dict[str, HistoryRow] = {}
         with self._transaction(writes=False) as connection:
             for part in _groups(hashes):
-                found = (
+                found: Select[Any] = (
                     select(*_HISTORY)
                     .select_from(_JOINED)
                     .where(images.c.sha256.in_(part), state.c.deleted.is_(False))
@@ -554,46 +556,56 @@ class Database:
             rows = connection.execution_options(yield_per=50).execute(found)
             return [s for s, data in rows if hashlib.sha256(data).hexdigest() != s]
 
-    @contextmanager
-    def export_snapshot(
+    def export_rows(
         self, query: HistoryQuery, *, include_unreviewed: bool = False
-    ) -> Iterator[Snapshot]:
-        """Read a selection and its bytes out of one consistent moment.
+    ) -> list[ExportRow]:
+        """Everything a selection holds at one moment, less the bytes, ordered by hash.
 
         Pictures nobody has judged are left out unless asked for.
         """
         wanted = conditions(query)
         if not include_unreviewed and query.state != "unreviewed":
-            wanted = and_(wanted, or_(state.c.label.is_not(None)))
-        columns = (
-            state.c.image_id,
-            images.c.sha256,
-            images.c.format,
-            images.c.width,
-            images.c.height,
-            state.c.name,
-            predictions.c.source,
-            state.c.predicted,
-            state.c.confidence,
-            predictions.c.probabilities,
-            predictions.c.model_version,
-            state.c.label,
-            state.c.correct,
-            images.c.created,
-            state.c.reviewed_at,
-            func.length(image_blobs.c.data),
-        )
+            wanted = and_(wanted, state.c.label.is_not(None))
         found = (
-            select(*columns)
-            .select_from(
-                _JOINED.join(image_blobs, image_blobs.c.image_id == images.c.id)
-            )
+            select(*_EXPORT)
+            .select_from(_JOINED.join(image_blobs))
             .where(wanted)
             .order_by(images.c.sha256)
         )
         with self._transaction(writes=False) as connection:
-            rows = [_export_row(row) for row in connection.execute(found)]
-            yield Snapshot(rows, connection)
+            return [_export_row(row) for row in connection.execute(found)]
+
+    def export_data(
+        self, rows: Iterable[ExportRow]
+    ) -> Iterator[tuple[ExportRow, bytes | None]]:
+        """The original bytes of these pictures, in their order; None for one purged.
+
+        Bytes never change under their id, so they are read a few pictures at a time,
+        each in a short transaction: a slow download holds no lock that writers wait
+        for. The hash is for the reader to compare.
+        """
+        for part in _within(rows, EXPORT_BYTES):
+            ids = [row.image_id for row in part]
+            found = select(image_blobs.c.image_id, image_blobs.c.data).where(
+                image_blobs.c.image_id.in_(ids)
+            )
+            with self._transaction(writes=False) as connection:
+                data = {row[0]: row[1] for row in connection.execute(found)}
+            for row in part:
+                yield row, data.get(row.image_id)
+
+
+def _within(rows: Iterable[ExportRow], most: int) -> Iterator[list[ExportRow]]:
+    """Cut into lists of at most `MANY` pictures and, beyond one, `most` bytes."""
+    part: list[ExportRow] = []
+    for row in rows:
+        full = sum(r.size for r in part) + row.size > most or len(part) >= MANY
+        if part and full:
+            yield part
+            part = []
+        part.append(row)
+    if part:
+        yield part
 
 
 def _new_id(made: CursorResult[Any]) -> int:

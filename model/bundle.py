@@ -205,7 +205,7 @@ def _interpret(card: Any, tensors: Tensors, version: str) -> Bundle:
 def _load_card(file: Path) -> Any:
     try:
         return json.loads(_read(file))
-    except ValueError:  # not JSON, or not even UTF-8
+    except (ValueError, RecursionError):  # not JSON, not even UTF-8, or a trap
         _refuse(file, "is not the JSON it should be")
 
 

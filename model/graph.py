@@ -104,7 +104,7 @@ class Graph:
         return ops.add(x, bias.reshape(1, -1, 1, 1))
 
     def _activate(self, x: Any, name: str) -> Any:
-        """ReLU and, in the eight-bit graph, rounding: once for all who use the result."""
+        """ReLU, rounded in the eight-bit graph: once for all who use the result."""
         x = self.activations[name] = ops.relu(x)
         if not self._ranges:
             return x

@@ -71,11 +71,14 @@ class ViewFigures:
 def write_atomically(file: Path, data: bytes) -> None:
     """Put a whole file in place, or leave the old one."""
     part = file.with_name(file.name + ".part")
-    with part.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(part, file)
+    try:
+        with part.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def half_precision(file: Path) -> tuple[bytes, dict[str, str]]:
@@ -85,7 +88,7 @@ def half_precision(file: Path) -> tuple[bytes, dict[str, str]]:
         ValueError: the tensors are not those of the network, or not all finite.
     """
     tensors, shapes = {}, expected_shapes()
-    with safe_open(file, "np") as stored:
+    with safe_open(file, "np") as stored, np.errstate(over="ignore"):
         about: dict[str, str] = stored.metadata() or {}
         for name in stored.keys():  # noqa: SIM118 - not a dictionary
             if name in shapes:  # leaves out counters only training uses
@@ -195,7 +198,7 @@ def measure(classifier: Classifier, options: argparse.Namespace) -> dict[str, An
     return {name: _figures(classifier, path) for name, path in sets.items() if path}
 
 
-def _known(bundle: Bundle) -> list[float]:
+def known_probabilities(bundle: Bundle) -> list[float]:
     """What the reference says about the known picture."""
     reference = Classifier(bundle, TorchEngine(bundle))
     expected = reference.predict([known_picture()])[0].probabilities
@@ -220,7 +223,7 @@ def make_card(
     return bundle.card | {
         "temperature": bundle.temperature,
         "activation_ranges": bundle.ranges,
-        "check": {"probabilities": _known(bundle), "tolerance": TOLERANCE},
+        "check": {"probabilities": known_probabilities(bundle), "tolerance": TOLERANCE},
         "engine": classifier.engine,
         "training": _training(about, options),
         "figures": measure(classifier, options),

@@ -1,0 +1,314 @@
+"""From pictures to probabilities: engines, views, threads, precision."""
+
+import builtins
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from models import picture, publish_random, with_precision
+from PIL import Image
+
+from model import machine
+from model.bundle import WEIGHTS, BundleError, known_picture
+from model.calibration import softmax
+from model.classifier import BATCH, Classifier, load_classifier
+from model.engines import OpenVinoEngine, TorchEngine
+from model.labels import CLASSES
+from model.preprocess import Preprocessing, to_pixels, views_of
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return publish_random(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="module")
+def classifier(folder: Path) -> Classifier:
+    return load_classifier(folder)
+
+
+@pytest.fixture(scope="module")
+def real() -> Classifier:
+    """What the page serves."""
+    return load_classifier(WEIGHTS)
+
+
+def test_a_prediction_is_complete_and_plain_data(classifier: Classifier) -> None:
+    (found,) = classifier.predict([picture(1)])
+    assert len(found.probabilities) == len(CLASSES)
+    assert math.isclose(sum(found.probabilities), 1)
+    assert found.confidence == max(found.probabilities)
+    assert found.label == CLASSES[found.probabilities.index(found.confidence)]
+    assert found.model_version == classifier.version
+    assert all(type(value) is float for value in found.probabilities)
+    assert set(asdict(found)) == {
+        "label",
+        "confidence",
+        "probabilities",
+        "model_version",
+    }
+
+
+def test_top_ranks_the_classes(classifier: Classifier) -> None:
+    (found,) = classifier.predict([picture(2)])
+    ranked = found.top(10)
+    assert ranked[0] == (found.label, found.confidence)
+    assert dict(ranked) == dict(zip(CLASSES, found.probabilities, strict=True))
+    assert [p for _, p in ranked] == sorted(found.probabilities, reverse=True)
+    assert found.top() == ranked[:3]
+
+
+def test_nothing_gives_nothing(classifier: Classifier) -> None:
+    assert classifier.predict([]) == []
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 50), (500, 10), (31, 33), (32, 32), (640, 480)]
+)
+def test_any_size_is_classified(size: tuple[int, int], classifier: Classifier) -> None:
+    (found,) = classifier.predict([picture(3, size)])
+    assert np.isfinite(found.probabilities).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
+def test_other_modes_become_rgb(mode: str, classifier: Classifier) -> None:
+    converted = picture(4).convert(mode)
+    found = classifier.predict([converted, converted.convert("RGB")])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("precision", ["int8", "bf16", "f32"])
+def test_a_picture_gets_the_same_answer_alone_and_in_any_batch(
+    precision: str, classifier: Classifier
+) -> None:
+    same = with_precision(classifier, precision)
+    shapes = [(32, 32), (60, 40), (300, 500)]
+    images = [picture(n, shapes[n % 3]) for n in range(BATCH + 7)]
+    together = np.array([found.probabilities for found in same.predict(images)])
+    alone = np.array([same.predict([image])[0].probabilities for image in images])
+    assert np.abs(together - alone).max() <= (1e-5 if precision == "f32" else 0.02)
+    assert together.std(axis=0).max() > 0.05  # they do differ from each other
+
+
+def test_eight_threads_at_once_get_the_answers_one_gets(
+    classifier: Classifier,
+) -> None:
+    jobs = [[picture(n), picture(n + 1, (50, 40))] for n in range(64)]
+    expected = [classifier.predict(job) for job in jobs]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(classifier.predict, jobs))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert [each.label for each in ours] == [each.label for each in theirs]
+        gaps = np.subtract(ours[1].probabilities, theirs[1].probabilities)
+        assert np.abs(gaps).max() < 1e-6
+
+
+def test_a_failed_request_is_given_back(classifier: Classifier) -> None:
+    for _ in range(50):
+        with pytest.raises(RuntimeError):
+            classifier.compute(np.zeros((1, 5, 5, 3), np.uint8))
+    assert len(classifier.predict([picture(5)])) == 1
+
+
+def test_serving_does_not_import_torch(folder: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from PIL import Image;"
+        "from model.classifier import load_classifier;"
+        f"c = load_classifier(Path({str(folder)!r}));"
+        "c.predict([Image.new('RGB', (40, 30))]);"
+        "print(c.engine); print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    engine, has_torch = done.stdout.splitlines()
+    assert engine.startswith("OpenVINO")
+    assert has_torch == "False"
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Make modules look as if they were not installed."""
+    real_import: Callable[..., ModuleType] = builtins.__import__
+
+    def refuse(name: str, *rest: object) -> ModuleType:
+        if name.partition(".")[0] in names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real_import(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+def test_torch_serves_where_openvino_is_not_installed(
+    folder: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(monkeypatch, "openvino")
+    stand_in = load_classifier(folder)
+    assert stand_in.engine.startswith("torch")
+    ours = stand_in.predict([picture(6)])[0]
+    theirs = classifier.predict([picture(6)])[0]
+    assert np.abs(np.subtract(ours.probabilities, theirs.probabilities)).max() < 0.05
+
+
+def test_no_engine_at_all_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(monkeypatch, "openvino", "torch")
+    with pytest.raises(BundleError, match=r"torch is not installed; run `pip"):
+        load_classifier(folder)
+
+
+def test_an_engine_asked_for_is_the_one_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_classifier(folder, engine="torch").engine.startswith("torch")
+    with pytest.raises(ValueError, match="abacus"):
+        load_classifier(folder, engine="abacus")
+    hide(monkeypatch, "openvino")
+    with pytest.raises(BundleError, match="openvino is not installed"):
+        load_classifier(folder, engine="openvino")
+
+
+def logits(classifier: Classifier, precision: str | None) -> np.ndarray:
+    """Of structured pictures, through the engine alone."""
+    images = [picture(n) for n in range(40)] + [known_picture()]
+    pixels, _ = to_pixels(images, classifier.bundle.preprocessing)
+    if precision is None:
+        return TorchEngine(classifier.bundle)(pixels)
+    return OpenVinoEngine(classifier.bundle, precision=precision)(pixels)
+
+
+def test_openvino_computes_what_torch_computes(real: Classifier) -> None:
+    """The graph written by hand is torchvision's network, on the weights served."""
+    ours, theirs = logits(real, "f32"), logits(real, None)
+    assert np.abs(theirs).max() > 1
+    assert np.abs(ours - theirs).max() < 1e-3
+
+
+@pytest.mark.parametrize(("precision", "most"), [("bf16", 0.06), ("int8", 0.25)])
+def test_fewer_bits_move_probabilities_little(
+    precision: str, most: float, real: Classifier
+) -> None:
+    reference = softmax(logits(real, None), real.bundle.temperature)
+    found = softmax(logits(real, precision), real.bundle.temperature)
+    assert np.abs(found - reference).max() < most
+    assert np.abs(found - reference).mean() < most / 20
+    sure = reference.max(axis=1) > 0.5 + most
+    assert (found.argmax(axis=1) == reference.argmax(axis=1))[sure].all()
+
+
+def test_eight_bits_need_a_processor_that_sums_them_safely(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    info = tmp_path / "cpuinfo"
+    monkeypatch.setattr(machine, "CPU_INFO", info)
+    info.write_text("flags : fpu avx2 avx512f avx512_vnni\n")
+    assert OpenVinoEngine(classifier.bundle).precision == "int8"
+    info.write_text("flags : fpu avx2 avx512f\n")
+    assert OpenVinoEngine(classifier.bundle).precision in {"f32", "bf16"}
+    info.unlink()
+    assert OpenVinoEngine(classifier.bundle).precision in {"f32", "bf16"}
+
+
+def test_a_machine_is_described_by_what_it_can_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("CPU_INFO", "QUOTA"):
+        monkeypatch.setattr(machine, name, tmp_path / name)
+    (tmp_path / "CPU_INFO").write_text("flags : avx2 avx512f avx512_bf16 sse\n")
+    (tmp_path / "QUOTA").write_text("100000 100000\n")
+    assert machine.describe_machine() == "1 CPU core with AVX512-bf16"
+    (tmp_path / "CPU_INFO").unlink()
+    assert machine.describe_machine() == "1 CPU core"
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("max 100000", None), ("50000 100000", 1), ("nonsense", None)]
+)
+def test_a_containers_quota_limits_the_threads(
+    quota: str,
+    cores: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(machine, "QUOTA", tmp_path / "cpu.max")
+    assert machine.available_cores() == (cores or len(os.sched_getaffinity(0)))
+
+
+def test_temperature_changes_how_sure_and_never_which(classifier: Classifier) -> None:
+    images = [picture(n) for n in range(20)]
+    bundle = classifier.bundle
+    cool, warm = (
+        Classifier(replace(bundle, temperature=t), classifier.compute).predict(images)
+        for t in (1.0, 4.0)
+    )
+    assert [each.label for each in cool] == [each.label for each in warm]
+    assert all(c.confidence > w.confidence for c, w in zip(cool, warm, strict=True))
+
+
+def test_views_are_averaged_as_logits(classifier: Classifier) -> None:
+    image = picture(7, (90, 40))
+    bundle = classifier.bundle
+
+    def seen(*views: str) -> np.ndarray:
+        looking = replace(bundle.preprocessing, views=views, looks=len(views))
+        changed = replace(bundle, preprocessing=looking)
+        return Classifier(changed, classifier.compute).logits([image])[0]
+
+    both = seen("squash", "crop")
+    assert np.allclose(both, (seen("squash") + seen("crop")) / 2, atol=1e-4)
+    assert not np.allclose(seen("squash"), seen("crop"), atol=1e-2)
+
+
+def test_a_small_square_picture_reaches_the_network_untouched() -> None:
+    image = picture(8)
+    plain, mirrored = views_of(image, Preprocessing())
+    assert np.array_equal(plain, np.asarray(image))
+    assert np.array_equal(mirrored, np.asarray(image)[:, ::-1])
+
+
+def test_squash_shows_all_and_crop_the_middle() -> None:
+    image = Image.new("RGB", (128, 64), "red")
+    image.paste("blue", (32, 0, 96, 64))
+    squash, crop = views_of(image, Preprocessing())
+    blue = np.array([0, 0, 255])
+    assert (crop == blue).all()
+    assert (squash[:, 8:24] == blue).all()
+    assert (squash[:, :8] == [255, 0, 0]).all()
+
+
+def test_reducing_averages_every_pixel() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    (reduced,) = views_of(Image.fromarray(noise), Preprocessing(("squash",), 1))
+    exact = noise.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
+    assert np.abs(reduced - exact).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 64), (65, 64), (20, 20)])
+def test_every_picture_is_looked_at_as_often(size: tuple[int, int]) -> None:
+    views = views_of(picture(9, size), Preprocessing())
+    assert len(views) == 2
+    assert not np.array_equal(*views)
+
+
+def test_pictures_keep_their_own_views_in_a_batch() -> None:
+    images = [picture(1), picture(2, (50, 20)), picture(3)]
+    looking = Preprocessing(("squash", "crop"), 2)
+    pixels, starts = to_pixels(images, looking)
+    assert starts.tolist() == [0, 1, 3]
+    assert pixels.shape == (4, 32, 32, 3)
+    assert np.array_equal(pixels[3], np.asarray(images[2]))

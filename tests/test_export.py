@@ -1,0 +1,176 @@
+"""The ZIP: what trains without editing, and what hostile labels cannot do to it."""
+
+import csv
+import hashlib
+import io
+import json
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import pytest
+from hostile import encoded, scene
+from test_db import db, entry, path  # noqa: F401  # fixtures
+from torchvision.datasets import ImageFolder
+
+from db import Database, HistoryQuery
+from export import NothingToExport, export_zip, folders, safe_folder
+
+HOSTILE = [
+    "../../etc",
+    "/absolute",
+    "C:\\x",
+    "CON",
+    "nul.txt",
+    "a.",
+    ". .",
+    "x" * 64,
+    "猫" * 64,
+    "a/b",
+    "a:b",
+    "Cat",
+    "=cmd()",
+]
+
+
+def picture(n: int, label: str | None = None, **changes):
+    data = encoded(scene((20 + n, 20)))
+    sha256 = hashlib.sha256(data).hexdigest()
+    return entry(n, label, data=data, sha256=sha256, **changes)
+
+
+def exported(database: Database, query: HistoryQuery | None = None, **options) -> bytes:
+    return b"".join(export_zip(database, query or HistoryQuery(), **options))
+
+
+def opened(data: bytes) -> zipfile.ZipFile:
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    assert archive.testzip() is None
+    return archive
+
+
+def lines(archive: zipfile.ZipFile) -> list[dict[str, str]]:
+    text = archive.read("metadata.csv").decode()
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_folder_loads_as_it_is(db: Database, tmp_path: Path):  # noqa: F811
+    db.save([picture(3, "cat"), picture(4, "cat"), picture(5, "house boat")])
+    opened(exported(db)).extractall(tmp_path / "set")
+    data = ImageFolder(str(tmp_path / "set"))
+    assert data.classes == ["cat", "house boat"]
+    assert sorted(data.targets) == [0, 0, 1]
+    assert {image.size for image, _ in data} == {(23, 20), (24, 20), (25, 20)}
+
+
+def test_lists_say_everything(db: Database):  # noqa: F811
+    given = picture(4, "cat", source="https://e.example/4.png")
+    db.save([given])
+    archive = opened(exported(db))
+    (line,) = lines(archive)
+    assert line["file_name"] in archive.namelist()
+    assert (line["label"], line["predicted"]) == ("cat", "deer")
+    assert (line["correct"], line["reviewed"]) == ("false", "true")
+    assert archive.read(line["file_name"]) == given.data
+    (exact,) = json.loads(archive.read("labels.json"))["images"]
+    assert exact["sha256"] == given.sha256
+    assert exact["probabilities"] == list(given.probabilities)
+    assert exact["source"] == given.source
+    assert exact["model_version"] == "first"
+    assert exact["created"]
+
+
+def test_selections(db: Database):  # noqa: F811
+    db.save([picture(3, "cat"), picture(4, "cat"), picture(5, "boat"), picture(6)])
+
+    def count(**query) -> int:
+        return len(lines(opened(exported(db, HistoryQuery(**query)))))
+
+    assert count() == 3
+    assert count(state="correct") == 1
+    assert count(state="incorrect") == 2
+    assert count(label="boat") == 1
+    everything = lines(opened(exported(db, include_unreviewed=True)))
+    assert len(everything) == 4
+    assert [r["label"] for r in everything if r["reviewed"] == "false"] == ["frog"]
+
+
+def test_nothing_to_export_is_said_at_once(db: Database):  # noqa: F811
+    with pytest.raises(NothingToExport):
+        export_zip(db, HistoryQuery())
+
+
+def test_the_same_data_gives_the_same_bytes(db: Database):  # noqa: F811
+    db.save([picture(n, "cat") for n in range(5)])
+    assert exported(db) == exported(db, HistoryQuery(sort="name"))
+
+
+@pytest.mark.threat("C34")
+@pytest.mark.threat("E43")
+@pytest.mark.parametrize("label", HOSTILE)
+def test_a_folder_is_never_a_path(label: str):
+    name = safe_folder(label)
+    assert name
+    assert not set(name) & set('<>:"/\\|?*\0')
+    assert name == name.strip(" .")
+    assert name.split(".")[0].upper() not in ("CON", "NUL", "", "..")
+    assert len(name.encode()) <= 121
+
+
+@pytest.mark.threat("E43")
+def test_hostile_labels_unpack_side_by_side(db: Database, tmp_path: Path):  # noqa: F811
+    labels = [*HOSTILE, "cat", "a_b", "CAFÉ", "cafe\u0301"]
+    db.save(picture(n, label) for n, label in enumerate(labels))
+    archive = opened(exported(db))
+    archive.extractall(tmp_path / "set")
+    exact = json.loads(archive.read("labels.json"))["images"]
+    assert {e["label"] for e in exact} == set(labels)
+    where = {e["label"]: e["file_name"].split("/")[0].casefold() for e in exact}
+    assert len(set(where.values())) == len(labels)
+    assert all((tmp_path / "set" / e["file_name"]).is_file() for e in exact)
+
+
+def test_folders_depend_on_labels_alone():
+    assert folders(["b", "B", "a"]) == folders(["a", "B", "b"])
+
+
+@pytest.mark.threat("E44")
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_no_cell_is_a_formula(db: Database, start: str):  # noqa: F811
+    db.save([picture(1, "cat", name=f"{start}cmd()", source=f"{start}x")])
+    archive = opened(exported(db))
+    (line,) = lines(archive)
+    assert (line["name"], line["source"]) == (f"'{start}cmd()", f"'{start}x")
+    assert json.loads(archive.read("labels.json"))["images"][0]["source"] == f"{start}x"
+
+
+@pytest.mark.threat("E45")
+def test_a_stream_is_one_moment_and_holds_nobody_back(db: Database):  # noqa: F811
+    db.save([picture(1, "cat"), picture(2, "cat")])
+    stream = export_zip(db, HistoryQuery())
+    head = [next(stream)]
+    assert db.save([picture(7, "cat")]).saved == 1
+    db.review([1], "dog")
+    archive = opened(b"".join([*head, *stream]))
+    assert [line["label"] for line in lines(archive)] == ["cat", "cat"]
+
+
+def test_a_picture_purged_meanwhile_is_left_out_and_named(db: Database):  # noqa: F811
+    big = [picture(n, "cat") for n in range(3)]
+    db.save(big)
+    rows = db.export_rows(HistoryQuery())
+    db.delete([rows[1].image_id])
+    db.purge_deleted()
+    found = [data is not None for _, data in db.export_data(rows)]
+    assert found == [True, False, True]
+
+
+@pytest.mark.threat("D40")
+def test_an_altered_picture_is_left_out_and_named(path: Path, db: Database):  # noqa: F811
+    db.save([picture(1, "cat"), picture(2, "cat")])
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE image_blobs SET data = x'00' WHERE image_id = 1")
+    archive = opened(exported(db))
+    assert [line["name"] for line in lines(archive)] == ["2.png"]
+    (lost,) = json.loads(archive.read("labels.json"))["left_out"]
+    assert lost["sha256"] == picture(1).sha256
