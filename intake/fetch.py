@@ -47,7 +47,9 @@ NOT_ALLOWED = "This address is not allowed"
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # What `is_global` of Python 3.11 lets through and no picture lives at.
-_CLOSED_4 = [ipaddress.ip_network(n) for n in ("192.88.99.0/24", "240.0.0.0/4")]
+_CLOSED_4 = [
+    ipaddress.ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4")
+]
 _OPEN_6 = ipaddress.ip_network("2000::/3")
 _CLOSED_6 = [
     ipaddress.ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16")
@@ -297,6 +299,13 @@ def _translated(problem: Exception, deadline: _Deadline) -> Refused:
     return Refused("The download is incomplete", retry=True)
 
 
+def _host_header(target: _Target) -> str:
+    """The host as the server knows itself; the connection goes to its address."""
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    default = target.port == PORTS[target.scheme]
+    return host if default else f"{host}:{target.port}"
+
+
 def _hop(target: _Target, deadline: _Deadline) -> tuple[str, bytes]:
     """Ask once; returns where to go next, or the body."""
     with requests.Session() as session:
@@ -304,7 +313,7 @@ def _hop(target: _Target, deadline: _Deadline) -> tuple[str, bytes]:
         session.mount(f"{target.scheme}://", _Pinned(target, deadline))
         answer = session.get(
             target.url,
-            headers=HEADERS,
+            headers=HEADERS | {"Host": _host_header(target)},
             stream=True,
             allow_redirects=False,
             timeout=min(STALL, deadline.left()),
@@ -330,6 +339,8 @@ def fetch(url: str, *, seconds: float = DEADLINE) -> bytes:
         try:
             for _ in range(MAX_REDIRECTS + 1):
                 url, body = _hop(_check(url, deadline), deadline)
+                if deadline.over():  # ended half-way, headers can look complete
+                    raise Refused("The server takes too long", retry=True)
                 if not url:
                     return body
         except (requests.RequestException, HTTPError, OSError, ValueError) as problem:

@@ -1,0 +1,118 @@
+"""One door each: nothing in the code goes around them, and imports point down only."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+ROOMS = ("app.py", "export.py", "db", "intake", "model", "ui", "bench", "migrations")
+
+# What each room may import of the others.
+MAY_IMPORT = {
+    "intake": set(),
+    "db": set(),
+    "migrations": {"db"},
+    "model": set(),
+    "export": {"db"},
+    "ui": {"db", "export", "intake", "model"},
+    "app": {"db", "export", "intake", "model", "ui"},
+    "bench": {"db", "export", "intake", "model", "ui"},
+}
+
+# The command lines classify files through the same door as the page.
+EXCEPTIONS = {
+    ("model/predict.py", "intake"),
+    ("model/evaluate.py", "intake"),
+    ("model/publish.py", "intake"),
+}
+
+BANNED = {
+    "Image.open": "intake",
+    "requests.get": "intake/fetch.py",
+    "requests.post": "",
+    "requests.Session": "intake/fetch.py",
+    "urlopen": "",
+    "JsCode": "ui/history_grid.py",
+    "st.image": "",
+    "pickle.load": "",
+    "pickle.loads": "",
+}
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for room in ROOMS:
+        place = ROOT / room
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text())
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def room_of(name: str) -> str:
+    return Path(name).parts[0].removesuffix(".py")
+
+
+SOURCES = dict(sources())
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_imports_point_down_only(name: str):
+    room = room_of(name)
+    for module in imported(SOURCES[name]):
+        other = module.split(".")[0]
+        if other in MAY_IMPORT and other != room and (name, other) not in EXCEPTIONS:
+            assert other in MAY_IMPORT[room], f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_only_the_page_knows_streamlit(name: str):
+    if room_of(name) not in ("ui", "app"):
+        modules = {module.split(".")[0] for module in imported(SOURCES[name])}
+        assert not modules & {"streamlit", "st_aggrid", "streamlit_js_eval"}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_nothing_goes_around_a_door(name: str):
+    for node in ast.walk(SOURCES[name]):
+        if not isinstance(node, ast.Call):
+            continue
+        call = ast.unparse(node.func)
+        for banned, home in BANNED.items():
+            if call == banned or call.endswith(f".{banned}"):
+                assert home, f"{name} calls {call}"
+                assert name.startswith(home), f"{name} calls {call}"
+        if call == "torch.load":
+            assert any(
+                k.arg == "weights_only" and ast.unparse(k.value) == "True"
+                for k in node.keywords
+            )
+        for keyword in node.keywords:
+            assert keyword.arg not in ("unsafe_allow_html", "unsafe_allow_javascript")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_pickle(name: str):
+    assert "pickle" not in set(imported(SOURCES[name]))
+
+
+def test_the_rules_can_fail():
+    tree = ast.parse("import requests\nx = Image.open(y)\nimport streamlit")
+    assert "streamlit" in set(imported(tree))
+    calls = [ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    assert calls == ["Image.open"]
+
+
+@pytest.mark.threat("C30")
+def test_scripts_for_the_grid_are_constant_text():
+    for node in ast.walk(SOURCES["ui/history_grid.py"]):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "JsCode":
+            names = {n.id for n in ast.walk(node.args[0]) if isinstance(n, ast.Name)}
+            assert names <= {"CORRECT", "INCORRECT"}
