@@ -227,8 +227,6 @@ def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> N
         )
         clear = st.button("Clear All", key="clear-all", icon=":material/delete_sweep:")
         st.html(f"{reviewed:,} of {len(items):,} reviewed")
-    if SAVED in st.session_state:
-        st.rerun()
     if clear and reviewed:
         _ask_to_clear(tray, len(items), reviewed)
     elif clear:
@@ -258,6 +256,8 @@ def known_earlier(
 @st.fragment
 def render_tray(tray: Tray, database: Database | None) -> None:
     """Draw the tray; a verdict redraws this panel and nothing else."""
+    if SAVED in st.session_state:
+        st.rerun()  # charts and message stand outside of this panel
     items = tray.items()
     if not items:
         st.html(

@@ -1,0 +1,117 @@
+"""Random views: each changes what it says it changes, and nothing else."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from model import augment
+
+
+def seeded(seed: int = 0) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    """64 pictures in 0..1, no two pixels of one alike."""
+    order = torch.rand(64, 3 * 32 * 32, generator=seeded()).argsort(dim=1)
+    return order.view(64, 3, 32, 32) / (3 * 32 * 32 - 1)
+
+
+VIEWS: dict[str, Callable[[Tensor, Generator], Tensor]] = {
+    "translate_and_flip": lambda x, g: augment.translate_and_flip(x, 4, g),
+    "random_resized_crop": lambda x, g: augment.random_resized_crop(x, 0.5, g),
+    "colour": lambda x, g: augment.colour(x, 0.2, g),
+    "sharpness": lambda x, g: augment.sharpness(x, 0.5, g),
+    "cutout": lambda x, g: augment.cutout(x, 8, g),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_keeps_shape_and_range_and_follows_its_seed(
+    name: str, images: Tensor
+) -> None:
+    view, before = VIEWS[name], images.clone()
+    first = view(images, seeded(1))
+    assert torch.equal(images, before)
+    assert first.shape == images.shape
+    assert first.min() >= -1e-6
+    assert first.max() <= 1 + 1e-6
+    assert torch.equal(first, view(images, seeded(1)))
+    assert not torch.equal(first, view(images, seeded(2)))
+    assert not torch.equal(first, images)
+
+
+def test_translation_moves_whole_pixels_and_mirrors_half(images: Tensor) -> None:
+    views = augment.translate_and_flip(images, 4, seeded())
+    shifts, mirrored = set(), 0
+    for image, view in zip(images, views, strict=True):
+        for flipped, known in ((False, image), (True, image.flip(2))):
+            centre = view[0, 16, 16] == known[0]
+            if centre.any():
+                row, column = centre.nonzero()[0].tolist()
+                down, right = row - 16, column - 16
+                if abs(down) <= 4 and abs(right) <= 4:
+                    same = view[:, 8:24, 8:24]
+                    assert torch.equal(
+                        same, known[:, 8 + down : 24 + down, 8 + right : 24 + right]
+                    )
+                    shifts.add((down, right))
+                    mirrored += flipped
+                    break
+        else:
+            pytest.fail("no translation of the picture gives this view")
+    assert 16 <= mirrored <= 48
+    assert len(shifts) > 20
+
+
+def test_nothing_drawn_is_nothing_changed(images: Tensor) -> None:
+    assert torch.equal(augment.random_resized_crop(images, 0.0, seeded()), images)
+    assert torch.allclose(augment.sharpness(images, 0.0, seeded()), images)
+    assert torch.allclose(augment.colour(images, 0.0, seeded()), images, atol=1e-6)
+    assert torch.equal(augment.cutout(images, 0, seeded()), images)
+
+
+def test_a_share_of_the_pictures_is_zoomed(images: Tensor) -> None:
+    zoomed = augment.random_resized_crop(images, 0.5, seeded())
+    changed = (zoomed != images).flatten(1).any(1)
+    assert 16 <= changed.sum() <= 48
+
+
+def test_zooming_keeps_a_plain_picture_plain() -> None:
+    plain = torch.full((8, 3, 32, 32), 0.3)
+    zoomed = augment.random_resized_crop(plain, 1.0, seeded())
+    assert torch.allclose(zoomed, plain)
+
+
+def test_cutout_blanks_one_square_at_most_its_size(images: Tensor) -> None:
+    cut = augment.cutout(images + 2, 8, seeded())  # +2: nothing is 0.5 already
+    for image, whole in zip(cut, images + 2, strict=True):
+        hole = image == 0.5
+        assert torch.equal(hole[0], hole[1])
+        rows, columns = hole[0].any(1), hole[0].any(0)
+        assert hole[0].sum() == rows.sum() * columns.sum()
+        assert 4 <= rows.sum() <= 8
+        assert 4 <= columns.sum() <= 8
+        assert torch.equal(image[~hole], whole[~hole])
+
+
+def test_sharpness_goes_both_ways() -> None:
+    stripes = torch.full((64, 3, 32, 32), 0.4)
+    stripes[..., ::4] = 0.6
+    contrast = augment.sharpness(stripes, 1.0, seeded()).std(dim=(1, 2, 3))
+    assert (contrast < stripes[0].std() - 0.01).any()
+    assert (contrast > stripes[0].std() + 0.01).any()
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_a_training_view_has_the_size_asked_for(size: int, images: Tensor) -> None:
+    pictures = (images * 255).byte()
+    view = augment.training_view(pictures, size, seeded())
+    assert view.shape == (64, 3, size, size)
+    assert view.dtype == torch.float32
+    assert view.min() >= -1e-6
+    assert view.max() <= 1 + 1e-6
+    assert torch.equal(view, augment.training_view(pictures, size, seeded()))

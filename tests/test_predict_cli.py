@@ -1,0 +1,166 @@
+"""`python -m model.predict`: a line for every file, whatever the files are."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from models import picture, publish_random
+
+from model import predict
+from model.classifier import load_classifier
+from model.labels import CLASSES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = publish_random(tmp_path_factory.mktemp("published"))
+    return f"--weights={folder}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """b.png, a.jpg, sub/c.png, a text file, an empty file and a hidden one."""
+    root = tmp_path / "pictures"
+    (root / "sub").mkdir(parents=True)
+    (root / ".git").mkdir()
+    picture(1).save(root / "b.png")
+    picture(2, (60, 40)).save(root / "a.jpg")
+    picture(3).save(root / "sub" / "c.png")
+    picture(4).save(root / ".git" / "hidden.png")
+    (root / "notes.txt").write_text("not a picture")
+    (root / "empty.png").touch()
+    return root
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_folders_are_searched_in_order_and_bad_files_end_nothing(
+    folder: Path, weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(folder / "missing.png")
+    arguments = [missing, str(folder), weights, "--json"]
+    assert predict.main(arguments) == 0
+    found = lines(capsys)
+    names = ["a.jpg", "b.png", "empty.png", "notes.txt", "sub/c.png"]
+    assert [line["path"] for line in found] == [
+        missing,
+        *(str(folder / name) for name in names),
+    ]
+    assert [bool(line["error"]) for line in found] == [1, 0, 0, 1, 1, 0]
+    assert "No such file" in found[0]["error"]
+
+
+def test_json_holds_what_the_classifier_says(
+    folder: Path, weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict.main([str(folder / "b.png"), str(folder / "notes.txt"), weights, "--json"])
+    good, bad = lines(capsys)
+    classifier = load_classifier(Path(weights.partition("=")[2]))
+    (expected,) = classifier.predict([picture(1)])
+    assert good["label"] == expected.label
+    assert good["confidence"] == pytest.approx(expected.confidence, abs=1e-6)
+    assert list(good["probabilities"]) == list(CLASSES)
+    assert list(good["probabilities"].values()) == pytest.approx(
+        expected.probabilities, abs=1e-6
+    )
+    assert good["error"] is None
+    assert set(bad) == set(good)
+    assert bad["label"] is bad["confidence"] is bad["probabilities"] is None
+
+
+def test_text_is_one_line_a_file(
+    folder: Path, weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nasty = folder / "two\nlines\x1b[31m.png"
+    picture(5).save(nasty)
+    assert predict.main([str(nasty), str(folder / "empty.png"), weights]) == 0
+    good, bad = capsys.readouterr().out.splitlines()
+    assert good.split()[0] in CLASSES
+    assert "%" in good
+    assert good.endswith(r"two\nlines\x1b[31m.png")
+    assert bad.startswith("error ")
+
+
+def test_a_name_that_is_not_unicode_is_a_line_too(folder: Path, weights: str) -> None:
+    odd = os.fsencode(folder) + b"/\xff.png"
+    (folder / "b.png").rename(os.fsdecode(odd))
+    for more in ([], ["--json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "model.predict", odd, weights, *more],
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.count(b"\n") == 1
+
+
+def test_the_status_says_whether_anything_was_classified(
+    folder: Path, tmp_path: Path, weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict.main([str(folder / "empty.png"), weights]) == 1
+    assert predict.main([str(folder / "nowhere"), "\0", weights]) == 1
+    assert capsys.readouterr().out.count("error ") == 3
+    assert predict.main([str(folder), f"--weights={tmp_path}"]) == 1
+    assert "is missing" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        predict.main([])
+
+
+def test_a_pipe_is_not_waited_for(
+    tmp_path: Path, weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert predict.main([str(tmp_path), weights]) == 1
+    assert "not a file" in capsys.readouterr().out
+
+
+def test_a_huge_file_is_not_read_whole(tmp_path: Path, weights: str) -> None:
+    huge = tmp_path / "huge.png"
+    with huge.open("wb") as file:
+        file.truncate(50 * 2**30)  # sparse: takes no room
+    found = predict._read(huge)
+    assert isinstance(found, bytes)
+    assert len(found) == predict.MAX_BYTES + 1
+    (line,) = predict.classify_files(
+        load_classifier(Path(weights.partition("=")[2])), [huge]
+    )
+    assert line.error
+
+
+def test_lines_come_as_they_are_known(
+    folder: Path, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "CHUNK", 2)
+    asked = []
+
+    def paths():
+        for _ in range(10):
+            asked.append(1)
+            yield folder / "b.png"
+
+    classifier = load_classifier(Path(weights.partition("=")[2]))
+    next(iter(predict.classify_files(classifier, paths())))
+    assert len(asked) == 2
+
+
+def test_a_reader_that_leaves_is_no_error(folder: Path, weights: str) -> None:
+    command = [sys.executable, "-m", "model.predict", weights]
+    process = subprocess.Popen(
+        [*command, *[str(folder / "b.png")] * 100],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process.wait(60)

@@ -1,0 +1,201 @@
+"""Training: it learns, it can be put down and taken up, and a seed fixes it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from models import class_folders
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from model import train
+from model.bundle import expected_shapes
+from model.data import load_folder
+from model.labels import CLASSES
+from model.network import build_network, features, load_matching
+from model.train import Recipe, Run, learning_rate, parse_stages
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return class_folders(tmp_path_factory.mktemp("data") / "train", each=4)
+
+
+def command(data: Path, out: Path, *more: str) -> list[str]:
+    return [
+        f"--data={data}",
+        f"--out={out}",
+        "--stages=1@8,1@16",
+        "--batch-size=8",
+        "--ema-decay=0.5",
+        *more,
+    ]
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(
+        torch.equal(one[k], other[k]) for k in one
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of a run that nothing interrupted."""
+    out = tmp_path_factory.mktemp("whole") / "resnet18.safetensors"
+    assert train.main(command(data, out, f"--held-out={data}")) == 0
+    return out
+
+
+def test_training_writes_weights_with_their_provenance(whole: Path) -> None:
+    weights = load_file(whole)
+    shapes = {k: tuple(v.shape) for k, v in weights.items() if k in expected_shapes()}
+    assert shapes == expected_shapes()
+    assert all(v.dtype == torch.float16 for k, v in weights.items() if k in shapes)
+    with safe_open(whole, "np") as file:
+        about = file.metadata()
+    recipe = json.loads(about["recipe"])
+    assert (recipe["stages"], recipe["batch_size"]) == ([[1, 8], [1, 16]], 8)
+    assert about["data"] == "20 labelled pictures"
+    assert int(about["seconds"]) >= 0
+    assert "CPU core" in about["machine"]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    data: Path, whole: Path, tmp_path: Path
+) -> None:
+    again, other = tmp_path / "again.safetensors", tmp_path / "other.safetensors"
+    train.main(command(data, again))
+    train.main(command(data, other, "--seed=1"))
+    assert same(load_file(again), load_file(whole))
+    assert not same(load_file(other), load_file(whole))
+
+
+def test_an_interrupted_run_ends_where_the_whole_one_does(
+    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "resnet18.safetensors"
+    save = Run.save
+
+    def save_and_stop(run: Run) -> None:
+        save(run)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "save", save_and_stop)
+        train.main(command(data, out))
+    assert not out.exists()
+    epochs = []
+    train_epoch = Run.train_epoch
+    monkeypatch.setattr(
+        Run, "train_epoch", lambda *a: epochs.append(1) or train_epoch(*a)
+    )
+    assert train.main(command(data, out)) == 0
+    assert len(epochs) == 1
+    assert same(load_file(out), load_file(whole))
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(
+    data: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = whole.read_bytes()
+    assert train.main(command(data, whole, "--peak-lr=0.1")) == 1
+    assert "another recipe" in capsys.readouterr().err
+    assert whole.read_bytes() == before
+
+
+def test_a_checkpoint_cut_short_leaves_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "resnet18.checkpoint"
+    run = Run(Recipe(), file, None)
+    run.save()
+    before = file.read_bytes()
+
+    def fail(_: object, part: Path) -> None:
+        part.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match="No space"):
+        run.save()
+    assert file.read_bytes() == before
+
+
+def test_a_few_steps_lower_the_loss(data: Path, tmp_path: Path) -> None:
+    recipe = Recipe(stages=((6, 16),), batch_size=10, peak_lr=0.05)
+    run = Run(recipe, tmp_path / "resnet18.checkpoint", None)
+    pictures = load_folder(data)
+    losses = [run.train_epoch(pictures) for _ in recipe.sizes]
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_missing_data_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main(command(tmp_path / "nowhere", tmp_path / "out")) == 1
+    assert "nowhere" in capsys.readouterr().err
+    (tmp_path / "data" / "unicorn").mkdir(parents=True)
+    assert train.main(command(tmp_path / "data", tmp_path / "out")) == 1
+    assert "unicorn" in capsys.readouterr().err
+
+
+def test_folders_get_the_labels_of_their_names(data: Path) -> None:
+    pictures = load_folder(data)
+    assert pictures.images.shape == (20, 3, 32, 32)
+    assert pictures.images.dtype == torch.uint8
+    names = [CLASSES[label] for label in pictures.labels]
+    assert names == [n for n in sorted(path.name for path in data.iterdir())
+                     for _ in range(4)]  # fmt: skip
+    navy = pictures.images[pictures.labels == CLASSES.index("airplane")].float()
+    assert navy[:, 2].mean() > navy[:, 0].mean()
+
+
+def test_weights_of_another_network_lend_what_fits(whole: Path, tmp_path: Path) -> None:
+    network = build_network(classes=7)
+    kept = load_matching(network, whole)
+    assert kept == ["fc.bias", "fc.weight"]
+    published = load_file(whole)["layer3.0.conv1.weight"].float()
+    assert torch.equal(network.layer3[0].conv1.weight, published)
+
+
+def test_a_run_can_start_from_given_weights(data: Path, whole: Path) -> None:
+    recipe = Recipe(seed=5)
+    run = Run(recipe, whole.with_name("none"), whole)
+    given = load_file(whole)["conv1.weight"].float()
+    assert torch.equal(run.network.conv1.weight, given)
+    assert torch.equal(run.ema.module.conv1.weight, given)
+
+
+def test_features_are_what_the_last_layer_sees() -> None:
+    network = build_network().eval()
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found = features(network, images)
+        assert found.shape == (2, 512)
+        assert torch.allclose(network.fc(found), network(images), atol=1e-5)
+
+
+def test_the_learning_rate_rises_and_falls_in_lines() -> None:
+    recipe = Recipe(peak_lr=0.2, warm_up=0.25)
+    rates = [learning_rate(recipe, p) for p in (0, 0.125, 0.25, 0.625, 1)]
+    assert rates == pytest.approx([0, 0.1, 0.2, 0.1, 0])
+
+
+def test_weight_decay_spares_norms_and_biases() -> None:
+    network = build_network()
+    decayed, spared = train.make_optimizer(network, Recipe()).param_groups
+    assert decayed["weight_decay"] == Recipe.weight_decay
+    assert spared["weight_decay"] == 0
+    assert {p.ndim for p in spared["params"]} == {1}
+    both = len(decayed["params"]) + len(spared["params"])
+    assert both == len(list(network.parameters()))
+
+
+def test_stages_are_read_from_the_command_line() -> None:
+    assert parse_stages("4@16,3@32") == ((4, 16), (3, 32))
+    assert Recipe(stages=((2, 16), (1, 32))).sizes == [16, 16, 32]
+    for wrong in ("", "4", "0@32", "1@2@3", "a@b"):
+        with pytest.raises(ValueError):  # noqa: PT011 - argparse words it
+            parse_stages(wrong)
