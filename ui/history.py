@@ -121,7 +121,7 @@ def _render_notice(database: Database) -> None:
 def _render_actions(database: Database, ids: Sequence[int]) -> None:
     """What can be done with the selected rows."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="grid-actions"):
-        options = [*CLASSES, *labels_in_use(database), OTHER]
+        options = [*CLASSES, OTHER, *labels_in_use(database)]
         chosen = st.selectbox(
             "Label of the selected",
             options,

@@ -121,13 +121,14 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
     key = f"label-{item.sha256}"
     choice = _choice(item)
     predicted = (item.prediction or {}).get("label")
-    used = [c for c in (*CLASSES, *own) if c != predicted]
-    if choice and choice not in (*used, OTHER):
-        used.append(choice)
+    # "Other…" before people's own labels: they can be many, and it must be in sight.
+    options = [c for c in (*CLASSES, OTHER, *own) if c != predicted]
+    if choice and choice not in options:
+        options.append(choice)
     st.session_state[key] = choice
     st.selectbox(
         f"Label of {item.sha256[:8]}",
-        [*used, OTHER],
+        options,
         index=None,
         key=key,
         placeholder="It is…",
