@@ -79,6 +79,7 @@ def _training(training: dict[str, Any]) -> list[str]:
     recipe = [f"`{key}` {value}" for key, value in training["recipe"].items()]
     return [
         f"- Data: {training['data'] or 'not recorded'}.",
+        f"- Start: {training.get('start') or 'random weights'}.",
         f"- Time: {spent}.",
         f"- Recipe (`model/train.py`): {', '.join(recipe) or 'not recorded'}.",
         "- Augmentation: `model/augment.py`. The weights are a running average of those"

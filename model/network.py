@@ -28,7 +28,7 @@ def load_matching(network: nn.Module, file: Path) -> list[str]:
     lend everything but those layers.
 
     Returns:
-        The names in `network` that kept their own values.
+        The names of the weights in `network` that kept their own values.
     """
     own = network.state_dict()
     fits = {
@@ -37,7 +37,8 @@ def load_matching(network: nn.Module, file: Path) -> list[str]:
         if name in own and own[name].shape == tensor.shape
     }
     network.load_state_dict(own | fits)
-    return sorted(set(own) - set(fits))
+    kept = set(own) - set(fits)
+    return sorted(name for name in kept if not name.endswith("num_batches_tracked"))
 
 
 def features(network: ResNet, images: Tensor) -> Tensor:

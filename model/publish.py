@@ -212,6 +212,7 @@ def _training(about: dict[str, str], options: argparse.Namespace) -> dict[str, A
         "seconds": int(about.get("seconds", 0)),
         "machine": about.get("machine") or options.machine or describe_machine(),
         "data": options.data_note or about.get("data", ""),
+        "start": options.start_note or about.get("start", ""),
     }
 
 
@@ -286,6 +287,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--filter", choices=FILTERS, default=Preprocessing.filter)
     parser.add_argument("--machine", default="", help="what trained it, in words")
     parser.add_argument("--data-note", default="", help="the training data, in words")
+    parser.add_argument("--start-note", default="", help="what --init was, in words")
     return parser.parse_args(arguments)
 
 

@@ -1,5 +1,6 @@
 """Training: it learns, it can be put down and taken up, and a seed fixes it."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from models import class_folders
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
+from torchvision.models import ResNet
 
 from model import train
 from model.bundle import expected_shapes
 from model.data import load_folder
 from model.labels import CLASSES
 from model.network import build_network, features, load_matching
-from model.train import Recipe, Run, learning_rate, parse_stages
+from model.train import Optimizer, Recipe, Run, parse_stages, rate
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,7 @@ def test_training_writes_weights_with_their_provenance(whole: Path) -> None:
     recipe = json.loads(about["recipe"])
     assert (recipe["stages"], recipe["batch_size"]) == ([[1, 8], [1, 16]], 8)
     assert about["data"] == "20 labelled pictures"
+    assert about["start"] == ""
     assert int(about["seconds"]) >= 0
     assert "CPU core" in about["machine"]
 
@@ -118,7 +121,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(
     data: Path, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = whole.read_bytes()
-    assert train.main(command(data, whole, "--peak-lr=0.1")) == 1
+    assert train.main(command(data, whole, "--peak-lr=0.3")) == 1
     assert "another recipe" in capsys.readouterr().err
     assert whole.read_bytes() == before
 
@@ -142,7 +145,7 @@ def test_a_checkpoint_cut_short_leaves_the_last_one(
 
 
 def test_a_few_steps_lower_the_loss(data: Path, tmp_path: Path) -> None:
-    recipe = Recipe(stages=((8, 16),), batch_size=10, peak_lr=0.01)
+    recipe = Recipe(stages=((8, 16),), batch_size=10, peak_lr=0.05, sgd_lr=0.02)
     run = Run(recipe, tmp_path / "resnet18.checkpoint", None)
     pictures = load_folder(data)
     losses = [run.train_epoch(pictures) for _ in recipe.sizes]
@@ -183,6 +186,8 @@ def test_a_run_can_start_from_given_weights(data: Path, whole: Path) -> None:
     run = Run(recipe, whole.with_name("none"), whole)
     given = load_file(whole)["conv1.weight"].float()
     assert torch.equal(run.network.conv1.weight, given)
+    digest = hashlib.sha256(whole.read_bytes()).hexdigest()
+    assert run.start == f"weights {digest[:12]}"
     assert torch.equal(run.ema.module.conv1.weight, given)
 
 
@@ -196,19 +201,49 @@ def test_features_are_what_the_last_layer_sees() -> None:
 
 
 def test_the_learning_rate_rises_and_falls_in_lines() -> None:
-    recipe = Recipe(peak_lr=0.2, warm_up=0.25)
-    rates = [learning_rate(recipe, p) for p in (0, 0.125, 0.25, 0.625, 1)]
-    assert rates == pytest.approx([0, 0.1, 0.2, 0.1, 0])
+    recipe = Recipe(warm_up=0.25)
+    shares = [rate(recipe, p) for p in (0, 0.125, 0.25, 0.625, 1)]
+    assert shares == pytest.approx([0, 0.5, 1, 0.5, 0])
 
 
-def test_weight_decay_spares_norms_and_biases() -> None:
-    network = build_network()
-    decayed, spared = train.make_optimizer(network, Recipe()).param_groups
+def channels_last_network() -> ResNet:
+    return build_network().to(memory_format=torch.channels_last)
+
+
+def test_every_parameter_is_learned_by_one_of_the_two_optimizers() -> None:
+    network = channels_last_network()
+    optimizer = Optimizer(network, Recipe())
+    decayed, spared = optimizer.sgd.param_groups
     assert decayed["weight_decay"] == Recipe.weight_decay
     assert spared["weight_decay"] == 0
+    assert {id(p) for p in decayed["params"]} == {
+        id(network.conv1.weight),
+        id(network.fc.weight),
+    }
     assert {p.ndim for p in spared["params"]} == {1}
-    both = len(decayed["params"]) + len(spared["params"])
-    assert both == len(list(network.parameters()))
+    learned = [*optimizer.kernels, *decayed["params"], *spared["params"]]
+    assert {id(p) for p in learned} == {id(p) for p in network.parameters()}
+    assert len(learned) == len(list(network.parameters()))
+
+
+def test_muon_turns_kernels_evenly_and_keeps_their_norm() -> None:
+    network = channels_last_network()
+    optimizer = Optimizer(network, Recipe(peak_lr=0.1))
+    kernel = network.layer2[0].conv2.weight
+    before = kernel.detach().clone()
+    before *= 128**0.5 / before.norm()
+    network(torch.rand(2, 3, 16, 16)).sum().backward()
+    optimizer.step(0.0)  # at no learning rate only the norm is set
+    assert torch.allclose(kernel, before, atol=1e-6)
+    optimizer.step(1.0)
+    assert kernel.norm().item() == pytest.approx(128**0.5, rel=1e-5)
+    change = train.as_matrix((kernel - before).detach())
+    assert 0.02 < change.norm() / before.norm() < 0.2
+    # A gradient's few strong directions do not decide the step alone.
+    singular = torch.linalg.svdvals(change)
+    assert singular[60] > 0.2 * singular[0]
+    gradient = torch.linalg.svdvals(train.as_matrix(kernel.grad))
+    assert gradient[60] < 0.2 * gradient[0]
 
 
 def test_stages_are_read_from_the_command_line() -> None:
