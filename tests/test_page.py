@@ -1,6 +1,7 @@
 """The page's logic, run without a browser: uploads, verdicts, saving, failures."""
 
 import io
+import json
 import re
 import sqlite3
 from pathlib import Path
@@ -58,6 +59,13 @@ def test_an_empty_page_says_what_to_do(page: AppTest):
     assert not page.exception
     assert "The tray is empty" in html(page)
     assert any("Nothing reviewed yet" in m.value for m in page.sidebar.markdown)
+
+
+def test_the_sidebar_names_the_model_at_work(page: AppTest):
+    card = json.loads((ROOT / "weights" / "resnet18-cifar10.json").read_text())
+    text = " ".join(c.value for c in page.sidebar.caption)
+    assert card["weights"]["sha256"][:12] in text
+    assert f"{card['figures']['test']['top1']:.1f}% right on" in text
 
 
 def test_counts_add_up_to_what_was_given(page: AppTest):

@@ -239,11 +239,15 @@ def test_muon_turns_kernels_evenly_and_keeps_their_norm() -> None:
     assert kernel.norm().item() == pytest.approx(128**0.5, rel=1e-5)
     change = train.as_matrix((kernel - before).detach())
     assert 0.02 < change.norm() / before.norm() < 0.2
-    # A gradient's few strong directions do not decide the step alone.
-    singular = torch.linalg.svdvals(change)
-    assert singular[60] > 0.2 * singular[0]
-    gradient = torch.linalg.svdvals(train.as_matrix(kernel.grad))
-    assert gradient[60] < 0.2 * gradient[0]
+    gradient = train.as_matrix(kernel.grad)
+    # Strong directions of the gradient do not drown the weak ones.
+    assert evenness(change) > 3 * evenness(gradient)
+
+
+def evenness(matrix: Tensor) -> float:
+    """Smallest over largest singular value: 1 turns every direction alike."""
+    singular = torch.linalg.svdvals(matrix)
+    return float(singular[-1] / singular[0])
 
 
 def test_stages_are_read_from_the_command_line() -> None:

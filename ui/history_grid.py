@@ -47,7 +47,10 @@ function(params) {
 """)
 
 _TIME = JsCode("""
-function(params) { return new Date(params.value).toLocaleString(); }
+function(params) {
+  const short = {dateStyle: 'short', timeStyle: 'short'};
+  return new Date(params.value).toLocaleString(undefined, short);
+}
 """)
 
 _ROW_ID = JsCode("function(params) { return String(params.data.image_id); }")
@@ -60,6 +63,9 @@ function({streamlitRerunEventTriggerName, eventData}) {
 }
 """)
 
+CSS = {".ag-cell": {"line-height": f"{ROW_HEIGHT - 2}px"}}
+"""Rows are high for the thumbnail's sake: text stands in their middle."""
+
 
 def _column(field: str, title: str, **more: Any) -> dict[str, Any]:
     return {"field": field, "headerName": title, **more}
@@ -71,8 +77,8 @@ GRID_OPTIONS: dict[str, Any] = {
             "sha256",
             "Picture",
             cellRenderer=_THUMBNAIL,
-            width=84,
-            minWidth=84,
+            width=76,
+            minWidth=76,
             resizable=False,
         ),
         _column("name", "Name", flex=2, minWidth=130, tooltipField="name"),
@@ -80,14 +86,14 @@ GRID_OPTIONS: dict[str, Any] = {
         _column(
             "confidence",
             "Confidence",
-            width=108,
+            width=104,
             type="rightAligned",
             valueFormatter=_PERCENT,
         ),
         _column("label", "Label", flex=1, minWidth=110, tooltipField="label"),
-        _column("verdict", "Verdict", width=120, cellStyle=_VERDICT_STYLE),
-        _column("created", "Time", width=178, valueFormatter=_TIME),
-        _column("model_version", "Model", width=120),
+        _column("verdict", "Verdict", width=108, cellStyle=_VERDICT_STYLE),
+        _column("created", "Time", width=140, valueFormatter=_TIME),
+        _column("model_version", "Model", width=118),
     ],
     # The server sorts and filters: the grid holds one page, and sorting a page
     # would pass for sorting the history.
@@ -134,6 +140,7 @@ def render_grid(rows: Sequence[HistoryRow], *, key: str) -> list[int]:
         gridOptions=GRID_OPTIONS,
         height=min(len(rows), 10) * ROW_HEIGHT + 52,
         allow_unsafe_jscode=True,
+        custom_css=CSS,
         data_return_mode="CUSTOM",
         custom_jscode_for_grid_return=_SELECTED_IDS,
         update_on=[("selectionChanged", 150)],

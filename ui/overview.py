@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from db import LabelCount, Statistics, wilson
+from model.classifier import Classifier
 from ui.text import chart, count
 from ui.theme import CORRECT, INCORRECT
 
@@ -67,6 +68,17 @@ def accuracy_text(statistics: Statistics) -> str:
         f"{statistics.correct:,} of {statistics.reviewed:,} reviewed are correct. "
         f"95% interval: {low:.0%} to {high:.0%}."
     )
+
+
+def model_text(classifier: Classifier) -> str:
+    """Which model is at work, and what it reached on pictures it never saw."""
+    figures = classifier.bundle.card.get("figures", {}).get("test")
+    measured = (
+        f" {figures['top1']:.1f}% right on {figures['n']:,} CIFAR-10 test pictures."
+        if figures
+        else ""
+    )
+    return f"Model {classifier.version}, {classifier.engine}.{measured}"
 
 
 def render_overview(statistics: Statistics) -> None:

@@ -1,5 +1,6 @@
 """The page, in the order a person reads it. Streamlit runs this file at every click."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -11,7 +12,7 @@ from model.classifier import Classifier
 from ui import resources
 from ui.dataset import render_dataset
 from ui.history import render_history
-from ui.overview import render_overview
+from ui.overview import model_text, render_overview
 from ui.review import render_reload, render_saved, render_tray
 from ui.theme import apply_style
 from ui.upload import render_upload
@@ -40,6 +41,12 @@ def _classifier() -> Classifier | None:
     except BundleError as problem:
         st.error(f"Classification is off: {problem}", icon=":material/error:")
         return None
+
+
+def _render_model() -> None:
+    """Say which model is at work; where there is none, the Classify view says why."""
+    with suppress(BundleError):
+        st.caption(model_text(resources.classifier()))
 
 
 def _database() -> Database | None:
@@ -92,6 +99,7 @@ def main() -> None:
         if database:
             with st.sidebar:
                 render_overview(database.statistics())
+                _render_model()
     except DatabaseError as problem:
         st.error(str(problem), icon=":material/error:")
 

@@ -24,6 +24,20 @@ PROBLEMS = "label_problems"
 SAVED = "saved"
 RELOAD = "reload"
 
+WELCOME = f"""
+<div class="welcome">
+<section><b>1. Classify</b><p>The tray is empty. Drop pictures above, or paste
+addresses: each gets a class, a confidence and the three likeliest.</p>
+<p class="chips">{"".join(f"<span>{c}</span>" for c in CLASSES)}</p></section>
+<section><b>2. Review</b><p>Say of each answer whether it is right, pick the right
+class, or type a label of your own. Then save.</p></section>
+<section><b>3. Use it</b><p>See how accurate the model is on your pictures, look
+through the history, and download them under their true labels to train on.</p>
+</section>
+</div>
+"""
+"""What the page says while there is nothing to show."""
+
 
 def _choice(item: Item) -> str | None:
     """What the correction box shows: nothing for a confirmed picture."""
@@ -155,7 +169,7 @@ def _render_card(
     st.html(card_html(tray.tray_id, item, earlier))
     if not item.prediction:
         return
-    left, right = st.columns([2, 3], gap="xsmall")
+    left, right = st.columns(2, gap="xsmall")
     with left:
         if item.label:
             st.button(
@@ -261,10 +275,7 @@ def render_tray(tray: Tray, database: Database | None) -> None:
         st.rerun()  # charts and message stand outside of this panel
     items = tray.items()
     if not items:
-        st.html(
-            '<p class="lead">The tray is empty. Drop pictures above, or paste '
-            "addresses: each gets a label, a confidence and a place to correct it.</p>"
-        )
+        st.html(WELCOME)
         return
     _render_actions(tray, items, database)
     shown = _page(items)

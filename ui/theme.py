@@ -38,6 +38,16 @@ STYLE = f"""
 .refused b {{ font-weight: 600; }}
 [data-testid="stFileUploaderDropzone"] {{ min-height: 7.6rem;
   align-items: center; }}
+[class*="st-key-card-"] button {{ padding-inline: .5rem; }}
+.welcome {{ display: grid; gap: 1rem; margin-top: .5rem;
+  grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }}
+.welcome section {{ border: 1px solid color-mix(in srgb, currentColor 14%, transparent);
+  border-radius: .5rem; padding: 1rem 1.1rem; }}
+.welcome b {{ display: block; margin-bottom: .3rem; }}
+.welcome p {{ margin: 0; opacity: .8; font-size: .95rem; }}
+.welcome .chips {{ display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .7rem; }}
+.welcome .chips span {{ font-size: .85rem; padding: .1rem .55rem; border-radius: 1rem;
+  background: color-mix(in srgb, currentColor 10%, transparent); }}
 .lead {{ opacity: .8; margin: -.6rem 0 0; }}
 </style>
 """
