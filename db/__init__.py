@@ -6,7 +6,7 @@ from db.errors import (
     DatabaseError,
     NewerSchemaError,
 )
-from db.labels import MAX_LABEL, LabelRefused, clean_label
+from db.labels import MAX_LABEL, LabelRefused, clean_label, matching
 from db.store import Database
 from db.types import (
     Event,
@@ -41,5 +41,6 @@ __all__ = [
     "State",
     "Statistics",
     "clean_label",
+    "matching",
     "wilson",
 ]

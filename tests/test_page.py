@@ -122,6 +122,18 @@ def test_correction_can_be_taken_back(page: AppTest):
     assert page.selectbox[0].value is None
 
 
+@pytest.mark.threat("C33")
+def test_a_label_typed_before_is_suggested_and_keeps_its_spelling(page: AppTest):
+    upload(page, a=png("red"), b=png("blue"))
+    page.selectbox[0].set_value("Other…").run()
+    page.text_input[0].set_value("Tea  Pot").run()
+    assert "Tea Pot" in page.selectbox[1].options
+    page.selectbox[1].set_value("Other…").run()
+    page.text_input[0].set_value("tea pot ").run()
+    assert html(page).count("It is Tea Pot") == 2
+    assert "Taken as the label: Tea Pot" in html(page)
+
+
 @pytest.mark.threat("C31")
 @pytest.mark.threat("C32")
 @pytest.mark.parametrize("text", ["   ", "a\x00b", "\u200b", "tab\x07"])

@@ -15,7 +15,7 @@ from intake.tray import Item, Tray
 from model.labels import CLASSES
 from ui.text import count, percent, plain
 from ui.upload import OUTCOMES
-from ui.workflow import confirm, confirm_all, correct, labels_in_use, save
+from ui.workflow import confirm, confirm_all, correct, own_labels, save
 
 PAGE_SIZE = 24
 OTHER = "Other…"
@@ -280,7 +280,7 @@ def render_tray(tray: Tray, database: Database | None) -> None:
     _render_actions(tray, items, database)
     shown = _page(items)
     earlier = known_earlier(database, shown)
-    own = labels_in_use(database)
+    own = own_labels(database, items)
     with st.grid(min_column_width=200, gap="small") as grid:
         for item in shown:
             with grid.cell(), st.container(border=True, key=f"card-{item.sha256[:16]}"):

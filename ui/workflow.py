@@ -10,11 +10,12 @@ from itertools import islice
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from db import Database, DatabaseError, NewImage, SaveResult, clean_label
+from db import Database, DatabaseError, NewImage, SaveResult, clean_label, matching
 from intake.errors import Refused
 from intake.pictures import Picture, read_pictures
 from intake.tray import Item, Tray
 from model.classifier import Classifier
+from model.labels import CLASSES
 
 CHUNK = 32
 """Pictures decoded and classified at a time: large enough for the engine to run at
@@ -136,13 +137,24 @@ def confirm_all(tray: Tray, items: Iterable[Item]) -> int:
     return len(judged)
 
 
+def own_labels(database: Database | None, items: Iterable[Item]) -> list[str]:
+    """Labels of people's own to suggest: the saved ones, then those of this tray."""
+    typed = [i.label for i in items if i.label and i.label not in CLASSES]
+    return list(dict.fromkeys([*labels_in_use(database), *typed]))
+
+
 def correct(tray: Tray, sha256: str, text: str, database: Database | None) -> str:
     """Give a picture the label a person chose or typed; returns the label it got.
+
+    A label that is in use already, saved or in the tray, keeps the spelling it has.
 
     Raises:
         LabelRefused: the text cannot be a label.
     """
-    label = database.match_label(text) if database else clean_label(text)
+    label = matching(clean_label(text), CLASSES)
+    if label not in CLASSES:
+        others = [item for item in tray.items() if item.sha256 != sha256]
+        label = matching(label, own_labels(database, others))
     tray.set_label(sha256, label)
     return label
 
