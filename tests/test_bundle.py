@@ -128,7 +128,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.threat(49)
+@pytest.mark.threat("F49")
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damage_is_told_in_one_sentence_that_says_what_to_do(
     kind: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -156,7 +156,7 @@ PREPROCESSING = {
 }
 
 
-@pytest.mark.threat(49)
+@pytest.mark.threat("F49")
 @pytest.mark.parametrize("key", PREPROCESSING)
 def test_preprocessing_this_program_cannot_do_is_refused(
     key: str, folder: Path
@@ -168,7 +168,7 @@ def test_preprocessing_this_program_cannot_do_is_refused(
         load_bundle(folder)
 
 
-@pytest.mark.threat(49)
+@pytest.mark.threat("F49")
 def test_weights_that_fit_but_answer_otherwise_fail_the_known_picture(
     folder: Path,
 ) -> None:
@@ -180,7 +180,7 @@ def test_weights_that_fit_but_answer_otherwise_fail_the_known_picture(
         load_classifier(folder)
 
 
-@pytest.mark.threat(49)
+@pytest.mark.threat("F49")
 def test_unreadable_weights_are_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
