@@ -3,7 +3,7 @@
 Only Pillow's JPEG and PNG decoders can run: they are called by name, so no file can
 choose another one. Of a PNG only the parts that make the picture reach the decoder;
 comments, colour profiles and animation frames, the places where bombs are hidden, are
-skipped unread. Everything is bounded before it is decoded: bytes, pixels, shape.
+skipped, their checksums apart, unread. Everything is bounded before it is decoded: bytes, pixels, shape.
 """
 
 import io
@@ -112,7 +112,7 @@ def _png_parts(data: bytes) -> Iterator[bytes]:
     """The chunks that make the picture; ends at IEND.
 
     Raises:
-        Refused: the file ends before IEND does, or a chunk we need is damaged.
+        Refused: the file ends before IEND does, or a chunk is damaged.
     """
     at = len(PNG_SIGNATURE)
     while at + 12 <= len(data):
@@ -120,10 +120,12 @@ def _png_parts(data: bytes) -> Iterator[bytes]:
         end = at + 12 + length
         if end > len(data):
             break
+        # Of all chunks, also those skipped: one flipped bit makes of a palette's name
+        # the name of a chunk nobody needs, and the picture comes out black.
+        (crc,) = struct.unpack(">I", data[end - 4 : end])
+        if zlib.crc32(memoryview(data)[at + 4 : end - 4]) != crc:
+            raise Refused("File is damaged")
         if kind in _PNG_PARTS:
-            (crc,) = struct.unpack(">I", data[end - 4 : end])
-            if zlib.crc32(data[at + 4 : end - 4]) != crc:
-                raise Refused("File is damaged")
             yield data[at:end]
         if kind == b"IEND":
             return

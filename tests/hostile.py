@@ -2,7 +2,10 @@
 
 import io
 import struct
+import zipfile
 import zlib
+from collections.abc import Iterator
+from functools import cache
 
 from PIL import Image
 
@@ -60,3 +63,134 @@ def grey16(values: list[int], size: tuple[int, int]) -> bytes:
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
+
+
+def small_files() -> dict[str, bytes]:
+    """One small good file of every kind that the door takes."""
+    picture = scene((24, 16))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    grey = picture.convert("L")
+    clear = picture.convert("RGBA")
+    clear.putalpha(grey)
+    palette = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
+    frames = {"save_all": True, "append_images": [grey.convert("RGB")]}
+    return {
+        "jpeg": encoded(picture, "JPEG", quality=90),
+        "jpeg progressive": encoded(picture, "JPEG", progressive=True),
+        "jpeg restarts": encoded(picture, "JPEG", restart_marker_blocks=1),
+        "jpeg grey": encoded(grey, "JPEG"),
+        "jpeg cmyk": encoded(picture.convert("CMYK"), "JPEG"),
+        "jpeg ycck": ycck(picture),
+        "jpeg exif": encoded(picture, "JPEG", exif=exif),
+        "mpo": encoded(picture, "MPO", **frames),
+        "png": encoded(picture),
+        "png 1": encoded(picture.convert("1")),
+        "png grey": encoded(grey),
+        "png grey alpha": encoded(clear.convert("LA")),
+        "png palette": encoded(palette, transparency=1),
+        "png rgba": encoded(clear),
+        "png 16": grey16([n * 170 for n in range(24 * 16)], (24, 16)),
+        "png exif": encoded(picture, exif=exif),
+        "png interlaced": interlaced(grey),
+        "apng": encoded(picture, **frames),
+    }
+
+
+def ycck(picture: Image.Image) -> bytes:
+    """A JPEG as Photoshop writes it for print: CMYK marked as YCCK."""
+    data = encoded(picture.convert("CMYK"), "JPEG")
+    at = data.index(b"Adobe")
+    return data[: at + 11] + b"\x02" + data[at + 12 :]
+
+
+def interlaced(picture: Image.Image) -> bytes:
+    """A grey PNG in Adam7's seven passes, which Pillow reads and does not write."""
+    width, height = picture.size
+    starts = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)]
+    starts += [(0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = b""
+    for x, y, across, down in starts:
+        for line in range(y, height, down):
+            pixels = [picture.getpixel((n, line)) for n in range(x, width, across)]
+            rows += b"\0" + bytes(pixels) if pixels else b""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 1)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
+    return SIGNATURE + parts + chunk(b"IEND", b"")
+
+
+def truncations(data: bytes) -> Iterator[bytes]:
+    """The file cut at every byte."""
+    for end in range(len(data)):
+        yield data[:end]
+
+
+def bit_flips(data: bytes, step: int = 1) -> Iterator[bytes]:
+    """The file with one bit flipped, for every `step`th byte and a bit that varies."""
+    for at in range(0, len(data), step):
+        bad = bytearray(data)
+        bad[at] ^= 1 << (at * 5 % 8)
+        yield bytes(bad)
+
+
+def jpeg_segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+def with_segments(jpeg: bytes, extra: bytes) -> bytes:
+    """Put segments right after the start of a JPEG."""
+    return jpeg[:2] + extra + jpeg[2:]
+
+
+def resized_jpeg(jpeg: bytes, width: int, height: int) -> bytes:
+    """A JPEG whose header lies about its size."""
+    at = next(jpeg.find(mark) for mark in (b"\xff\xc0", b"\xff\xc2") if mark in jpeg)
+    return jpeg[: at + 5] + struct.pack(">HH", height, width) + jpeg[at + 9 :]
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG that is nothing but a promise."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", b"") * 2
+
+
+@cache
+def bombs() -> dict[str, bytes]:
+    """Small files that ask for much memory or time."""
+    jpeg, progressive = (encoded(scene(), "JPEG", progressive=p) for p in (False, True))
+    png = encoded(scene())
+    start = progressive.index(b"\xff\xda")
+    first, scans = progressive[:start], progressive[start:-2]
+    profile = b"ICC_PROFILE\0\1\1" + bytes(65_000)
+    return {
+        "png pixels": bomb(20_000, 20_000),
+        "png widest": png_of_size(2**31 - 1, 2**31 - 1),
+        "jpeg pixels": resized_jpeg(jpeg, 65_000, 65_000),
+        "jpeg nearly allowed": resized_jpeg(progressive, 6_300, 6_300),
+        "jpeg scans": resized_jpeg(first, 6_300, 6_300) + scans * 400 + b"\xff\xd9",
+        "jpeg profiles": with_segments(jpeg, jpeg_segment(0xE2, profile) * 300),
+        "jpeg exif": with_segments(
+            jpeg, jpeg_segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0" + b"\xff" * 65_000) * 20
+        ),
+        "jpeg comments": with_segments(jpeg, jpeg_segment(0xFE, b"") * 200_000),
+        "png text": with_chunks(
+            png, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**26)))
+        ),
+        "png exif": with_chunks(png, chunk(b"eXIf", b"II*\0" + b"\xff" * 2**20)),
+        "png idats": with_chunks(png, chunk(b"IDAT", b"") * 100_000),
+        "png palette": with_chunks(png, chunk(b"PLTE", bytes(3 * 256)) * 10_000),
+    }
+
+
+def polyglots(picture: bytes) -> dict[str, bytes]:
+    """Files that are a picture and something else too."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("secret.html", "<script>secret</script>")
+    return {
+        "zip": picture + archive.getvalue(),
+        "pdf": picture + b"%PDF-1.7\n1 0 obj <</S/JavaScript/JS(secret)>> endobj",
+        "html": picture + b"<!DOCTYPE html><script>secret</script>",
+        "second picture": picture + b"secret" + picture,
+        "shell": picture + b"\n#!/bin/sh\necho secret\n",
+    }
