@@ -3,7 +3,8 @@
 Only Pillow's JPEG and PNG decoders can run: they are called by name, so no file can
 choose another one. Of a PNG only the parts that make the picture reach the decoder;
 comments, colour profiles and animation frames, the places where bombs are hidden, are
-skipped, their checksums apart, unread. Everything is bounded before it is decoded: bytes, pixels, shape.
+skipped, their checksums apart. Everything is bounded before it is decoded: bytes,
+pixels, shape.
 """
 
 import io
