@@ -64,14 +64,15 @@ class NothingToExport(Exception):
 def safe_folder(label: str) -> str:
     """A folder name for a label that every file system takes, not yet unique.
 
-    Never a path, a reserved name of Windows, hidden, or ending in a dot or blank.
+    Never a path, a reserved name of Windows, hidden, ending in a dot or blank, or a
+    formula: the path stands in a cell of metadata.csv, where it must be exact.
     """
     name = unicodedata.normalize("NFC", _UNSAFE.sub("_", label)).strip(" .")
     name = "".join(c if unicodedata.category(c)[0] != "C" else "_" for c in name)
     while len(name.encode()) > 120:
         name = name[:-1]
     name = name.strip(" .")
-    if not name or _RESERVED.fullmatch(name):
+    if not name or name.startswith(_FORMULA) or _RESERVED.fullmatch(name):
         return f"_{name}"
     return name
 

@@ -91,8 +91,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _clean(text: str) -> str:
-    """A name as UTF-8 can hold it: lone surrogates become replacement characters."""
-    return text.encode("utf-8", "replace").decode()
+    """A name as every database can hold it: no lone surrogates, no NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 class Tray:
