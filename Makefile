@@ -5,12 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint browser clean
+.PHONY: run test lint browser postgres check-db clean
 
 run: $(VENV)/runtime
 	$(BIN)/streamlit run app.py
 
-test: lint browser
+test: lint browser postgres
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/development
@@ -27,7 +27,7 @@ $(VENV)/runtime: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/development: requirements-dev.txt $(VENV)/runtime
+$(VENV)/development: requirements-dev.txt requirements-postgres.txt $(VENV)/runtime
 	@echo "Installing what tests and linters need"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
@@ -39,6 +39,17 @@ browser: $(VENV)/development
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	  else $(BIN)/playwright install chromium; fi && touch $(VENV)/browser; }
+
+# Tests on PostgreSQL are skipped where it is neither there nor can be installed.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+	  echo "Installing PostgreSQL for the database tests"; \
+	  apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; }
+
+# Every page and every picture's hash; changes nothing.
+check-db: $(VENV)/runtime
+	$(BIN)/python -m db.check
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

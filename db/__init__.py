@@ -1,9 +1,11 @@
 """Pictures, predictions and reviews in SQLite (or PostgreSQL): see `Database`."""
 
+from db.engine import configured_url
 from db.errors import (
     BusyError,
     DamagedError,
     DatabaseError,
+    MissingError,
     NewerSchemaError,
 )
 from db.labels import MAX_LABEL, LabelRefused, clean_label, matching
@@ -34,6 +36,7 @@ __all__ = [
     "HistoryRow",
     "LabelCount",
     "LabelRefused",
+    "MissingError",
     "NewImage",
     "NewerSchemaError",
     "Page",
@@ -41,6 +44,7 @@ __all__ = [
     "State",
     "Statistics",
     "clean_label",
+    "configured_url",
     "matching",
     "wilson",
 ]

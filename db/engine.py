@@ -24,10 +24,17 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from db.errors import DamagedError, DatabaseError, NewerSchemaError, translated
+from db.errors import (
+    DamagedError,
+    DatabaseError,
+    MissingError,
+    NewerSchemaError,
+    translated,
+)
+from db.postgres import make_postgres_engine
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 HEADER = b"SQLite format 3\0"
@@ -39,10 +46,13 @@ def make_engine(url: str, *, timeout: float = 30) -> Engine:
 
     Args:
         url: SQLAlchemy's.
-        timeout: seconds a SQLite connection waits for a lock.
+        timeout: seconds to wait for another writer.
     """
-    if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, poolclass=NullPool)
+    backend = make_url(url).get_backend_name()
+    if backend == "postgresql":
+        return make_postgres_engine(url, timeout=timeout)
+    if backend != "sqlite":
+        raise DatabaseError("DATABASE_URL must name SQLite or PostgreSQL.")
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": timeout})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
@@ -69,6 +79,19 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database)
 
 
+def configured_url() -> str:
+    """The database that the environment names: the application's own by default."""
+    folder = os.environ.get("CLASSIFY_DATA", MIGRATIONS.parent)
+    return os.environ.get(
+        "DATABASE_URL", f"sqlite:///{Path(folder) / 'image_classification.db'}"
+    )
+
+
+def backups_of(path: Path) -> list[Path]:
+    """The copies of a database that lie in `backups/` beside it."""
+    return [p for p in (path.parent / "backups").glob("*.db") if p.is_file()]
+
+
 def _alembic(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -86,7 +109,7 @@ def _upgrade(engine: Engine) -> None:
         command.upgrade(_alembic(connection), "head")
 
 
-def _sound(path: Path) -> None:
+def check_header(path: Path) -> None:
     """Cheap signs of damage, read before SQLite touches the file.
 
     Raises:
@@ -110,6 +133,34 @@ def _sound(path: Path) -> None:
             "The database file is incomplete: part of it is missing. It was left as "
             "it is; put a copy from backups/ in its place."
         )
+
+
+def _check_never_made(path: Path) -> None:
+    """A lost database must not look like an empty one.
+
+    Raises:
+        MissingError: there are copies of it, so it was there.
+    """
+    if backups_of(path):
+        raise MissingError(
+            "The database file is missing, yet there are copies of it in backups/. "
+            "Put the newest one back, or start a new database."
+        )
+
+
+def create(url: str) -> None:
+    """Make a new, empty database where there is none, copies or not.
+
+    Raises:
+        DatabaseError: it cannot be made.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        return
+    try:
+        _create(url, path)
+    except (DBAPIError, OSError) as problem:
+        raise DatabaseError("The database file cannot be made.") from problem
 
 
 def _create(url: str, path: Path) -> None:
@@ -178,16 +229,22 @@ def open_engine(url: str, *, timeout: float = 30) -> Engine:
     Raises:
         DatabaseError: with the reason; the file is as it was.
     """
-    path = sqlite_path(url)
     try:
+        path = sqlite_path(url)
         if path and not path.exists():
+            _check_never_made(path)
             _create(url, path)
         if path:
-            _sound(path)
+            check_header(path)
         engine = make_engine(url, timeout=timeout)
         _migrate(engine, path)
     except DBAPIError as problem:
         raise translated(problem) from problem
+    except (ArgumentError, ImportError) as problem:
+        raise DatabaseError(
+            "DATABASE_URL cannot be used: it is no database URL, or its driver is not "
+            "installed (requirements-postgres.txt)."
+        ) from problem
     except OSError as problem:
         raise DatabaseError(
             "The database file cannot be opened or made. Check the permissions of "

@@ -7,6 +7,7 @@ import streamlit as st
 
 from db import Database, DatabaseError, HistoryQuery
 from model.labels import CLASSES
+from ui.backup import render_backup
 from ui.resources import backups_folder
 from ui.text import count, plain
 from ui.workflow import labels_in_use
@@ -131,6 +132,7 @@ def render_dataset(database: Database) -> None:
         st.html(f'<p role="status">{plain(notice)}</p>')
     _render_download(database)
     _render_trash(database)
+    render_backup(database)
     st.subheader("Clear Database")
     total = database.statistics().total + database.deleted_count()
     st.write(f"The database holds {count(total, 'picture')}.")

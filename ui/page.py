@@ -5,11 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from db import Database, DatabaseError
+from db import DamagedError, Database, DatabaseError
 from intake.tray import new_tray_id, sweep, valid_tray_id
 from model.bundle import BundleError
 from model.classifier import Classifier
 from ui import resources
+from ui.backup import render_recovery
 from ui.dataset import render_dataset
 from ui.history import render_history
 from ui.overview import model_text, render_overview
@@ -54,6 +55,8 @@ def _database() -> Database | None:
         return resources.database()
     except DatabaseError as problem:
         st.error(f"The history is off: {problem}", icon=":material/error:")
+        if isinstance(problem, DamagedError):
+            render_recovery(problem)
         return None
 
 

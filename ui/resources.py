@@ -9,7 +9,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
-from db import Database
+from db import Database, configured_url
 from intake.tray import Tray
 from model.classifier import Classifier, load_classifier
 from model.labels import CLASSES
@@ -54,9 +54,8 @@ def database() -> Database:
     Raises:
         DatabaseError: with a sentence for the person at the page.
     """
-    default = f"sqlite:///{data_folder() / 'image_classification.db'}"
     with _loading:
-        return _database(os.environ.get("DATABASE_URL", default))
+        return _database(configured_url())
 
 
 @cache
