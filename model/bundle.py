@@ -1,11 +1,12 @@
 """The model as one thing on disk: weights and the card that says what they are.
 
-`weights/` holds a safetensors file and a JSON model card: class names, preprocessing,
-temperature, the recipe and the figures measured. They travel together and cannot
-disagree: the card names the SHA-256 of the weights, and nothing is read out of a file
-that has another. A flipped bit or a NaN in weights otherwise loads without any error
-and answers nonsense; so shapes and values are checked too, and the classifier then
-has to recognise one known picture (`model.classifier`).
+`weights/` holds two safetensors files (the weights; what the flag "may be none of
+these" compares with) and a JSON model card: class names, preprocessing, temperature,
+the recipe and the figures measured. They travel together and cannot disagree: the card
+names the SHA-256 of both files, and nothing is read out of one that has another. A
+flipped bit or a NaN in weights otherwise loads without any error and answers nonsense;
+so shapes and values are checked too, and the classifier then has to recognise one
+known picture (`model.classifier`).
 
 Only safetensors are read: a pickle can run code when it is opened.
 """
@@ -25,13 +26,20 @@ from safetensors.numpy import load
 
 from model.labels import CLASSES
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing
+from model.scope import METHODS, Scope
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 WEIGHTS_FILE = "resnet18-cifar10.safetensors"
+SCOPE_FILE = "resnet18-cifar10-scope.safetensors"
 CARD_FILE = "resnet18-cifar10.json"
-FORMAT = 1
+FORMAT = 2
+FEATURE_SIZE = 512
+"""Numbers that a picture becomes before the last layer."""
 
 Tensors = dict[str, NDArray[np.float32]]
+Shapes = dict[str, tuple[int, ...]]
+
+SCOPE_SHAPES: Shapes = {"class_means": (len(CLASSES), FEATURE_SIZE)}
 
 
 class BundleError(Exception):
@@ -58,14 +66,15 @@ class Bundle:
     temperature: float
     ranges: dict[str, float]
     """Largest value of each activation, for arithmetic in eight bits."""
+    scope: Scope
     check: Check
     card: dict[str, Any] = field(repr=False)
     """The whole card, figures and recipe included."""
 
 
-def expected_shapes(classes: int = len(CLASSES)) -> dict[str, tuple[int, ...]]:
+def expected_shapes(classes: int = len(CLASSES)) -> Shapes:
     """Name and shape of every tensor of the network, without building it."""
-    shapes: dict[str, tuple[int, ...]] = {}
+    shapes: Shapes = {}
 
     def convolution(conv: str, norm: str, out: int, into: int, kernel: int) -> None:
         shapes[f"{conv}.weight"] = (out, into, kernel, kernel)
@@ -82,7 +91,7 @@ def expected_shapes(classes: int = len(CLASSES)) -> dict[str, tuple[int, ...]]:
                 convolution(f"{block}.downsample.0", f"{block}.downsample.1",
                             width, before, 1)  # fmt: skip
             before = width
-    return shapes | {"fc.weight": (classes, 512), "fc.bias": (classes,)}
+    return shapes | {"fc.weight": (classes, FEATURE_SIZE), "fc.bias": (classes,)}
 
 
 def activation_names() -> list[str]:
@@ -180,10 +189,15 @@ def _ranges(card: dict[str, Any]) -> dict[str, float]:
     return dict(zip(names, values, strict=True))
 
 
-def _interpret(card: Any, tensors: Tensors, version: str) -> Bundle:
+def _scope(stated: dict[str, Any], tensors: Tensors) -> Scope:
+    if stated["method"] not in METHODS:
+        raise ValueError("scope.method is not one this program has")
+    threshold = _number(stated["threshold"], "scope.threshold")
+    return Scope(stated["method"], threshold, tensors["class_means"])
+
+
+def _interpret(card: Any, tensors: Tensors, scope: Tensors, version: str) -> Bundle:
     """Check every field used; raises KeyError, TypeError or ValueError."""
-    if card["format"] != FORMAT:
-        raise ValueError(f"format is not {FORMAT}")
     if card["classes"] != list(CLASSES):
         raise ValueError("classes are not the ten this program knows")
     temperature = _number(card["temperature"], "temperature")
@@ -197,6 +211,7 @@ def _interpret(card: Any, tensors: Tensors, version: str) -> Bundle:
         preprocessing=_preprocessing(card["preprocessing"]),
         temperature=temperature,
         ranges=_ranges(card["activation_ranges"]),
+        scope=_scope(card["scope"], scope),
         check=Check(expected, tolerance),
         card=card,
     )
@@ -209,12 +224,11 @@ def _load_card(file: Path) -> Any:
         _refuse(file, "is not the JSON it should be")
 
 
-def _load_tensors(file: Path, data: bytes) -> Tensors:
+def _load_tensors(file: Path, stated: object, shapes: Shapes) -> Tensors:
     try:
-        stored = load(data)
+        stored = load(_verified(file, stated))
     except (SafetensorError, KeyError, ValueError, TypeError):
         _refuse(file, "does not hold weights in the safetensors format")
-    shapes = expected_shapes()
     if {name: tensor.shape for name, tensor in stored.items()} != shapes:
         _refuse(file, "holds weights of another network than this program runs")
     tensors = {name: tensor.astype(np.float32) for name, tensor in stored.items()}
@@ -224,7 +238,7 @@ def _load_tensors(file: Path, data: bytes) -> Tensors:
 
 
 def _verified(file: Path, stated: object) -> bytes:
-    """The bytes of the weights, if they are the ones the card was made for."""
+    """The bytes of a file, if they are the ones the card was made for."""
     data = _read(file)
     if hashlib.sha256(data).hexdigest() == stated:
         return data
@@ -237,12 +251,16 @@ def load_bundle(folder: Path = WEIGHTS) -> Bundle:
     Raises:
         BundleError: anything at all is wrong with it.
     """
-    card_file, weights_file = folder / CARD_FILE, folder / WEIGHTS_FILE
+    card_file = folder / CARD_FILE
     card = _load_card(card_file)
     try:
-        stated = card["weights"]["sha256"]
-        data = _verified(weights_file, stated)
-        return _interpret(card, _load_tensors(weights_file, data), str(stated)[:12])
+        if card["format"] != FORMAT:  # before entries that another one lacks
+            raise ValueError(f"format is not {FORMAT}")
+        sha256 = card["weights"]["sha256"]
+        weights = _load_tensors(folder / WEIGHTS_FILE, sha256, expected_shapes())
+        stated = card["scope"]["sha256"]
+        scope = _load_tensors(folder / SCOPE_FILE, stated, SCOPE_SHAPES)
+        return _interpret(card, weights, scope, str(sha256)[:12])
     except KeyError as problem:
         _refuse(card_file, f"lacks the entry {problem}")
     except TypeError:

@@ -50,17 +50,50 @@ def fit_temperature(logits: NDArray[np.floating], labels: Labels) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def expected_calibration_error(
-    probabilities: NDArray[np.floating], labels: Labels, bins: int = BINS
-) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins, in 0..1.
+def _binned(
+    probabilities: NDArray[np.floating], labels: Labels, bins: int
+) -> tuple[Floats, Floats, Floats]:
+    """Of equal-width bins: pictures, sum of confidences, right answers; [bins] each.
 
-    Each bin counts by the pictures in it (Naeini et al. 2015). A confidence on an
-    edge belongs to the bin below it, as in the paper's code.
+    A confidence on an edge belongs to the bin below it, as in the code of Naeini
+    et al. 2015.
     """
     confidence = np.asarray(probabilities, np.float64).max(axis=1)
     right = np.asarray(probabilities).argmax(axis=1) == labels
     edges = np.linspace(0, 1, bins + 1)[1:-1]
     bin_of = np.searchsorted(edges, confidence, side="left")
-    gaps = np.bincount(bin_of, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    weights = (np.ones_like(confidence), confidence, right.astype(np.float64))
+    counted, sure, rights = (
+        np.bincount(bin_of, weights=each, minlength=bins).astype(np.float64)
+        for each in weights
+    )
+    return counted, sure, rights
+
+
+def expected_calibration_error(
+    probabilities: NDArray[np.floating], labels: Labels, bins: int = BINS
+) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins, in 0..1.
+
+    Each bin counts by the pictures in it.
+    """
+    _, sure, right = _binned(probabilities, labels, bins)
+    return float(np.abs(right - sure).sum() / len(labels))
+
+
+def reliability(
+    probabilities: NDArray[np.floating], labels: Labels, bins: int = BINS
+) -> list[dict[str, float | None]]:
+    """The reliability diagram as data, a row a bin; an empty bin has no means.
+
+    Returns:
+        "n" pictures, their mean "confidence" and their "accuracy", both in percent.
+    """
+
+    def mean(total: float, n: float) -> float | None:
+        return round(100 * total / n, 2) if n else None
+
+    return [
+        {"n": int(n), "confidence": mean(sure, n), "accuracy": mean(right, n)}
+        for n, sure, right in zip(*_binned(probabilities, labels, bins), strict=True)
+    ]

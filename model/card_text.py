@@ -10,7 +10,8 @@ page shows how sure it is, and a person confirms or corrects each answer. That i
 only use it was measured for.
 
 - It has never seen anything but those ten. Shown something else it still names one of
-  them, sometimes with confidence.
+  them, sometimes with confidence. The flag "may be none of the ten" catches a part of
+  that: the figures above say how much.
 - It looks at 32x32 pixels. Small, distant, cut off or several subjects are often
   missed.
 - Photographs are harder for it than CIFAR-10 pictures, and there it is surer than it
@@ -71,6 +72,117 @@ def _per_class(card: dict[str, Any]) -> list[str]:
     return lines
 
 
+SCORES = {
+    "softmax": "largest probability",
+    "energy": "energy",
+    "fdbd": "fDBD",
+    "cosine": "cosine with the nearest class mean",
+    "mahalanobis": "Mahalanobis distance",
+}
+
+
+def _compared(scope: dict[str, Any]) -> list[str]:
+    rows = scope["compared"]
+    kinds = list(rows[0]["synthetic"])
+    lines = [
+        f"| score | photographs | mean over classes | {' | '.join(kinds)} |",
+        "|---" * (3 + len(kinds)) + "|",
+    ]
+    for row in rows:
+        name = SCORES.get(row["method"], row["method"])
+        cells = [row["auroc"], row["macro_auroc"], *row["synthetic"].values()]
+        used = " (used)" if row["method"] == scope["method"] else ""
+        lines.append(f"| {name}{used} | {' | '.join(f'{v:.1f}%' for v in cells)} |")
+    return lines
+
+
+def _scope(card: dict[str, Any]) -> list[str]:
+    """The flag: how it is made, what it lets pass, and what else was tried."""
+    scope = card["scope"]
+    shares = [
+        f"{found['in_scope']:.1f}% of {NAMES[name].lower()}"
+        f" ({found['in_scope_if_right']:.1f}% of those labelled right)"
+        for name, found in card["figures"].items()
+    ]
+    lines = [
+        f"The score is `{scope['method']}` (`model/scope.py`), from the pass that"
+        " classifies and the mean features of each class"
+        f" (`{scope['file']}`, from {scope['training_pictures']:,} training pictures,"
+        f" SHA-256 `{scope['sha256']}`). A picture below {scope['threshold']} is"
+        f" flagged. The threshold lets {100 * scope['passes']:.0f}% of the held-out"
+        " pictures pass and was fitted on nothing else. It lets pass"
+        f" {'; '.join(shares)}.",
+    ]
+    if "compared" not in scope:
+        return lines
+    passing = [f"{kind} {v:.1f}%" for kind, v in scope["outside_that_passes"].items()]
+    return [
+        *lines,
+        "",
+        f"Of {scope['outside']} photographs of something else, and of pictures drawn by"
+        f" rule (`model/synthetic.py`), it wrongly lets pass: {', '.join(passing)}.",
+        "",
+        "AUROC of the photographs of the ten against those of something else, over"
+        " pictures and as the mean over classes, and against pictures drawn by rule."
+        " The last two scores would need a bank of training features:",
+        "",
+        *_compared(scope),
+    ]
+
+
+def _views(card: dict[str, Any]) -> list[str]:
+    """What other ways of looking would have scored; nothing without photographs."""
+    lines = [
+        "## Ways of looking at a photograph",
+        "",
+        "| views | filter | top-1 | mean over classes | negative log-likelihood |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {' + '.join(row['views'])} | {row['filter']} | {row['top1']:.1f}%"
+        f" | {row['macro']:.1f}% | {row['nll']:.3f} |"
+        for row in card["views_compared"]
+    ]
+    return [*lines, ""] if card["views_compared"] else []
+
+
+def _reliability(found: dict[str, Any]) -> list[str]:
+    """Confidence against accuracy, the bins that hold a picture."""
+    lines = ["| confidence | accuracy | pictures |", "|---|---|---|"]
+    lines += [
+        f"| {row['confidence']:.1f}% | {row['accuracy']:.1f}% | {row['n']:,} |"
+        for row in found["reliability"]
+        if row["n"]
+    ]
+    return lines
+
+
+def _confidence(card: dict[str, Any]) -> list[str]:
+    figures = card["figures"]
+    if "test" not in figures:
+        return []
+    return [
+        "## How far to believe a confidence",
+        "",
+        "Test pictures in fifteen bins by confidence; the same for every set stands in"
+        " the JSON card.",
+        "",
+        *_reliability(figures["test"]),
+        "",
+    ]
+
+
+def _near_copies(found: dict[str, Any]) -> str:
+    if not found:
+        return "- Near copies between these and the pictures measured: not counted."
+    counts = "; ".join(
+        f"{NAMES[name].lower()}: {each['exact']} exact, {each['near']} near copies"
+        f" ({each['other_label']} under another label) among {each['pictures']:,}"
+        for name, each in found["sets"].items()
+    )
+    return f"- Also in the training data (`model/near_copies.py`): {counts}."
+
+
 def _training(training: dict[str, Any]) -> list[str]:
     seconds = training["seconds"]
     spent = (
@@ -79,6 +191,7 @@ def _training(training: dict[str, Any]) -> list[str]:
     recipe = [f"`{key}` {value}" for key, value in training["recipe"].items()]
     return [
         f"- Data: {training['data'] or 'not recorded'}.",
+        _near_copies(training.get("near_copies", {})),
         f"- Start: {training.get('start') or 'random weights'}.",
         f"- Time: {spent}.",
         f"- Recipe (`model/train.py`): {', '.join(recipe) or 'not recorded'}.",
@@ -118,6 +231,17 @@ def readme(card: dict[str, Any]) -> str:
         "",
         *_per_class(card),
         "",
+        "The same picture gets the same probabilities alone, in any batch and after a"
+        f" restart, to within {card['same_answer']}; where it was measured, to the bit."
+        " Before anything is classified, one known picture must come out as the card"
+        f" says, to within {card['check']['tolerance']}.",
+        "",
+        *_confidence(card),
+        "## May be none of the ten",
+        "",
+        *_scope(card),
+        "",
+        *_views(card),
         "## Training",
         "",
         *_training(card["training"]),

@@ -15,14 +15,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model.bundle import WEIGHTS, Bundle, BundleError, known_picture, load_bundle
+from model.bundle import (
+    FEATURE_SIZE,
+    WEIGHTS,
+    Bundle,
+    BundleError,
+    known_picture,
+    load_bundle,
+)
 from model.calibration import softmax
-from model.engines import Engine, Logits, OpenVinoEngine, TorchEngine
+from model.engines import Engine, OpenVinoEngine, Outputs, TorchEngine
 from model.labels import CLASSES
 from model.preprocess import to_pixels
 
 BATCH = 64
 """Views a call of the engine: larger ones gain no speed, and others wait longer."""
+
+SAME_ANSWER = 0.02
+"""Most that a probability may differ between two times the same picture is seen."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,10 @@ class Prediction:
     probabilities: tuple[float, ...]
     """One for each class, in the order of `CLASSES`."""
     model_version: str
+    scope_score: float
+    """Higher the likelier the picture shows one of the ten at all."""
+    in_scope: bool
+    """False where it may be none of the ten: it scores below the card's threshold."""
 
     def top(self, n: int = 3) -> list[tuple[str, float]]:
         """The `n` likeliest classes with their probabilities, likeliest first."""
@@ -46,7 +60,7 @@ class Classifier:
     """A verified model, ready to classify; may be shared between threads.
 
     A picture gets the same probabilities alone and in any batch: to the bit where it
-    was measured, and in any case to within 0.02 (0.00001 in float32).
+    was measured, and in any case to within `SAME_ANSWER` (0.00001 in float32).
     """
 
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
@@ -56,28 +70,45 @@ class Classifier:
         self.engine = engine.name
         self.compute = engine
 
-    def logits(self, images: Sequence[Image.Image]) -> Logits:
-        """Mean logits over each picture's views, [N, 10], before the temperature."""
+    def read(self, images: Sequence[Image.Image]) -> Outputs:
+        """Logits, before the temperature, and features: means over a picture's views.
+
+        The last layer is linear: the mean logits are those of the mean features.
+        """
         if not images:
-            return np.empty((0, len(CLASSES)), np.float32)
+            return Outputs(
+                np.empty((0, len(CLASSES)), np.float32),
+                np.empty((0, FEATURE_SIZE), np.float32),
+            )
         pixels, starts = to_pixels(images, self.bundle.preprocessing)
         parts = [
             self.compute(pixels[first : first + BATCH])
             for first in range(0, len(pixels), BATCH)
         ]
-        sums = np.add.reduceat(np.concatenate(parts), starts)
-        counts = np.diff(np.append(starts, len(pixels)))
-        return np.asarray(sums / counts[:, None], np.float32)
+        counts = np.diff(np.append(starts, len(pixels)))[:, None]
+        logits, features = (
+            (np.add.reduceat(np.concatenate(part), starts) / counts).astype(np.float32)
+            for part in zip(*parts, strict=True)
+        )
+        return Outputs(logits, features)
 
     def predict(self, images: Sequence[Image.Image]) -> list[Prediction]:
         """Classify RGB pictures of any size; one prediction each, in order."""
-        rows = softmax(self.logits(images), self.bundle.temperature)
-        return [self._prediction(row.tolist()) for row in rows]
+        logits, features = self.read(images)
+        rows = softmax(logits, self.bundle.temperature).tolist()
+        last = self.bundle.tensors["fc.weight"]
+        scores = self.bundle.scope.scores(logits, features, last).tolist()
+        return [self._prediction(*each) for each in zip(rows, scores, strict=True)]
 
-    def _prediction(self, probabilities: list[float]) -> Prediction:
+    def _prediction(self, probabilities: list[float], score: float) -> Prediction:
         best = max(range(len(CLASSES)), key=probabilities.__getitem__)
         return Prediction(
-            CLASSES[best], probabilities[best], tuple(probabilities), self.version
+            label=CLASSES[best],
+            confidence=probabilities[best],
+            probabilities=tuple(probabilities),
+            model_version=self.version,
+            scope_score=score,
+            in_scope=score >= self.bundle.scope.threshold,
         )
 
 

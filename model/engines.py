@@ -1,14 +1,15 @@
 """What computes the network: OpenVINO for the page, torch as the reference.
 
-Both take the same pixels and the same weights and return logits; a parity test holds
-them together on the published weights. Neither library is imported before an engine
-of it is made.
+Both take the same pixels and the same weights and return logits, with the features
+they come from; a parity test holds them together on the published weights. Neither
+library is imported before an engine of it is made.
 """
 
 import os
 import queue
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,19 @@ from model.machine import available_cores, multiplies_bytes
 from model.preprocess import Pixels
 
 Logits = NDArray[np.float32]
+Features = NDArray[np.float32]
 
 MOST_THREADS = 8
 """A 32x32 network does not fill more cores, and the machine has other work."""
+
+
+class Outputs(NamedTuple):
+    """What one pass of the network gives."""
+
+    logits: Logits
+    """[N, classes]"""
+    features: Features
+    """What the last layer makes the logits of: [N, 512], none negative."""
 
 
 class Engine(Protocol):
@@ -28,8 +39,8 @@ class Engine(Protocol):
 
     name: str
 
-    def __call__(self, pixels: Pixels) -> Logits:
-        """Logits, [N, classes], of pictures [N, 32, 32, 3]."""
+    def __call__(self, pixels: Pixels) -> Outputs:
+        """Logits and features of pictures [N, 32, 32, 3]."""
         ...
 
 
@@ -75,11 +86,12 @@ class OpenVinoEngine:
         for _ in range(requests):
             self._requests.put(compiled.create_infer_request())
 
-    def __call__(self, pixels: Pixels) -> Logits:
-        """Logits, [N, classes], of pictures [N, 32, 32, 3]."""
+    def __call__(self, pixels: Pixels) -> Outputs:
+        """Logits and features of pictures [N, 32, 32, 3]."""
         request = self._requests.get()
         try:
-            return np.array(request.infer([pixels])[0], np.float32)
+            found = request.infer([pixels])
+            return Outputs(*(np.array(found[i], np.float32) for i in (0, 1)))
         finally:
             self._requests.put(request)
 
@@ -109,21 +121,23 @@ class TorchEngine:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         import torch
 
-        from model.network import build_network
+        from model.network import build_network, features
 
         self.name = f"torch {torch.__version__.split('+')[0]} f32"
         network = build_network(len(bundle.tensors["fc.bias"]))
         state = {name: torch.from_numpy(t) for name, t in bundle.tensors.items()}
         network.load_state_dict(network.state_dict() | state)
         network.eval().requires_grad_(False)
-        self._network: Callable[[Any], Any] = network
+        self._features: Callable[[Any], Any] = partial(features, network)
+        self._last: Callable[[Any], Any] = network.fc
         self._mean = torch.tensor(bundle.preprocessing.mean)
         self._std = torch.tensor(bundle.preprocessing.std)
 
-    def __call__(self, pixels: Pixels) -> Logits:
-        """Logits, [N, classes], of pictures [N, 32, 32, 3]."""
+    def __call__(self, pixels: Pixels) -> Outputs:
+        """Logits and features of pictures [N, 32, 32, 3]."""
         import torch
 
         with torch.inference_mode():
             x = (torch.from_numpy(pixels).float() / 255 - self._mean) / self._std
-            return np.asarray(self._network(x.permute(0, 3, 1, 2)).numpy())
+            found = self._features(x.permute(0, 3, 1, 2))
+            return Outputs(self._last(found).numpy(), found.numpy())

@@ -41,9 +41,10 @@ class Readings:
     """What the network said about labelled pictures."""
 
     logits: NDArray[np.float32]
+    features: NDArray[np.float32]
     labels: NDArray[np.int64]
     refused: int
-    """Pictures that could not be read, and are in neither array."""
+    """Pictures that could not be read, and are in none of the arrays."""
 
 
 @dataclass(frozen=True)
@@ -120,16 +121,17 @@ def read_all(
     classifier: Classifier, decoded: Iterable[tuple[Image.Image | None, int]]
 ) -> Readings:
     """Classify labelled pictures, a chunk at a time."""
-    logits = [np.empty((0, len(CLASSES)), np.float32)]
+    outputs = [classifier.read([])]
     labels: list[int] = []
     refused = 0
     rest = iter(decoded)
     while part := list(islice(rest, CHUNK)):
         good = [(image, label) for image, label in part if image is not None]
-        logits.append(classifier.logits([image for image, _ in good]))
+        outputs.append(classifier.read([image for image, _ in good]))
         labels += [label for _, label in good]
         refused += len(part) - len(good)
-    return Readings(np.concatenate(logits), np.array(labels, np.int64), refused)
+    logits, features = (np.concatenate(part) for part in zip(*outputs, strict=True))
+    return Readings(logits, features, np.array(labels, np.int64), refused)
 
 
 def report(readings: Readings, temperature: float) -> Report:

@@ -47,7 +47,8 @@ class Graph:
     """Builds the network once; `model` is the result.
 
     Attributes:
-        model: pixels [N, 32, 32, 3] as bytes in; logits [N, classes] out.
+        model: pixels [N, 32, 32, 3] as bytes in; logits [N, classes] out, and the
+            features [N, 512] that the last layer makes them of.
         activations: the inputs of the convolutions that can run in eight bits, by
             name, in the order they are computed.
     """
@@ -68,10 +69,10 @@ class Graph:
         for stage in (1, 2, 3, 4):
             x = self._block(x, f"layer{stage}.0", stride=1 if stage == 1 else 2)
             x = self._block(x, f"layer{stage}.1", stride=1, last=stage == 4)
-        x = ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)
-        x = ops.matmul(x, tensors["fc.weight"], False, True)
+        features = ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)
+        x = ops.matmul(features, tensors["fc.weight"], False, True)
         logits = ops.add(x, tensors["fc.bias"])
-        self.model = ov.Model([logits], [pixels], "resnet18-cifar10")
+        self.model = ov.Model([logits, features], [pixels], "resnet18-cifar10")
 
     @staticmethod
     def _normalise(pixels: Any, preprocessing: Preprocessing) -> Any:

@@ -2,7 +2,8 @@
 
 Folders are searched through and through, in order of their names, hidden files left
 out. Every file is one line, as soon as it is known: what it shows, how sure the model
-is, and the file; with `--json` one JSON object. A file that is no picture, or a path
+is ("?" where it may be none of the ten), and the file; with `--json` one JSON object
+with all there is to know. A file that is no picture, or a path
 that is not there, is a line with an error and never the end of the run.
 
 The exit status is 0 if at least one picture was classified, 1 if none was (or the
@@ -44,6 +45,8 @@ class Line:
             "label": found.label if found else None,
             "confidence": round(found.confidence, 6) if found else None,
             "probabilities": _by_class(found) if found else None,
+            "scope_score": round(found.scope_score, 6) if found else None,
+            "in_scope": found.in_scope if found else None,
             "error": self.error or None,
         }
 
@@ -55,7 +58,9 @@ class Line:
         )
         if self.prediction is None:
             return f"error       -      {name}: {self.error}"
-        return f"{self.prediction.label:<10}  {self.prediction.confidence:6.1%}  {name}"
+        found = self.prediction
+        flag = " " if found.in_scope else "?"
+        return f"{found.label:<10}  {found.confidence:6.1%}{flag} {name}"
 
 
 def _by_class(prediction: Prediction) -> dict[str, float]:

@@ -1,35 +1,41 @@
-"""Make the bundle: `python -m model.publish --weights FILE --held-out FOLDER`.
+"""Make the bundle: `python -m model.publish --weights FILE --data ... --held-out ...`.
 
 Turns the weights that training wrote into what the page loads: weights in half
-precision, a JSON card with everything needed to use them, and a README made from the
-same numbers. The temperature is fitted, and every figure measured, on the path that
-pictures take in the page, engine and all.
+precision, the mean features of each class, a JSON card with everything needed to use
+them, and a README made from the same numbers. The temperature and the line beyond
+which a picture may be none of the ten are fitted, and every figure measured, on the
+path that pictures take in the page, engine and all.
 
-With `--photos` it prints what each way of looking at a photograph would have scored.
-Which one is used stays a person's choice (`--views`): a hundred photographs cannot
-tell ways apart that differ by two of them, and a bundle should not change its eyes
-by that chance.
+With `--photos` the card also says what each way of looking at a photograph would have
+scored, and with `--outside` what each score for "none of these" would have. Which
+ones are used stays a person's choice (`--views`, `--scope`): a hundred photographs
+cannot tell ways apart that differ by two of them, and a bundle should not change its
+eyes by that chance.
 """
 
 import argparse
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
 from model.bundle import (
     CARD_FILE,
+    FEATURE_SIZE,
     FORMAT,
+    SCOPE_FILE,
     WEIGHTS,
     WEIGHTS_FILE,
     Bundle,
@@ -38,34 +44,34 @@ from model.bundle import (
     expected_shapes,
     known_picture,
 )
-from model.calibration import fit_temperature, negative_log_likelihood
+from model.calibration import (
+    fit_temperature,
+    reliability,
+    softmax,
+)
 from model.card_text import readme
-from model.classifier import BATCH, Classifier, load_classifier
+from model.classifier import BATCH, SAME_ANSWER, Classifier, load_classifier
 from model.engines import OpenVinoEngine, TorchEngine, largest_activations
-from model.evaluate import decode, folder_samples, read_all, report
+from model.evaluate import (
+    Readings,
+    decode,
+    folder_samples,
+    labelled_files,
+    read_all,
+    report,
+)
 from model.labels import CLASSES
 from model.machine import describe_machine
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, to_pixels
+from model.scope import METHODS, PASSES, USED, Scope, fit_threshold, mean_features
+from model.scope_figures import compare_scores, shares_that_pass
+from model.view_figures import compare_views
 
 TOLERANCE = 0.05
 """Of the known picture: above what eight bits round off, below another answer."""
 
-PLANS = (("squash",), ("crop",), ("squash", "crop"), ("crop", "crop-mirrored"), VIEWS)
-"""Ways of looking that `compare_views` tries."""
-
-Decoded = list[tuple[Image.Image | None, int]]
-
-
-@dataclass(frozen=True)
-class ViewFigures:
-    """How one way of looking did on photographs."""
-
-    views: tuple[str, ...]
-    filter: str
-    micro: float
-    macro: float
-    nll: float
-    """Mean negative log-likelihood in nats: finer than counting right answers."""
+TRAINING_PICTURES = 5000
+"""Looked at for the mean features of the classes: more of them change nothing."""
 
 
 def write_atomically(file: Path, data: bytes) -> None:
@@ -101,7 +107,9 @@ def half_precision(file: Path) -> tuple[bytes, dict[str, str]]:
     return save(tensors), about
 
 
-def draft_bundle(weights: bytes, preprocessing: Preprocessing) -> Bundle:
+def draft_bundle(
+    weights: bytes, preprocessing: Preprocessing, method: str = USED
+) -> Bundle:
     """The bundle before anything about it is known but the weights."""
     digest = hashlib.sha256(weights).hexdigest()
     return Bundle(
@@ -110,6 +118,7 @@ def draft_bundle(weights: bytes, preprocessing: Preprocessing) -> Bundle:
         preprocessing=preprocessing,
         temperature=1.0,
         ranges={},
+        scope=Scope(method, -math.inf, np.zeros((len(CLASSES), FEATURE_SIZE))),
         check=Check((), TOLERANCE),
         card={
             "format": FORMAT,
@@ -133,39 +142,6 @@ def draft_bundle(weights: bytes, preprocessing: Preprocessing) -> Bundle:
     )
 
 
-def _try_views(
-    classifier: Classifier, photos: Decoded, views: tuple[str, ...], name: str
-) -> ViewFigures:
-    bundle = classifier.bundle
-    looking = Preprocessing(views, len(views), name)
-    readings = read_all(
-        Classifier(replace(bundle, preprocessing=looking), classifier.compute), photos
-    )
-    figures = report(readings, bundle.temperature)
-    nll = negative_log_likelihood(readings.logits, readings.labels, bundle.temperature)
-    return ViewFigures(views, name, figures.top1, figures.macro, nll)
-
-
-def compare_views(classifier: Classifier, photos: Decoded) -> list[ViewFigures]:
-    """Try every way of looking, with every filter, on labelled photographs."""
-    return [
-        _try_views(classifier, photos, views, name)
-        for views in PLANS
-        for name in FILTERS
-    ]
-
-
-def views_table(compared: Sequence[ViewFigures]) -> str:
-    """What `compare_views` found, for a person."""
-    lines = ["micro  macro  nll    filter    views"]
-    lines += [
-        f"{row.micro:5.1f}  {row.macro:5.1f}  {row.nll:5.3f}  {row.filter:<8}"
-        f"  {' + '.join(row.views)}"
-        for row in compared
-    ]
-    return "\n".join(lines)
-
-
 def calibrated(draft: Bundle, held_out: Path) -> Classifier:
     """What held-out pictures settle: the eight-bit ranges, then the temperature."""
     decoded = list(decode(folder_samples(held_out)))
@@ -181,11 +157,50 @@ def calibrated(draft: Bundle, held_out: Path) -> Classifier:
     return Classifier(replace(draft, temperature=temperature), engine)
 
 
+def read_training(classifier: Classifier, folder: Path) -> Readings:
+    """Features of some training pictures, every class alike often as it is there."""
+    files = labelled_files(folder)
+    some = files[:: max(1, len(files) // TRAINING_PICTURES)]
+    samples = ((path.read_bytes(), label) for path, label in some)
+    return read_all(classifier, decode(samples))
+
+
+def _scores(bundle: Bundle, readings: Readings) -> NDArray[np.float64]:
+    last = bundle.tensors["fc.weight"]
+    return bundle.scope.scores(readings.logits, readings.features, last)
+
+
+def scoped(classifier: Classifier, training: Readings, held_out: Path) -> Classifier:
+    """Class means from training pictures; the threshold from held-out ones."""
+    bundle = classifier.bundle
+    means = mean_features(training.features, training.labels, len(CLASSES))
+    half = means.astype(np.float16).astype(np.float32)  # as it will be loaded
+    scope = Scope(bundle.scope.method, -math.inf, half)
+    readings = read_all(classifier, decode(folder_samples(held_out)))
+    threshold = fit_threshold(_scores(replace(bundle, scope=scope), readings))
+    scope = replace(scope, threshold=round(threshold, 6))
+    return Classifier(replace(bundle, scope=scope), classifier.compute)
+
+
 def _figures(classifier: Classifier, folder: Path) -> dict[str, Any]:
+    bundle = classifier.bundle
     readings = read_all(classifier, decode(folder_samples(folder)))
     before = report(readings, 1.0)
-    after = report(readings, classifier.bundle.temperature)
-    return after.as_dict() | {"ece_before": round(before.ece, 2)}
+    after = report(readings, bundle.temperature)
+    passing = _scores(bundle, readings) >= bundle.scope.threshold
+    right = readings.logits.argmax(axis=1) == readings.labels
+    return after.as_dict() | {
+        "ece_before": round(before.ece, 2),
+        "in_scope": _percent(passing),
+        "in_scope_if_right": _percent(passing[right]),
+        "reliability": reliability(
+            softmax(readings.logits, bundle.temperature), readings.labels
+        ),
+    }
+
+
+def _percent(flags: NDArray[np.bool_]) -> float | None:
+    return round(100 * float(flags.mean()), 2) if len(flags) else None
 
 
 def measure(classifier: Classifier, options: argparse.Namespace) -> dict[str, Any]:
@@ -205,6 +220,11 @@ def known_probabilities(bundle: Bundle) -> list[float]:
     return [round(probability, 6) for probability in expected]
 
 
+def _near_copies(file: Path | None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text()) if file else {}
+    return found
+
+
 def _training(about: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
     """Provenance: what training noted in the weights file, and what a person adds."""
     return {
@@ -212,34 +232,86 @@ def _training(about: dict[str, str], options: argparse.Namespace) -> dict[str, A
         "seconds": int(about.get("seconds", 0)),
         "machine": about.get("machine") or options.machine or describe_machine(),
         "data": options.data_note or about.get("data", ""),
+        "near_copies": _near_copies(options.near_copies),
         "start": options.start_note or about.get("start", ""),
     }
 
 
+def scope_file(scope: Scope) -> bytes:
+    """What the flag compares with, as the bytes to publish."""
+    return save({"class_means": scope.class_means.astype(np.float16)})
+
+
+def _outside(folder: Path) -> list[Image.Image]:
+    """Every photograph in a folder, whatever it shows."""
+    files = (path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+    return [image for image, _ in decode((data, 0) for data in files) if image]
+
+
+def scope_entry(
+    classifier: Classifier, training: Readings, options: argparse.Namespace
+) -> dict[str, Any]:
+    """The card's entry on the flag, with what was compared if photographs are given."""
+    scope = classifier.bundle.scope
+    entry = {
+        "file": SCOPE_FILE,
+        "sha256": hashlib.sha256(scope_file(scope)).hexdigest(),
+        "method": scope.method,
+        "threshold": scope.threshold,
+        "passes": PASSES,
+        "training_pictures": len(training.labels),
+    }
+    if not (options.photos and options.outside):
+        return entry
+    inside = read_all(classifier, decode(folder_samples(options.photos)))
+    outside = _outside(options.outside)
+    return entry | {
+        "outside": len(outside),
+        "compared": compare_scores(classifier, training, inside, outside),
+        "outside_that_passes": shares_that_pass(classifier, outside),
+    }
+
+
+def _views_compared(classifier: Classifier, photos: Path | None) -> list[Any]:
+    if photos is None:
+        return []
+    compared = compare_views(classifier, list(decode(folder_samples(photos))))
+    return [row.as_dict() for row in compared]
+
+
 def make_card(
-    classifier: Classifier, about: dict[str, str], options: argparse.Namespace
+    classifier: Classifier,
+    training: Readings,
+    about: dict[str, str],
+    options: argparse.Namespace,
 ) -> dict[str, Any]:
     """Measure, and write everything down."""
     bundle = classifier.bundle
     return bundle.card | {
         "temperature": bundle.temperature,
         "activation_ranges": bundle.ranges,
+        "scope": scope_entry(classifier, training, options),
         "check": {"probabilities": known_probabilities(bundle), "tolerance": TOLERANCE},
+        "same_answer": SAME_ANSWER,
         "engine": classifier.engine,
         "training": _training(about, options),
         "figures": measure(classifier, options),
+        "views_compared": _views_compared(classifier, options.photos),
     }
 
 
-def write_bundle(folder: Path, weights: bytes, card: dict[str, Any]) -> None:
-    """Write weights, card and README, each whole or not at all.
+def write_bundle(
+    folder: Path, weights: bytes, scope: bytes, card: dict[str, Any]
+) -> None:
+    """Write weights, class means, card and README, each whole or not at all.
 
-    The weights go first: should this be cut short, the card that is there does not
-    fit them, and nothing loads rather than something wrong.
+    The card goes after what it vouches for: should this be cut short, the card that
+    is there does not fit, and nothing loads rather than something wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     write_atomically(folder / WEIGHTS_FILE, weights)
+    write_atomically(folder / SCOPE_FILE, scope)
     write_atomically(folder / CARD_FILE, text.encode())
     write_atomically(folder / "README.md", readme(card).encode())
 
@@ -248,15 +320,16 @@ def publish(options: argparse.Namespace) -> Classifier:
     """Make the bundle and write it to `options.out`, if it loads."""
     weights, about = half_precision(options.weights)
     looking = Preprocessing(options.views, options.looks, options.filter)
-    classifier = calibrated(draft_bundle(weights, looking), options.held_out)
-    card = make_card(classifier, about, options)
+    draft = draft_bundle(weights, looking, options.scope)
+    classifier = calibrated(draft, options.held_out)
+    training = read_training(classifier, options.data)
+    classifier = scoped(classifier, training, options.held_out)
+    card = make_card(classifier, training, about, options)
+    scope = scope_file(classifier.bundle.scope)
     with TemporaryDirectory() as folder:
-        write_bundle(Path(folder), weights, card)
+        write_bundle(Path(folder), weights, scope, card)
         load_classifier(Path(folder))
-    write_bundle(options.out, weights, card)
-    if options.photos:
-        photos = list(decode(folder_samples(options.photos)))
-        print(views_table(compare_views(classifier, photos)))
+    write_bundle(options.out, weights, scope, card)
     return load_classifier(options.out)
 
 
@@ -278,13 +351,19 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--weights", type=Path, required=True, help="from model.train")
-    parser.add_argument("--held-out", type=Path, required=True, help="fits temperature")
+    parser.add_argument("--data", type=Path, required=True, help="it was trained on")
+    parser.add_argument(
+        "--held-out", type=Path, required=True, help="fits temperature and threshold"
+    )
     parser.add_argument("--test", type=Path, help="measured once, on nothing chosen")
     parser.add_argument("--photos", type=Path, help="photographs in class folders")
+    parser.add_argument("--outside", type=Path, help="photographs of something else")
+    parser.add_argument("--near-copies", type=Path, help="JSON of model.near_copies")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--views", type=parse_views, default=Preprocessing.views)
     parser.add_argument("--looks", type=int, default=Preprocessing.looks)
     parser.add_argument("--filter", choices=FILTERS, default=Preprocessing.filter)
+    parser.add_argument("--scope", choices=METHODS, default=USED)
     parser.add_argument("--machine", default="", help="what trained it, in words")
     parser.add_argument("--data-note", default="", help="the training data, in words")
     parser.add_argument("--start-note", default="", help="what --init was, in words")

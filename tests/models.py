@@ -1,6 +1,8 @@
 """A bundle of random weights, complete and valid: quick to make, and never right."""
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +11,24 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from model.classifier import Classifier
+from model.bundle import FEATURE_SIZE, SCOPE_FILE, Bundle
+from model.classifier import SAME_ANSWER, Classifier
 from model.engines import OpenVinoEngine
 from model.network import build_network
 from model.preprocess import Preprocessing
-from model.publish import calibrated, draft_bundle, half_precision, write_bundle
+from model.publish import (
+    calibrated,
+    draft_bundle,
+    half_precision,
+    scope_file,
+    write_bundle,
+)
 from model.publish import known_probabilities as known
+from model.scope import Scope
 
 COLOURS = ("navy", "red", "skyblue", "orange", "brown")
 NAMES = ("airplane", "automobile", "bird", "cat", "truck")
+RAINBOW = (*COLOURS, "green", "white", "purple", "gray", "black")
 
 
 def random_weights(file: Path, seed: int = 0) -> Path:
@@ -41,15 +52,26 @@ def picture(seed: int, size: tuple[int, int] = (32, 32)) -> Image.Image:
     return Image.fromarray(blotches).resize(size, Image.Resampling.BICUBIC)
 
 
-def class_folders(root: Path, each: int = 4) -> Path:
+def class_folders(root: Path, each: int = 4, names: Sequence[str] = NAMES) -> Path:
     """Pictures in `root/<class>/<n>.png`, every class in its own colour."""
-    for name, colour in zip(NAMES, COLOURS, strict=True):
+    for name, colour in zip(names, RAINBOW, strict=False):
         folder = root / name
         folder.mkdir(parents=True)
         for n in range(each):
             plain = Image.new("RGB", (32, 32), colour)
             Image.blend(plain, picture(n), 0.3).save(folder / f"{n}.png")
     return root
+
+
+def random_scope(bundle: Bundle) -> Scope:
+    """A line that about half of all pictures are beyond."""
+    means = np.random.default_rng(0).random((10, FEATURE_SIZE)).astype(np.float16)
+    scope = Scope("fdbd", 0.0, means.astype(np.float32))
+    read = Classifier(bundle, OpenVinoEngine(bundle)).read(
+        [picture(n) for n in range(9)]
+    )
+    scores = scope.scores(*read, bundle.tensors["fc.weight"])
+    return replace(scope, threshold=float(np.median(scores)))
 
 
 def publish_random(folder: Path, seed: int = 0) -> Path:
@@ -59,16 +81,26 @@ def publish_random(folder: Path, seed: int = 0) -> Path:
     held_out = class_folders(folder / "held-out")
     fitted = calibrated(draft_bundle(weights, Preprocessing()), held_out).bundle
     # No temperature fits guesses; this one keeps the answers apart from each other.
-    bundle = replace(fitted, temperature=2.0)
+    bundle = replace(fitted, temperature=2.0, scope=random_scope(fitted))
     card = bundle.card | {
         "temperature": bundle.temperature,
         "activation_ranges": bundle.ranges,
+        "scope": {
+            "file": SCOPE_FILE,
+            "sha256": hashlib.sha256(scope_file(bundle.scope)).hexdigest(),
+            "method": bundle.scope.method,
+            "threshold": bundle.scope.threshold,
+            "passes": 0.5,
+            "training_pictures": 0,
+        },
         "check": {"probabilities": known(bundle), "tolerance": 0.05},
+        "same_answer": SAME_ANSWER,
         "engine": "a test",
         "training": {"recipe": {}, "seconds": 0, "machine": "", "data": ""},
         "figures": {},
+        "views_compared": [],
     }
-    write_bundle(folder / "weights", weights, card)
+    write_bundle(folder / "weights", weights, scope_file(bundle.scope), card)
     return folder / "weights"
 
 

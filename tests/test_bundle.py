@@ -14,9 +14,10 @@ import pytest
 from models import class_folders, edit_card, publish_random, random_weights
 from safetensors.numpy import load_file, save_file
 
-from model import publish
+from model import publish, synthetic
 from model.bundle import (
     CARD_FILE,
+    SCOPE_FILE,
     WEIGHTS,
     WEIGHTS_FILE,
     BundleError,
@@ -27,6 +28,7 @@ from model.bundle import (
 from model.card_text import readme
 from model.classifier import load_classifier
 from model.labels import CLASSES
+from model.scope import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,11 @@ def edit_tensors(folder: Path, **changes: np.ndarray | None) -> None:
     tensors = load_file(file) | changes
     save_file({k: v for k, v in tensors.items() if v is not None}, file)
     overwrite(folder, file.read_bytes(), believed=True)
+
+
+def edit_scope(folder: Path, **changes: object) -> None:
+    card = json.loads((folder / CARD_FILE).read_text())
+    edit_card(folder, scope=card["scope"] | changes)
 
 
 def bit_flipped(data: bytes) -> bytes:
@@ -121,7 +128,17 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "card null": (lambda f: (f / CARD_FILE).write_text("null"), "not arranged"),
     "card keyless": (lambda f: edit_card(f, temperature=None), "'temperature'"),
     "card nested wrong": (lambda f: edit_card(f, preprocessing=3), "not arranged"),
-    "other format": (lambda f: edit_card(f, format=2), "format"),
+    "older format": (lambda f: edit_card(f, format=1, scope=None), "format is not"),
+    "scope missing": (lambda f: (f / SCOPE_FILE).unlink(), "is missing"),
+    "scope damaged": (
+        lambda f: (f / SCOPE_FILE).write_bytes(
+            bit_flipped((f / SCOPE_FILE).read_bytes())
+        ),
+        "is damaged",
+    ),
+    "no scope": (lambda f: edit_card(f, scope=None), "'scope'"),
+    "unknown score": (lambda f: edit_scope(f, method="guess"), "scope.method"),
+    "no threshold": (lambda f: edit_scope(f, threshold="low"), "scope.threshold"),
     "other classes": (lambda f: edit_card(f, classes=list(CLASSES[::-1])), "classes"),
     "no temperature": (lambda f: edit_card(f, temperature=0), "temperature"),
     "infinite": (lambda f: edit_card(f, temperature=float("inf")), "temperature"),
@@ -213,9 +230,11 @@ def test_shapes_and_activations_are_those_of_the_network(published: Path) -> Non
 def command(tmp_path: Path) -> list[str]:
     if not (tmp_path / "data").exists():
         class_folders(tmp_path / "data")
+        class_folders(tmp_path / "train", names=CLASSES)
         random_weights(tmp_path / "trained.safetensors")
     return [
         f"--weights={tmp_path / 'trained.safetensors'}",
+        f"--data={tmp_path / 'train'}",
         f"--held-out={tmp_path / 'data'}",
         f"--out={tmp_path / 'out'}",
     ]
@@ -225,7 +244,8 @@ def test_publish_makes_a_bundle_that_loads_with_figures_and_readme(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"
-    more = [f"--test={data}", f"--photos={data}", "--machine=one abacus"]
+    sets = [f"--test={data}", f"--photos={data}", f"--outside={tmp_path / 'train'}"]
+    more = [*sets, "--machine=one abacus"]
     assert publish.main([*command(tmp_path), *more]) == 0
     card = load_classifier(tmp_path / "out").bundle.card
     assert {name: f["n"] for name, f in card["figures"].items()} == {
@@ -238,7 +258,36 @@ def test_publish_makes_a_bundle_that_loads_with_figures_and_readme(
     assert text == readme(card)
     assert card["weights"]["sha256"] in text
     assert f"{card['figures']['test']['top1']:.2f}%" in text
-    assert "squash + crop" in capsys.readouterr().out
+    assert "squash + crop" in text
+    assert "wrote" in capsys.readouterr().out
+
+
+def test_the_card_says_how_the_flag_was_chosen_and_what_it_does(
+    tmp_path: Path,
+) -> None:
+    arguments = command(tmp_path)
+    data, outside = tmp_path / "data", tmp_path / "train"
+    more = [f"--photos={data}", f"--outside={outside}", "--scope=cosine"]
+    assert publish.main([*arguments, *more]) == 0
+    bundle = load_classifier(tmp_path / "out").bundle
+    entry = bundle.card["scope"]
+    assert entry["method"] == bundle.scope.method == "cosine"
+    assert entry["outside"] == len(list(outside.rglob("*.png")))
+    assert {row["method"] for row in entry["compared"]} > set(METHODS)
+    assert set(entry["outside_that_passes"]) == {"photographs", *synthetic.KINDS}
+    # 95% of 20 pictures, and the one on the line
+    assert bundle.card["figures"]["held_out"]["in_scope"] in (95, 100)
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "cosine with the nearest class mean (used)" in text
+
+
+def test_a_class_without_training_pictures_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = command(tmp_path)
+    shutil.rmtree(tmp_path / "train" / "cat")
+    assert publish.main(arguments) == 1
+    assert "every one of the classes" in capsys.readouterr().err
 
 
 def test_the_same_weights_publish_as_the_same_bytes(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from models import picture, publish_random, with_precision
 from PIL import Image
 
 from model import machine
-from model.bundle import WEIGHTS, BundleError, known_picture
+from model.bundle import FEATURE_SIZE, WEIGHTS, BundleError, known_picture
 from model.calibration import softmax
 from model.classifier import BATCH, Classifier, load_classifier
-from model.engines import OpenVinoEngine, TorchEngine
+from model.engines import OpenVinoEngine, Outputs, TorchEngine
 from model.labels import CLASSES
 from model.preprocess import Preprocessing, to_pixels, views_of
 
@@ -56,6 +56,8 @@ def test_a_prediction_is_complete_and_plain_data(classifier: Classifier) -> None
         "confidence",
         "probabilities",
         "model_version",
+        "scope_score",
+        "in_scope",
     }
 
 
@@ -182,7 +184,7 @@ def test_an_engine_asked_for_is_the_one_used(
         load_classifier(folder, engine="openvino")
 
 
-def logits(classifier: Classifier, precision: str | None) -> np.ndarray:
+def outputs(classifier: Classifier, precision: str | None) -> Outputs:
     """Of structured pictures, through the engine alone."""
     images = [picture(n) for n in range(40)] + [known_picture()]
     pixels, _ = to_pixels(images, classifier.bundle.preprocessing)
@@ -193,17 +195,20 @@ def logits(classifier: Classifier, precision: str | None) -> np.ndarray:
 
 def test_openvino_computes_what_torch_computes(real: Classifier) -> None:
     """The graph written by hand is torchvision's network, on the weights served."""
-    ours, theirs = logits(real, "f32"), logits(real, None)
-    assert np.abs(theirs).max() > 1
-    assert np.abs(ours - theirs).max() < 1e-3
+    ours, theirs = outputs(real, "f32"), outputs(real, None)
+    assert np.abs(theirs.logits).max() > 1
+    assert np.abs(ours.logits - theirs.logits).max() < 1e-3
+    assert theirs.features.shape == (len(theirs.logits), FEATURE_SIZE)
+    assert theirs.features.max() > 0.1
+    assert np.abs(ours.features - theirs.features).max() < 1e-3
 
 
 @pytest.mark.parametrize(("precision", "most"), [("bf16", 0.02), ("int8", 0.05)])
 def test_fewer_bits_move_probabilities_little(
     precision: str, most: float, real: Classifier
 ) -> None:
-    reference = softmax(logits(real, None), real.bundle.temperature)
-    found = softmax(logits(real, precision), real.bundle.temperature)
+    reference = softmax(outputs(real, None).logits, real.bundle.temperature)
+    found = softmax(outputs(real, precision).logits, real.bundle.temperature)
     assert np.abs(found - reference).max() < most
     assert np.abs(found - reference).mean() < most / 20
     sure = reference.max(axis=1) > 0.5 + most
@@ -267,7 +272,7 @@ def test_views_are_averaged_as_logits(classifier: Classifier) -> None:
     def seen(*views: str) -> np.ndarray:
         looking = replace(bundle.preprocessing, views=views, looks=len(views))
         changed = replace(bundle, preprocessing=looking)
-        return Classifier(changed, classifier.compute).logits([image])[0]
+        return Classifier(changed, classifier.compute).read([image]).logits[0]
 
     both = seen("squash", "crop")
     assert np.allclose(both, (seen("squash") + seen("crop")) / 2, atol=1e-4)

@@ -14,6 +14,7 @@ from model.calibration import (
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
+    reliability,
     softmax,
 )
 from model.classifier import load_classifier
@@ -55,6 +56,19 @@ def test_confidence_of_one_and_of_an_edge_have_a_bin() -> None:
     assert math.isclose(expected_calibration_error(edge, np.array([0])), 9 / 15)
 
 
+def test_the_reliability_diagram_adds_up_to_the_error() -> None:
+    draw = np.random.default_rng(1)
+    probabilities = softmax(draw.normal(0, 2, (500, 10)))
+    labels = draw.integers(0, 10, 500)
+    rows = reliability(probabilities, labels)
+    assert len(rows) == 15
+    assert rows[0] == {"n": 0, "confidence": None, "accuracy": None}
+    assert sum(row["n"] for row in rows) == 500
+    gaps = [r["n"] * abs(r["confidence"] - r["accuracy"]) for r in rows if r["n"]]
+    error = expected_calibration_error(probabilities, labels)
+    assert sum(gaps) / 500 == pytest.approx(100 * error, abs=0.01)
+
+
 def test_softmax_survives_large_logits() -> None:
     found = softmax(np.array([[1e4, 0, -1e4], [0, 0, 0]]))
     assert found[0].tolist() == [1, 0, 0]
@@ -83,7 +97,8 @@ def test_the_temperature_that_made_the_labels_is_found(true: float) -> None:
 def readings(found: list[str], true: list[str], refused: int = 0) -> Readings:
     logits = np.zeros((len(found), 10), np.float32)
     logits[np.arange(len(found)), [CLASSES.index(name) for name in found]] = 9
-    return Readings(logits, np.array([CLASSES.index(n) for n in true]), refused)
+    labels = np.array([CLASSES.index(n) for n in true], np.int64)
+    return Readings(logits, np.zeros((len(true), 4), np.float32), labels, refused)
 
 
 def test_accuracy_over_pictures_and_over_classes() -> None:

@@ -1,0 +1,61 @@
+"""Which way of looking at a photograph is best: the comparison behind the choice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import Image
+
+from model.calibration import negative_log_likelihood
+from model.classifier import Classifier
+from model.evaluate import read_all, report
+from model.preprocess import FILTERS, VIEWS, Preprocessing
+
+PLANS = (("squash",), ("crop",), ("squash", "crop"), ("crop", "crop-mirrored"), VIEWS)
+"""Ways of looking that `compare_views` tries."""
+
+Decoded = Sequence[tuple[Image.Image | None, int]]
+
+
+@dataclass(frozen=True)
+class ViewFigures:
+    """How one way of looking did on photographs; accuracies in percent."""
+
+    views: tuple[str, ...]
+    filter: str
+    top1: float
+    macro: float
+    nll: float
+    """Mean negative log-likelihood in nats: finer than counting right answers."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the model card."""
+        return {
+            "views": list(self.views),
+            "filter": self.filter,
+            "top1": round(self.top1, 2),
+            "macro": round(self.macro, 2),
+            "nll": round(self.nll, 3),
+        }
+
+
+def _try_views(
+    classifier: Classifier, photos: Decoded, views: tuple[str, ...], name: str
+) -> ViewFigures:
+    bundle = classifier.bundle
+    looking = Preprocessing(views, len(views), name)
+    readings = read_all(
+        Classifier(replace(bundle, preprocessing=looking), classifier.compute), photos
+    )
+    figures = report(readings, bundle.temperature)
+    nll = negative_log_likelihood(readings.logits, readings.labels, bundle.temperature)
+    return ViewFigures(views, name, figures.top1, figures.macro, nll)
+
+
+def compare_views(classifier: Classifier, photos: Decoded) -> list[ViewFigures]:
+    """Try every way of looking, with every filter, on labelled photographs."""
+    return [
+        _try_views(classifier, photos, views, name)
+        for views in PLANS
+        for name in FILTERS
+    ]
