@@ -50,6 +50,8 @@ COLUMNS = (
     "created",
     "reviewed_at",
     "sha256",
+    "scope_score",
+    "in_scope",
 )
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.I)
@@ -115,6 +117,8 @@ def _csv_line(row: ExportRow, path: str) -> list[str]:
     texts["label"] = neutral(_label(row))
     texts["file_name"] = path
     texts["reviewed"] = str(row.label is not None).lower()
+    if row.in_scope is not None:
+        texts["in_scope"] = str(row.in_scope).lower()
     texts["correct"] = "" if row.correct is None else str(row.correct).lower()
     return [texts.get(column, "") for column in COLUMNS]
 

@@ -96,6 +96,7 @@ state = Table(
     Column("deleted", Boolean, nullable=False),
     Column("reviewed_at", String(32)),
     Column("search", Text, nullable=False),
+    Column("in_scope", Boolean),
     Index("ix_state_correct", "deleted", "correct", "label"),
     Index("ix_state_label", "deleted", "label", "correct"),
     Index("ix_state_image", "deleted", "image_id"),
@@ -103,4 +104,5 @@ state = Table(
     Index("ix_state_name", "deleted", "name"),
     Index("ix_state_predicted", "deleted", "predicted"),
     Index("ix_state_custom", "deleted", "custom", "label"),
+    Index("ix_state_scope", "deleted", "in_scope"),
 )

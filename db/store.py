@@ -98,6 +98,8 @@ _EXPORT = (
     images.c.created,
     state.c.reviewed_at,
     func.length(image_blobs.c.data),
+    predictions.c.scope_score,
+    state.c.in_scope,
 )
 
 
@@ -123,6 +125,7 @@ def conditions(query: HistoryQuery) -> ColumnElement[bool]:
         "incorrect": state.c.correct.is_(False),
         "unreviewed": state.c.correct.is_(None),
         "custom": state.c.custom.is_(True),
+        "outside": state.c.in_scope.is_(False),
     }
     if query.state != "all":
         wanted.append(by_state[query.state])
@@ -247,6 +250,7 @@ class Database:
                 label=entry.prediction,
                 confidence=entry.confidence,
                 probabilities=json.dumps(entry.probabilities),
+                scope_score=entry.scope_score,
                 created=_now(),
             )
         )
@@ -268,6 +272,7 @@ class Database:
             "prediction_id": prediction_id,
             "predicted": entry.prediction,
             "confidence": entry.confidence,
+            "in_scope": entry.in_scope,
             "name": entry.name,
             "label": label,
             "correct": None if label is None else label == entry.prediction,

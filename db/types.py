@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["all", "correct", "incorrect", "unreviewed", "custom"]
+State = Literal["all", "correct", "incorrect", "unreviewed", "custom", "outside"]
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,8 @@ class NewImage:
         data: the original bytes.
         probabilities: one for each class, in the order the database was opened with.
         label: None while nobody has judged the picture.
+        scope_score, in_scope: whether the model takes it for one of the classes at
+            all; None where it was not asked.
     """
 
     sha256: str
@@ -30,6 +32,8 @@ class NewImage:
     probabilities: tuple[float, ...]
     model_version: str
     label: str | None = None
+    scope_score: float | None = None
+    in_scope: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,8 @@ class ExportRow:
     created: str
     reviewed_at: str | None
     size: int
+    scope_score: float | None
+    in_scope: bool | None
 
 
 def wilson(correct: int, n: int, z: float = 1.959964) -> tuple[float, float]:

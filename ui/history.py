@@ -20,6 +20,7 @@ STATES = {
     "Incorrect": "incorrect",
     "Not reviewed": "unreviewed",
     "Custom label": "custom",
+    "May be none of these": "outside",
 }
 SORTS = {
     "Newest first": ("created", True),

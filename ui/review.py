@@ -125,6 +125,8 @@ def card_html(tray_id: str, item: Item, earlier: HistoryRow | None) -> str:
             f'<div class="answer"><span>{plain(label)}</span>'
             f"<span>{percent(p)}</span></div><div class='bars'>{_bars(item)}</div>"
         )
+        if item.label is None and item.prediction.get("in_scope") is False:
+            answer += '<div class="doubt">May be none of the ten</div>'
     caption = f'<div class="name" title="{name}">{name}</div>'
     verdict = _verdict(item, earlier)
     return f'<div class="picture">{figure}{caption}{answer}{verdict}</div>'

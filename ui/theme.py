@@ -27,6 +27,7 @@ STYLE = f"""
   background: currentColor; opacity: .55; }}
 .picture .bars span:nth-child(3n) {{ text-align: right;
   font-variant-numeric: tabular-nums; opacity: .8; }}
+.picture .doubt {{ font-size: .8rem; opacity: .75; }}
 .verdict {{ font-size: .82rem; font-weight: 600; overflow-wrap: anywhere;
   padding: .15rem .5rem; border-radius: .35rem; align-self: flex-start; }}
 .verdict.open {{ opacity: .75;

@@ -175,6 +175,8 @@ def _entry(tray: Tray, item: Item) -> NewImage:
         probabilities=tuple(prediction["probabilities"]),
         model_version=prediction["model_version"],
         label=item.label,
+        scope_score=prediction.get("scope_score"),  # none from before there was one
+        in_scope=prediction.get("in_scope"),
     )
 
 
