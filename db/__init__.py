@@ -11,6 +11,8 @@ from db.errors import (
 from db.labels import MAX_LABEL, LabelRefused, clean_label, matching
 from db.store import Database
 from db.types import (
+    Change,
+    Conflict,
     Event,
     ExportRow,
     HistoryQuery,
@@ -27,6 +29,8 @@ from db.types import (
 __all__ = [
     "MAX_LABEL",
     "BusyError",
+    "Change",
+    "Conflict",
     "DamagedError",
     "Database",
     "DatabaseError",

@@ -2,10 +2,11 @@
 
 Bytes stand in a table of their own: a query over 100,000 pictures then reads only the
 small rows. The record of people's work is append-only: a prediction is never changed,
-a verdict is another row in `reviews`. `state` is what follows from the newest rows
-(the last prediction, the standing label, whether it lies in the trash), kept in the
-same transaction, because asking for the newest of each group for 100,000 pictures at
-every click would not be quick.
+a verdict is another row in `reviews`, which names the act (`operation`) it belongs to
+and, where it takes an event back, that event (`undoes`). `state` is what follows from
+the newest rows (the last prediction, the standing label, whether it lies in the
+trash), kept in the same transaction, because asking for the newest of each group for
+100,000 pictures at every click would not be quick.
 """
 
 from sqlalchemy import (
@@ -79,6 +80,8 @@ reviews = Table(
     Column("label", String(64)),
     Column("who", Text, nullable=False),
     Column("created", String(32), nullable=False),
+    Column("operation", String(32), index=True),
+    Column("undoes", Integer),
     sqlite_autoincrement=True,
 )
 

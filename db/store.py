@@ -7,18 +7,13 @@ be set back.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    CursorResult,
-    Engine,
-    Row,
     Select,
     and_,
     delete,
@@ -27,13 +22,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError
 
+from db.common import MANY, AnyRow, groups, new_id, now
 from db.engine import copy_sqlite, open_engine, sqlite_path
-from db.errors import DatabaseError, translated
+from db.errors import DatabaseError
 from db.labels import clean_label, fold, matching
 from db.schema import image_blobs, images, predictions, reviews, state
 from db.types import (
+    Change,
     Event,
     ExportRow,
     HistoryQuery,
@@ -44,11 +40,8 @@ from db.types import (
     SaveResult,
     Statistics,
 )
-
-AnyRow: TypeAlias = Row[*tuple[Any, ...]]
-
-MANY = 500
-"""Ids in one statement: SQLite takes no unlimited number of parameters."""
+from db.undo import Undo
+from db.work import Work, search_text
 
 EXPORT_BYTES = 8 * 2**20
 """Bytes of pictures an export holds in memory at a time."""
@@ -103,20 +96,6 @@ _EXPORT = (
 )
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _groups(things: Iterable[Any]) -> Iterator[list[Any]]:
-    everything = list(dict.fromkeys(things))
-    for start in range(0, len(everything), MANY):
-        yield everything[start : start + MANY]
-
-
-def _search_text(name: str, source: str, predicted: str, label: str | None) -> str:
-    return fold("\n".join((name, source, predicted, label or "")))
-
-
 def conditions(query: HistoryQuery) -> ColumnElement[bool]:
     """What a row must fulfil to be in the answer."""
     wanted: list[ColumnElement[bool]] = [state.c.deleted.is_(False)]
@@ -139,13 +118,8 @@ def conditions(query: HistoryQuery) -> ColumnElement[bool]:
     return and_(*wanted)
 
 
-class Database:
+class Database(Undo):
     """Pictures, predictions and reviews."""
-
-    def __init__(self, engine: Engine, classes: Sequence[str]) -> None:
-        """Use `Database.open`, which makes or migrates the tables first."""
-        self.engine = engine
-        self.classes = tuple(classes)
 
     @classmethod
     def open(
@@ -164,16 +138,6 @@ class Database:
         url = str(location) if "://" in str(location) else f"sqlite:///{location}"
         return cls(open_engine(url, timeout=timeout), classes)
 
-    @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
-        try:
-            with self.engine.connect() as connection:
-                options = connection.execution_options(writes=writes)
-                with options.begin():
-                    yield options
-        except DBAPIError as problem:
-            raise translated(problem) from problem
-
     # --- saving and judging ---------------------------------------------------------
 
     def save(self, entries: Iterable[NewImage], who: str = "") -> SaveResult:
@@ -183,33 +147,32 @@ class Database:
         and a picture in the trash comes back.
         """
         saved = known = reviewed = 0
-        with self._transaction(writes=True) as connection:
+        with self._work(who) as work:
             for entry in entries:
-                new, judged = self._save_one(connection, entry, who)
+                new, judged = self._save_one(work, entry)
                 saved += new
                 known += not new
                 reviewed += judged
         return SaveResult(saved, known, reviewed)
 
-    def _save_one(
-        self, connection: Connection, entry: NewImage, who: str
-    ) -> tuple[bool, bool]:
+    def _save_one(self, work: Work, entry: NewImage) -> tuple[bool, bool]:
         found = select(images.c.id).where(images.c.sha256 == entry.sha256)
-        image_id = connection.execute(found).scalar()
+        image_id = work.connection.execute(found).scalar()
         new = image_id is None
         if image_id is None:
-            image_id = self._insert_image(connection, entry)
-        prediction_id = self._insert_prediction(connection, image_id, entry)
-        before = self._state(connection, image_id)
+            image_id = self._insert_image(work.connection, entry)
+        prediction_id = self._insert_prediction(work.connection, image_id, entry)
+        before = next(iter(work.rows([image_id])), None)
         if before is not None and before.deleted:
-            self._event(connection, before, "restored", before.label, who)
+            work.event(before, "restored", before.label)
             new = True
         label = before.label if before is not None else None
-        self._write_state(connection, image_id, prediction_id, entry, label)
-        if entry.label is None:
+        self._write_state(work.connection, image_id, prediction_id, entry, label)
+        if entry.label is None or entry.label == label:
             return new, False
-        row = self._state(connection, image_id)
-        return new, self._judge(connection, row, entry.label, who)
+        (row,) = work.rows([image_id])
+        work.judge(row, entry.label)
+        return new, True
 
     def _insert_image(self, connection: Connection, entry: NewImage) -> int:
         made = connection.execute(
@@ -218,10 +181,10 @@ class Database:
                 format=entry.format,
                 width=entry.width,
                 height=entry.height,
-                created=_now(),
+                created=now(),
             )
         )
-        image_id = _new_id(made)
+        image_id = new_id(made)
         connection.execute(
             insert(image_blobs).values(
                 image_id=image_id, data=entry.data, thumbnail=entry.thumbnail
@@ -251,14 +214,10 @@ class Database:
                 confidence=entry.confidence,
                 probabilities=json.dumps(entry.probabilities),
                 scope_score=entry.scope_score,
-                created=_now(),
+                created=now(),
             )
         )
-        return _new_id(made)
-
-    def _state(self, connection: Connection, image_id: int) -> AnyRow | None:
-        found = select(state).where(state.c.image_id == image_id)
-        return connection.execute(found).one_or_none()
+        return new_id(made)
 
     def _write_state(
         self,
@@ -278,7 +237,7 @@ class Database:
             "correct": None if label is None else label == entry.prediction,
             "custom": label is not None and label not in self.classes,
             "deleted": False,
-            "search": _search_text(entry.name, entry.source, entry.prediction, label),
+            "search": search_text(entry.name, entry.source, entry.prediction, label),
         }
         changed = connection.execute(
             update(state).where(state.c.image_id == image_id).values(values)
@@ -286,90 +245,71 @@ class Database:
         if not changed.rowcount:
             connection.execute(insert(state).values(image_id=image_id, **values))
 
-    def _event(
+    def review(
         self,
-        connection: Connection,
-        row: AnyRow,
-        event: str,
-        label: str | None,
-        who: str,
-    ) -> None:
-        connection.execute(
-            insert(reviews).values(
-                prediction_id=row.prediction_id,
-                event=event,
-                label=label,
-                who=who,
-                created=_now(),
-            )
-        )
+        image_ids: Sequence[int],
+        label: str,
+        who: str = "",
+        *,
+        expected: Mapping[int, str | None] | None = None,
+    ) -> Change:
+        """Give saved pictures a label; one that has it already is left alone.
 
-    def _judge(
-        self, connection: Connection, row: AnyRow | None, label: str, who: str
-    ) -> bool:
-        """Record a verdict unless it stands already; says whether it was written."""
-        if row is None or row.deleted or row.label == label:
-            return False
-        correct = label == row.predicted
-        event = "confirmed" if correct else "corrected"
-        self._event(connection, row, event, label, who)
-        found = select(predictions.c.source).where(
-            predictions.c.id == row.prediction_id
-        )
-        source = connection.execute(found).scalar_one()
-        connection.execute(
-            update(state)
-            .where(state.c.image_id == row.image_id)
-            .values(
-                label=label,
-                correct=correct,
-                custom=label not in self.classes,
-                reviewed_at=_now(),
-                search=_search_text(row.name, source, row.predicted, label),
-            )
-        )
-        return True
+        Args:
+            image_ids: which pictures.
+            label: as typed; it is brought to its normal form.
+            who: the person.
+            expected: the label the person saw on each. Where another one stood by
+                then, the new verdict is written all the same, and both are on
+                record: the answer's conflicts say what the person had not seen.
 
-    def review(self, image_ids: Sequence[int], label: str, who: str = "") -> int:
-        """Give saved pictures a label; returns how many verdicts were written."""
+        Raises:
+            LabelRefused: the text cannot be a label.
+        """
         label = clean_label(label)
-        with self._transaction(writes=True) as connection:
-            rows = [self._state(connection, i) for i in dict.fromkeys(image_ids)]
-            return sum(self._judge(connection, row, label, who) for row in rows)
+        changed = 0
+        with self._work(who) as work:
+            for row in work.rows(image_ids):
+                seen = row.label if expected is None else expected.get(row.image_id)
+                unseen = seen != row.label
+                if row.deleted or (unseen and row.label != label):
+                    work.conflict(row)
+                # Two who agree without knowing of each other are both on record.
+                if not row.deleted and (unseen or row.label != label):
+                    work.judge(row, label)
+                    changed += 1
+            return work.done(changed)
 
     # --- deleting -------------------------------------------------------------------
 
-    def _set_deleted(self, wanted: ColumnElement[bool], deleted: bool, who: str) -> int:
-        with self._transaction(writes=True) as connection:
-            found = select(state).where(wanted, state.c.deleted.is_(not deleted))
-            rows = connection.execute(found).all()
-            for row in rows:
-                event = "deleted" if deleted else "restored"
-                self._event(connection, row, event, row.label, who)
-            connection.execute(
-                update(state)
-                .where(wanted, state.c.deleted.is_(not deleted))
-                .values(deleted=deleted)
-            )
+    def _move(self, work: Work, wanted: ColumnElement[bool], deleted: bool) -> int:
+        moved = state.c.deleted.is_(not deleted)
+        found = select(state.c.image_id).where(wanted, moved)
+        rows = work.rows(work.connection.execute(found).scalars().all())
+        for row in rows:
+            work.event(row, "deleted" if deleted else "restored", row.label)
+            work.put(row, row.label, deleted, row.reviewed_at)
         return len(rows)
 
-    def delete(self, image_ids: Sequence[int], who: str = "") -> int:
-        """Move pictures to the trash; returns how many were not there yet."""
-        return sum(
-            self._set_deleted(state.c.image_id.in_(part), True, who)
-            for part in _groups(image_ids)
-        )
+    def delete(self, image_ids: Sequence[int], who: str = "") -> Change:
+        """Move pictures to the trash, those that are not there yet."""
+        return self._move_all(image_ids, True, who)
 
-    def restore(self, image_ids: Sequence[int], who: str = "") -> int:
-        """Bring pictures back from the trash; returns how many."""
-        return sum(
-            self._set_deleted(state.c.image_id.in_(part), False, who)
-            for part in _groups(image_ids)
-        )
+    def restore(self, image_ids: Sequence[int], who: str = "") -> Change:
+        """Bring pictures back from the trash."""
+        return self._move_all(image_ids, False, who)
+
+    def _move_all(self, image_ids: Sequence[int], deleted: bool, who: str) -> Change:
+        with self._work(who) as work:
+            parts = groups(image_ids)
+            return work.done(
+                sum(self._move(work, state.c.image_id.in_(p), deleted) for p in parts)
+            )
 
     def restore_deleted(self, who: str = "") -> int:
         """Bring everything back from the trash; returns how many pictures."""
-        return self._set_deleted(state.c.image_id > 0, False, who)
+        with self._work(who) as work:
+            return self._move(work, state.c.image_id > 0, False)
 
     def deleted_count(self) -> int:
         """Pictures in the trash."""
@@ -397,7 +337,7 @@ class Database:
             )
             gone = [row[0] for row in connection.execute(ids)]
             connection.execute(delete(state).where(wanted))
-            for part in _groups(gone):
+            for part in groups(gone):
                 for table in (predictions, image_blobs):
                     connection.execute(delete(table).where(table.c.image_id.in_(part)))
                 connection.execute(delete(images).where(images.c.id.in_(part)))
@@ -446,7 +386,7 @@ class Database:
         """Which of these pictures are stored, and what is known of them."""
         answer: dict[str, HistoryRow] = {}
         with self._transaction(writes=False) as connection:
-            for part in _groups(hashes):
+            for part in groups(hashes):
                 found: Select[Any] = (
                     select(*_HISTORY)
                     .select_from(_JOINED)
@@ -526,7 +466,7 @@ class Database:
         found = (
             select(
                 reviews.c.event,
-                reviews.c.label,
+                reviews.c.label.label("stood"),
                 predictions.c.label,
                 predictions.c.model_version,
                 reviews.c.who,
@@ -537,7 +477,12 @@ class Database:
             .order_by(reviews.c.id)
         )
         with self._transaction(writes=False) as connection:
-            return [Event(*row) for row in connection.execute(found)]
+            rows = connection.execute(found).all()
+        before = [None, *(row.stood for row in rows)]
+        return [
+            Event(row.event, was, *row[1:])
+            for row, was in zip(rows, before, strict=False)
+        ]
 
     # --- whole-database work --------------------------------------------------------
 
@@ -611,12 +556,6 @@ def _within(rows: Iterable[ExportRow], most: int) -> Iterator[list[ExportRow]]:
         part.append(row)
     if part:
         yield part
-
-
-def _new_id(made: CursorResult[Any]) -> int:
-    key = made.inserted_primary_key
-    assert key is not None  # noqa: S101  # one row was inserted
-    return int(key[0])
 
 
 def _export_row(row: AnyRow) -> ExportRow:

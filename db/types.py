@@ -46,6 +46,38 @@ class SaveResult:
 
 
 @dataclass(frozen=True)
+class Conflict:
+    """A picture that somebody else had changed meanwhile.
+
+    Attributes:
+        found: the label that stood, which the person had not seen.
+        deleted: whether it lay in the trash, and was left there.
+        who: whose act was the newest.
+    """
+
+    image_id: int
+    name: str
+    found: str | None
+    deleted: bool
+    who: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one act did to saved pictures.
+
+    Attributes:
+        operation: names the act, for `Database.undo`.
+        changed: how many pictures it changed.
+        conflicts: where somebody else had been first.
+    """
+
+    operation: str
+    changed: int
+    conflicts: tuple[Conflict, ...] = ()
+
+
+@dataclass(frozen=True)
 class HistoryQuery:
     """Which pictures, in which order.
 
@@ -119,9 +151,16 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Event:
-    """One line of a picture's history."""
+    """One line of a picture's history.
+
+    Attributes:
+        event: confirmed, corrected, renamed, deleted, restored or undone.
+        before: the label that stood until then.
+        label: the label that stood from then on.
+    """
 
     event: str
+    before: str | None
     label: str | None
     predicted: str
     model_version: str

@@ -98,9 +98,9 @@ def test_the_same_bytes_under_another_name_are_one_image(db: Database, path: Pat
 def test_a_correction_never_overwrites_the_prediction(db: Database):
     db.save([entry(3)])
     (row,) = db.page(HistoryQuery(), 1).rows
-    assert db.review([row.image_id], "dog", "Ada") == 1
-    assert db.review([row.image_id], "dog", "Ada") == 0
-    assert db.review([row.image_id], "cat", "Ben") == 1
+    assert db.review([row.image_id], "dog", "Ada").changed == 1
+    assert db.review([row.image_id], "dog", "Ada").changed == 0
+    assert db.review([row.image_id], "cat", "Ben").changed == 1
     (row,) = db.page(HistoryQuery(), 1).rows
     assert (row.predicted, row.label, row.correct) == ("cat", "cat", True)
     events = [(e.event, e.label, e.predicted, e.who) for e in db.history(row.image_id)]
@@ -171,13 +171,13 @@ def test_an_unknown_sort_never_reaches_the_database(db: Database):
 def test_delete_restore_purge(db: Database, path: Path):
     db.save([entry(1, "cat"), entry(2), entry(3)])
     ids = [row.image_id for row in db.page(HistoryQuery(), 2).rows]
-    assert db.delete(ids) == 2
-    assert db.delete(ids) == 0
+    assert db.delete(ids).changed == 2
+    assert db.delete(ids).changed == 0
     assert (db.statistics().total, db.deleted_count()) == (1, 2)
-    assert db.restore(ids[:1]) == 1
+    assert db.restore(ids[:1]).changed == 1
     assert db.purge_deleted() == 1
     assert count(path, "images") == count(path, "image_blobs") == 2
-    assert db.delete(ids[:1]) == db.restore_deleted() == 1
+    assert db.delete(ids[:1]).changed == db.restore_deleted() == 1
 
 
 def test_saving_what_lies_in_the_trash_brings_it_back(db: Database):

@@ -13,12 +13,14 @@ from conftest import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from db import HistoryRow, LabelCount
+from db import Conflict, Event, HistoryRow, LabelCount
 from intake.tray import valid_tray_id
 from ui import resources
+from ui.events import event_line
 from ui.history_grid import GRID_OPTIONS, rows_frame
 from ui.overview import MOST_BARS, distribution
 from ui.text import chart, count, percent, plain
+from ui.undo import conflict_text
 
 
 def png(colour: str) -> bytes:
@@ -241,3 +243,25 @@ def test_words_for_numbers():
     assert percent(0.123) == "12%"
     assert plain("<b>\"'&") == "&lt;b&gt;&quot;&#x27;&amp;"
     assert not re.search(r"[<$]", chart("<$>").replace("&#36;", ""))
+
+
+@pytest.mark.threat("C29")
+def test_an_event_is_told_with_peoples_text_escaped():
+    event = Event(
+        "corrected", None, "<b>", "cat", "f" * 64, "<Ada>", "2026-01-02T03:04"
+    )
+    line = event_line(event)
+    assert "not reviewed → &lt;b&gt;" in line
+    assert "<b>&lt;Ada&gt;</b>" in line
+    assert "2026-01-02 03:04 UTC" in line
+
+
+@pytest.mark.threat("G51")
+def test_a_conflict_is_told_in_words():
+    found = [Conflict(n, f"{n}.png", "dog", n == 1, "Ada") for n in range(8)]
+    text = conflict_text(found)
+    assert (
+        "8 pictures had been changed meanwhile: 0.png was dog (Ada), 1.png is" in text
+    )
+    assert text.endswith("and 3 more.")
+    assert conflict_text([]) == ""

@@ -115,6 +115,14 @@ def rows(page: Page):
     return grid(page).locator(".ag-center-cols-container .ag-row")
 
 
+def delete_first_row(page: Page) -> None:
+    grid(page).locator(".ag-row .ag-checkbox-input").first.click()
+    page.get_by_text("What happened to this picture").click()
+    expect(page.locator("ol.events li").first).to_contain_text("corrected")
+    page.get_by_role("button", name="Delete 1 selected").click()
+    expect(page.get_by_text("Deleted 1 picture.", exact=True)).to_be_visible()
+
+
 def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path):
     """Upload, fetch, judge, save, look, filter, delete, download, load."""
     upload(
@@ -174,9 +182,10 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     page.get_by_label("Search").fill("blue")
     page.get_by_label("Search").press("Enter")
     expect(rows(page)).to_have_count(1, timeout=SLOW)
-    grid(page).locator(".ag-row .ag-checkbox-input").first.click()
-    page.get_by_role("button", name="Delete 1 selected").click()
-    expect(page.get_by_text("Deleted 1 picture.")).to_be_visible()
+    delete_first_row(page)
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(rows(page)).to_have_count(1, timeout=SLOW)
+    delete_first_row(page)
     expect(page.get_by_text("Nothing matches.")).to_be_visible()
     expect(sidebar.get_by_text("1 of 2 reviewed are correct")).to_be_visible()
 

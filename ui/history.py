@@ -3,14 +3,16 @@
 The server filters, sorts and cuts; the browser gets one page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from db import Database, DatabaseError, HistoryQuery, LabelRefused
 from model.labels import CLASSES
+from ui.events import render_events
 from ui.history_grid import render_grid
-from ui.text import count, plain
+from ui.text import count
+from ui.undo import note, remember, render_undo, who
 from ui.workflow import labels_in_use
 
 PAGE_SIZE = 25
@@ -33,52 +35,39 @@ SORTS = {
 }
 ANY = "Any label"
 OTHER = "Other…"
-NOTICE = "history_notice"
-DELETED = "history_deleted"
 GENERATION = "grid_generation"
 
 
-def _notice(text: str) -> None:
-    st.session_state[NOTICE] = text
+def _forget_selection() -> None:
     # A new key empties the grid's selection, which has been dealt with.
     st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
 
 
 def on_delete(database: Database, ids: Sequence[int]) -> None:
-    """Put pictures in the trash and remember which, for Undo."""
+    """Put pictures in the trash."""
     try:
-        deleted = database.delete(ids)
+        change = database.delete(ids, who())
     except DatabaseError as problem:
-        _notice(str(problem))
+        note(str(problem))
         return
-    st.session_state[DELETED] = list(ids)
-    _notice(f"Deleted {count(deleted, 'picture')}.")
+    remember(change, f"Deleted {count(change.changed, 'picture')}")
+    _forget_selection()
 
 
-def on_restore(database: Database) -> None:
-    """Bring back what the last Delete took."""
-    try:
-        restored = database.restore(st.session_state.pop(DELETED, []))
-    except DatabaseError as problem:
-        _notice(str(problem))
-        return
-    _notice(f"Restored {count(restored, 'picture')}.")
-
-
-def on_relabel(database: Database, ids: Sequence[int]) -> None:
-    """Give the selected pictures the chosen or typed label."""
+def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
+    """Give pictures the chosen or typed label; `seen` is what the person saw."""
     chosen = st.session_state["relabel"]
     text = st.session_state.get("relabel-own", "") if chosen == OTHER else chosen
     if not chosen:
         return
     try:
         label = database.match_label(text)
-        changed = database.review(ids, label)
+        change = database.review(list(seen), label, who(), expected=seen)
     except (LabelRefused, DatabaseError) as problem:
-        _notice(str(problem))
+        note(str(problem))
         return
-    st.session_state.pop(DELETED, None)
-    _notice(f"{count(changed, 'picture')} labelled {label}.")
+    remember(change, f"{count(change.changed, 'picture')} labelled {label}")
+    _forget_selection()
 
 
 def _render_filters(database: Database) -> HistoryQuery:
@@ -103,24 +92,9 @@ def _render_filters(database: Database) -> HistoryQuery:
     )
 
 
-def _render_notice(database: Database) -> None:
-    text = st.session_state.pop(NOTICE, None)
-    if not text and not st.session_state.get(DELETED):
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(f'<span role="status">{plain(text or "")}</span>')
-        if st.session_state.get(DELETED):
-            st.button(
-                "Undo delete",
-                icon=":material/undo:",
-                key="undo-delete",
-                on_click=on_restore,
-                args=(database,),
-            )
-
-
-def _render_actions(database: Database, ids: Sequence[int]) -> None:
-    """What can be done with the selected rows."""
+def _render_actions(database: Database, seen: Mapping[int, str | None]) -> None:
+    """What can be done with the selected rows, and the label that stands on each."""
+    ids = list(seen)
     with st.container(horizontal=True, vertical_alignment="bottom", key="grid-actions"):
         options = [*CLASSES, OTHER, *labels_in_use(database)]
         chosen = st.selectbox(
@@ -139,7 +113,7 @@ def _render_actions(database: Database, ids: Sequence[int]) -> None:
             key="apply-label",
             disabled=not (ids and chosen),
             on_click=on_relabel,
-            args=(database, ids),
+            args=(database, seen),
         )
         st.button(
             f"Delete {len(ids)} selected" if ids else "Delete selected",
@@ -156,7 +130,7 @@ def render_history(database: Database) -> None:
     query = _render_filters(database)
     total = database.page(query, limit=1, offset=0).total
     pages = max(1, -(-total // PAGE_SIZE))
-    _render_notice(database)
+    render_undo(database, key="history-undo")
     if not total:
         everything = database.statistics().total
         text = "Nothing matches." if everything else "Nothing saved yet."
@@ -173,6 +147,10 @@ def render_history(database: Database) -> None:
         ids = render_grid(page.rows, key=f"history-grid-{generation}")
     first = (number - 1) * PAGE_SIZE + 1
     with top:
-        _render_actions(database, ids)
+        chosen = {row.image_id: row for row in page.rows if row.image_id in ids}
+        _render_actions(database, {i: row.label for i, row in chosen.items()})
+        if len(chosen) == 1:
+            ((image_id, row),) = chosen.items()
+            render_events(database, image_id, row.name)
         last = first + len(page.rows) - 1
         st.html(f"{first:,} to {last:,} of {count(total, 'picture')}")

@@ -1,0 +1,88 @@
+"""Undo on the page: this session's acts on saved pictures, newest first.
+
+The stack holds names of acts; what stood before is in the database. So an undo after
+a restart of the server, or after somebody else's change, does the right thing or says
+why it does not.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from db import Change, Conflict, Database, DatabaseError
+from ui.text import count, plain
+
+ACTS = "undo_acts"
+NOTICE = "undo_notice"
+WHO = "who"
+MOST_ACTS = 500
+SHOWN_CONFLICTS = 5
+
+
+def who() -> str:
+    """The person at this page, as far as the page was told."""
+    return str(st.session_state.get(WHO) or "")
+
+
+def conflict_text(conflicts: Sequence[Conflict]) -> str:
+    """What somebody else had done meanwhile, in words; empty where nobody had."""
+    if not conflicts:
+        return ""
+    lines = [
+        f"{c.name} "
+        + ("is in the trash" if c.deleted else f"was {c.found or 'not reviewed'}")
+        + (f" ({c.who})" if c.who else "")
+        for c in conflicts[:SHOWN_CONFLICTS]
+    ]
+    more = len(conflicts) - len(lines)
+    end = f" and {more:,} more." if more else "."
+    changed = count(len(conflicts), "picture")
+    return f" {changed} had been changed meanwhile: {', '.join(lines)}{end}"
+
+
+def note(text: str) -> None:
+    """Say something at the next drawing of the page."""
+    st.session_state[NOTICE] = text
+
+
+def remember(change: Change, text: str) -> None:
+    """Say what was done, and keep it for Undo."""
+    note(f"{text}.{conflict_text(change.conflicts)}")
+    if change.changed:
+        acts = st.session_state.setdefault(ACTS, [])
+        acts.append((change.operation, text))
+        del acts[:-MOST_ACTS]
+
+
+def on_undo(database: Database) -> None:
+    """Take this session's newest act back."""
+    acts = st.session_state.get(ACTS)
+    if not acts:
+        return
+    operation, text = acts[-1]
+    try:
+        change = database.undo(operation, who())
+    except DatabaseError as problem:
+        note(str(problem))
+        return
+    acts.pop()
+    back = count(change.changed, "picture")
+    note(f"Undone for {back}: {text}.{conflict_text(change.conflicts)}")
+
+
+def render_undo(database: Database, *, key: str) -> None:
+    """Draw what was just done, and Undo while there is anything to undo."""
+    text = st.session_state.pop(NOTICE, None)
+    acts = st.session_state.get(ACTS, [])
+    if not text and not acts:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(f'<span role="status">{plain(text or "")}</span>')
+        if acts:
+            st.button(
+                f"Undo ({len(acts)})" if len(acts) > 1 else "Undo",
+                icon=":material/undo:",
+                key=key,
+                on_click=on_undo,
+                args=(database,),
+            )
