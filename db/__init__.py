@@ -11,6 +11,7 @@ from db.errors import (
 from db.labels import MAX_LABEL, LabelRefused, clean_label, matching
 from db.store import Database
 from db.types import (
+    BookLabel,
     Change,
     Conflict,
     Event,
@@ -28,6 +29,7 @@ from db.types import (
 
 __all__ = [
     "MAX_LABEL",
+    "BookLabel",
     "BusyError",
     "Change",
     "Conflict",

@@ -23,10 +23,11 @@ from sqlalchemy import (
     update,
 )
 
+from db.book import LabelBook
 from db.common import MANY, AnyRow, groups, new_id, now
 from db.engine import copy_sqlite, open_engine, sqlite_path
 from db.errors import DatabaseError
-from db.labels import clean_label, fold, matching
+from db.labels import clean_label, fold
 from db.schema import image_blobs, images, predictions, reviews, state
 from db.types import (
     Change,
@@ -118,7 +119,7 @@ def conditions(query: HistoryQuery) -> ColumnElement[bool]:
     return and_(*wanted)
 
 
-class Database(Undo):
+class Database(Undo, LabelBook):
     """Pictures, predictions and reviews."""
 
     @classmethod
@@ -416,26 +417,6 @@ class Database(Undo):
         reviewed = correct + sum(c.incorrect for c in classes)
         total = sum(counts.values())
         return Statistics(classes, total, reviewed, correct, total - reviewed)
-
-    def labels(self) -> list[tuple[str, int]]:
-        """People's own labels in use, most used first, with their counts."""
-        grouped = (
-            select(state.c.label, func.count())
-            .where(state.c.deleted.is_(False), state.c.custom.is_(True))
-            .group_by(state.c.label)
-            .order_by(func.count().desc(), state.c.label)
-        )
-        with self._transaction(writes=False) as connection:
-            return [(str(row[0]), int(row[1])) for row in connection.execute(grouped)]
-
-    def match_label(self, text: str) -> str:
-        """A typed label in its normal form, spelled as it is in use already.
-
-        Raises:
-            LabelRefused: the text cannot be a label.
-        """
-        used = [label for label, _ in self.labels()]
-        return matching(clean_label(text), (*self.classes, *used))
 
     def _blob(self, column: ColumnElement[bytes], sha256: str) -> bytes | None:
         found = (

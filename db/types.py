@@ -139,6 +139,22 @@ class LabelCount:
 
 
 @dataclass(frozen=True)
+class BookLabel:
+    """A label, and the pictures that stand under it.
+
+    Attributes:
+        pictures: in the history.
+        trashed: in the trash.
+        custom: whether it is none of the classes.
+    """
+
+    label: str
+    pictures: int
+    trashed: int
+    custom: bool
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Counts over everything that is not in the trash."""
 

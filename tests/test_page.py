@@ -265,3 +265,20 @@ def test_a_conflict_is_told_in_words():
     )
     assert text.endswith("and 3 more.")
     assert conflict_text([]) == ""
+
+
+def test_a_label_is_renamed_on_the_page_and_back(page: AppTest):
+    upload(page, a=png("red"))
+    page.selectbox[0].set_value("Other…").run()
+    page.text_input[0].set_value("brick").run()
+    button(page, "Save").click().run()
+    page.segmented_control(key="view").set_value("Data set").run()
+    page.selectbox(key="label-old").set_value("brick").run()
+    page.text_input(key="label-new").set_value(" red   brick").run()
+    assert "1 picture will be labelled red brick." in html(page)
+    button(page, "Rename").click().run()
+    assert "1 picture relabelled brick → red brick." in html(page)
+    assert [label for label, _ in resources.database().labels()] == ["red brick"]
+    button(page, "Undo").click().run()
+    assert [label for label, _ in resources.database().labels()] == ["brick"]
+    assert not page.exception

@@ -8,6 +8,7 @@ import streamlit as st
 from db import Database, DatabaseError, HistoryQuery
 from model.labels import CLASSES
 from ui.backup import render_backup
+from ui.labels import render_labels
 from ui.resources import backups_folder
 from ui.text import count, plain
 from ui.workflow import labels_in_use
@@ -127,10 +128,11 @@ def _render_trash(database: Database) -> None:
 
 
 def render_dataset(database: Database) -> None:
-    """Draw download, trash and Clear Database."""
+    """Draw download, label book, trash and Clear Database."""
     if notice := st.session_state.pop(NOTICE, None):
         st.html(f'<p role="status">{plain(notice)}</p>')
     _render_download(database)
+    render_labels(database)
     _render_trash(database)
     render_backup(database)
     st.subheader("Clear Database")

@@ -1,0 +1,83 @@
+"""The label book: which labels are in use, how often, and giving one another name."""
+
+from sqlalchemy import Connection, func, select
+
+from db.base import Base
+from db.labels import LabelRefused, clean_label, matching
+from db.schema import state
+from db.types import BookLabel, Change
+
+
+class LabelBook(Base):
+    """The part of `Database` that knows labels."""
+
+    def _counts(self, connection: Connection) -> dict[str, tuple[int, int]]:
+        """For each label that stands: pictures in the history, and in the trash."""
+        grouped = (
+            select(state.c.label, state.c.deleted, func.count())
+            .where(state.c.label.is_not(None))
+            .group_by(state.c.label, state.c.deleted)
+        )
+        counts: dict[str, tuple[int, int]] = {}
+        for label, deleted, n in connection.execute(grouped):
+            shown, trashed = counts.get(label, (0, 0))
+            counts[label] = (shown, trashed + n) if deleted else (shown + n, trashed)
+        return counts
+
+    def label_book(self) -> list[BookLabel]:
+        """Every class and every label in use, most used first."""
+        with self._transaction(writes=False) as connection:
+            counts = self._counts(connection)
+        names = [*self.classes, *(set(counts) - set(self.classes))]
+        book = [
+            BookLabel(name, *counts.get(name, (0, 0)), name not in self.classes)
+            for name in names
+        ]
+        return sorted(book, key=lambda b: (-b.pictures, b.label))
+
+    def labels(self) -> list[tuple[str, int]]:
+        """People's own labels in use, most used first, with their counts."""
+        return [
+            (entry.label, entry.pictures)
+            for entry in self.label_book()
+            if entry.custom and entry.pictures
+        ]
+
+    def match_label(self, text: str) -> str:
+        """A typed label in its normal form, spelled as it is in use already.
+
+        Raises:
+            LabelRefused: the text cannot be a label.
+        """
+        used = [label for label, _ in self.labels()]
+        return matching(clean_label(text), (*self.classes, *used))
+
+    def new_name(self, old: str, text: str) -> str:
+        """What `rename_label` would call a label; an existing name means a merge.
+
+        Raises:
+            LabelRefused: the text cannot be a label, or `old` cannot be renamed.
+        """
+        if old in self.classes:
+            raise LabelRefused("A class of the model cannot be renamed.")
+        others = [entry.label for entry in self.label_book() if entry.label != old]
+        return matching(clean_label(text), others)
+
+    def rename_label(self, old: str, text: str, who: str = "") -> Change:
+        """Give every picture that stands under a label another one.
+
+        One act: every picture, those in the trash too, gets an event, and `undo`
+        takes all of it back. Earlier events keep the name of their time.
+
+        Raises:
+            LabelRefused: as in `new_name`.
+        """
+        new = self.new_name(old, text)
+        if new == old:
+            return Change("", 0)
+        found = select(state.c.image_id).where(state.c.label == old)
+        with self._work(who) as work:
+            rows = work.rows(work.connection.execute(found).scalars().all())
+            for row in rows:
+                work.judge(row, new, "renamed")
+            return work.done(len(rows))
