@@ -1,9 +1,10 @@
 """The application: `streamlit run app.py`.
 
 Streamlit serves the page; the routes here serve what a page script cannot serve well:
-thumbnails the browser may keep, and a ZIP that streams instead of lying in memory.
-They only read. Every answer tells the browser not to guess its type and not to let
-other sites embed it.
+thumbnails the browser may keep, a ZIP that streams instead of lying in memory, and
+pictures and verdicts on their way in; what writes checks first that the page itself
+asks (`ui/guard.py`). Every answer tells the browser not to guess its type and not to
+let other sites embed it.
 """
 
 import re
@@ -23,6 +24,7 @@ from intake.errors import Refused
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
+from ui.upload_route import upload, upload_archive
 
 SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -100,5 +102,7 @@ app = st.App(
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
         Route("/export.zip", export),
+        Route("/upload/{tray}", upload, methods=["POST"]),
+        Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
     ],
 )

@@ -14,12 +14,14 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 from intake.errors import Refused
@@ -28,9 +30,21 @@ from intake.pictures import Picture
 MAX_PICTURES = 5_000
 """Pictures in one tray: what one Save can write and one page can show."""
 
+SEEN_TRAYS = 32
+"""Trays whose items are remembered between two looks at them."""
+
+_Mark: TypeAlias = tuple[int, int]
+_Seen: TypeAlias = dict[str, tuple[_Mark, "Item"]]
+
+_SEEN: dict[Path, _Seen] = {}
+"""What was read before, the tray last looked at last: every click on the page looks at
+the whole tray, and thousands of files are slow to read but quick to compare."""
 _TRAY_ID = re.compile(r"[0-9a-f]{20}")
-_LOCK = threading.RLock()
-"""Guards read-then-write on sidecars; short enough to serve all trays."""
+_LOCKS: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
+"""One a tray: guards reading and then writing its sidecars."""
+_WRITERS = ThreadPoolExecutor(12, thread_name_prefix="keep")
+"""Disks flush many files at once almost as quickly as one: pictures that came
+together are written together, which takes a sixth of the time."""
 _NEXT: dict[Path, int] = {}
 """The number the next picture of a tray gets, read from disk once a process: reading
 every sidecar at every picture would make a tray of thousands quadratic."""
@@ -58,6 +72,16 @@ class Item:
     received: str
     prediction: dict[str, Any] | None = None
     label: str | None = None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A picture on its way into a tray, with what is known of it."""
+
+    picture: Picture
+    name: str
+    source: str = ""
+    prediction: dict[str, Any] | None = None
 
 
 def new_tray_id() -> str:
@@ -95,6 +119,10 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
+def _unkept() -> Refused:
+    return Refused("Could not be kept: the disk is full or read-only", retry=True)
+
+
 class Tray:
     """The pictures under one tray's name. Instances are cheap and hold nothing."""
 
@@ -108,6 +136,7 @@ class Tray:
             raise ValueError("not a tray's name")
         self.tray_id = tray_id
         self.folder = root / tray_id
+        self._lock = _LOCKS[self.folder]
 
     def _path(self, sha256: str, ending: str) -> Path:
         if re.fullmatch(r"[0-9a-f]{64}", sha256) is None:
@@ -120,47 +149,99 @@ class Tray:
         Raises:
             Refused: the tray is full, or the disk is.
         """
-        with _LOCK:
-            there = self.item(picture.sha256)
-            if there:
-                return there, False
-            item = Item(
-                sha256=picture.sha256,
-                number=self._next_number(),
-                name=_clean(name),
-                source=_clean(source),
-                format=picture.format,
-                width=picture.width,
-                height=picture.height,
-                received=datetime.now(UTC).isoformat(timespec="seconds"),
-            )
-            self._keep(item, picture)
+        (answer,) = self.add_many([Arrival(picture, name, source)])
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    def add_many(
+        self, arrivals: Iterable[Arrival]
+    ) -> list[tuple[Item, bool] | Refused]:
+        """Keep pictures; one answer each, in order, as `add` gives it."""
+        with self._lock:
+            known: dict[str, Item] = {}
+            answers: list[tuple[Item, bool] | Refused] = []
+            new: dict[int, Arrival] = {}
+            for place, arrival in enumerate(arrivals):
+                answer = self._entered(arrival, known)
+                answers.append(answer)
+                if not isinstance(answer, Refused) and answer[1]:
+                    new[place] = arrival
+            self._keep_many(new, answers)
+        return answers
+
+    def _entered(
+        self, arrival: Arrival, known: dict[str, Item]
+    ) -> tuple[Item, bool] | Refused:
+        """The item a picture has or gets; nothing is written yet."""
+        sha256 = arrival.picture.sha256
+        there = known.get(sha256) or self.item(sha256)
+        if there:
+            return there, False
+        try:
+            number = self._next_number(len(known))
+        except Refused as problem:
+            return problem
+        known[sha256] = item = Item(
+            sha256=sha256,
+            number=number,
+            name=_clean(arrival.name),
+            source=_clean(arrival.source),
+            format=arrival.picture.format,
+            width=arrival.picture.width,
+            height=arrival.picture.height,
+            received=datetime.now(UTC).isoformat(timespec="seconds"),
+            prediction=arrival.prediction,
+        )
         return item, True
 
-    def _next_number(self) -> int:
-        """Place of the next picture; the clock may be set back, a counter may not."""
+    def _next_number(self, coming: int) -> int:
+        """Place of the next picture; the clock may be set back, a counter may not.
+
+        Args:
+            coming: pictures that have their number and are not on disk yet.
+        """
         if self.folder not in _NEXT:
             items = self.items()
             _NEXT[self.folder] = items[-1].number + 1 if items else 0
         number = _NEXT[self.folder]
-        if number >= MAX_PICTURES and len(self.items()) >= MAX_PICTURES:
+        if number >= MAX_PICTURES and len(self.items()) + coming >= MAX_PICTURES:
             raise Refused(
                 f"The tray is full ({MAX_PICTURES:,} pictures): save or clear it"
             )
         _NEXT[self.folder] = number + 1
         return number
 
-    def _keep(self, item: Item, picture: Picture) -> None:
+    def _keep_many(
+        self, new: dict[int, Arrival], answers: list[tuple[Item, bool] | Refused]
+    ) -> None:
+        """Write what is new; where that fails, the refusal becomes the answer."""
+        if not new:
+            return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            problems: Iterable[Refused | None] = [_unkept() for _ in new]
+        else:
+            pairs = [(answers[place], new[place].picture) for place in new]
+            problems = list(_WRITERS.map(self._keep, pairs))
+        try:
+            _sync_folder(self.folder)
+        except OSError:
+            problems = [_unkept() for _ in new]
+        for place, problem in zip(new, problems, strict=True):
+            if problem:
+                answers[place] = problem
+
+    def _keep(self, pair: tuple[Any, Picture]) -> Refused | None:
+        (item, _), picture = pair
+        try:
             _write(self._path(item.sha256, "image"), picture.data)
             _write(self._path(item.sha256, "jpg"), picture.thumbnail)
             self._write_item(item)
-            _sync_folder(self.folder)
-        except OSError as problem:
-            raise Refused(
-                "Could not be kept: the disk is full or read-only", retry=True
-            ) from problem
+        except OSError:
+            return _unkept()
+        return None
 
     def _write_item(self, item: Item) -> None:
         text = json.dumps(asdict(item), ensure_ascii=False)
@@ -179,8 +260,34 @@ class Tray:
 
     def items(self) -> list[Item]:
         """Everything in the tray, in order of arrival."""
-        found = (self._read_item(path) for path in self.folder.glob("*.json"))
-        return sorted((i for i in found if i), key=lambda i: (i.number, i.sha256))
+        seen = _SEEN.pop(self.folder, {})
+        now = dict(self._current(seen))
+        if now:
+            _SEEN[self.folder] = now
+        while len(_SEEN) > SEEN_TRAYS:
+            _SEEN.pop(next(iter(_SEEN)), None)
+        return sorted(
+            (item for _, item in now.values()), key=lambda i: (i.number, i.sha256)
+        )
+
+    def _current(self, seen: _Seen) -> Iterator[tuple[str, tuple[_Mark, Item]]]:
+        """Items by file name, read again only where the file is another one."""
+        try:
+            with os.scandir(self.folder) as entries:
+                files = [e for e in entries if e.name.endswith(".json")]
+        except OSError:  # no picture yet
+            return
+        for file in files:
+            try:
+                found = os.stat(file.path)
+            except OSError:  # removed meanwhile
+                continue
+            mark = (found.st_ino, found.st_mtime_ns)
+            known = seen.get(file.name)
+            if known and known[0] == mark:
+                yield file.name, known
+            elif item := self._read_item(Path(file.path)):
+                yield file.name, (mark, item)
 
     def data(self, sha256: str) -> bytes:
         """The original bytes."""
@@ -191,7 +298,7 @@ class Tray:
         return self._path(sha256, "jpg").read_bytes()
 
     def _change(self, sha256: str, **changes: Any) -> None:
-        with _LOCK:
+        with self._lock:
             item = self.item(sha256)
             if item:  # gone meanwhile: cleared or saved in another tab
                 self._write_item(replace(item, **changes))
@@ -206,7 +313,7 @@ class Tray:
 
     def remove(self, hashes: Iterable[str]) -> None:
         """Forget pictures; the JSON file goes first, so none is left half."""
-        with _LOCK:
+        with self._lock:
             for sha256 in hashes:
                 for ending in ("json", "jpg", "image"):
                     self._path(sha256, ending).unlink(missing_ok=True)
@@ -215,7 +322,7 @@ class Tray:
 
     def clear(self) -> None:
         """Forget everything."""
-        with _LOCK:
+        with self._lock:
             shutil.rmtree(self.folder, ignore_errors=True)
             _NEXT.pop(self.folder, None)
 

@@ -80,7 +80,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 
 
 def upload(page: Page, files: dict[str, bytes]) -> None:
-    page.locator("input[type=file]").first.set_input_files(
+    page.locator("input[name=files]").set_input_files(
         [
             {"name": name, "mimeType": "application/octet-stream", "buffer": data}
             for name, data in files.items()

@@ -13,7 +13,7 @@ from hostile import encoded, scene
 from intake import tray as trays
 from intake.errors import Refused
 from intake.pictures import Picture, read_picture
-from intake.tray import Tray, new_tray_id, sweep, valid_tray_id
+from intake.tray import Arrival, Tray, new_tray_id, sweep, valid_tray_id
 
 PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(4)]
 
@@ -25,6 +25,7 @@ def tray(tmp_path: Path) -> Tray:
 
 def reopened(tray: Tray) -> Tray:
     trays._NEXT.clear()
+    trays._SEEN.clear()
     return Tray(tray.folder.parent, tray.tray_id)
 
 
@@ -190,3 +191,42 @@ def test_kill_loses_nothing_that_counted_as_received(tray: Tray):
     assert set(whole) <= found
     for sha256 in found:
         assert read_picture(tray.data(sha256)).sha256 == sha256
+
+
+def test_many_at_once_get_an_answer_each_in_order(
+    tray: Tray, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(trays, "MAX_PICTURES", 3)
+    first, second, third, fourth = PICTURES
+    given = [first, second, first, third, fourth]
+    answers = tray.add_many(Arrival(p, str(n)) for n, p in enumerate(given))
+    assert [isinstance(a, Refused) or a[1] for a in answers] == [
+        True,
+        True,
+        False,
+        True,
+        True,  # a refusal: the tray is full
+    ]
+    assert "full" in str(answers[4])
+    assert [i.name for i in reopened(tray).items()] == ["0", "1", "3"]
+
+
+def test_what_another_process_writes_is_seen(tray: Tray):
+    sha256 = tray.add(PICTURES[0], "a.png")[0].sha256
+    assert tray.items()[0].label is None
+    path = tray.folder / f"{sha256}.json"
+    other = path.with_suffix(".new")
+    other.write_text(path.read_text().replace('"label": null', '"label": "owl"'))
+    other.replace(path)
+    assert tray.items()[0].label == "owl"
+    path.unlink()
+    assert tray.items() == []
+
+
+def test_few_trays_are_remembered(tmp_path: Path):
+    for _ in range(trays.SEEN_TRAYS + 5):
+        made = Tray(tmp_path, new_tray_id())
+        made.add(PICTURES[0], "a.png")
+        made.items()
+    assert len(trays._SEEN) == trays.SEEN_TRAYS
+    assert made.folder in trays._SEEN

@@ -14,7 +14,7 @@ from db import Database, DatabaseError, HistoryRow, LabelRefused
 from intake.tray import Item, Tray
 from model.labels import CLASSES
 from ui.text import count, percent, plain
-from ui.upload import OUTCOMES
+from ui.upload import GENERATION, OUTCOMES
 from ui.workflow import confirm, confirm_all, correct, own_labels, save
 
 PAGE_SIZE = 24
@@ -200,6 +200,7 @@ def _render_card(
 def on_save(tray: Tray, database: Database) -> None:
     """Write the tray; on failure say so and keep it."""
     st.session_state.pop(OUTCOMES, None)
+    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
     try:
         st.session_state[SAVED] = save(database, tray)
     except DatabaseError as problem:

@@ -37,8 +37,6 @@ STYLE = f"""
 .refused {{ margin: 0; padding-left: 1.1rem; font-size: .9rem; }}
 .refused li {{ overflow-wrap: anywhere; }}
 .refused b {{ font-weight: 600; }}
-[data-testid="stFileUploaderDropzone"] {{ min-height: 7.6rem;
-  align-items: center; }}
 [class*="st-key-card-"] button {{ padding-inline: .5rem; }}
 .welcome {{ display: grid; gap: 1rem; margin-top: .5rem;
   grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }}

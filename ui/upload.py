@@ -1,62 +1,23 @@
 """Pictures in: files and addresses, what was refused and why."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from intake.errors import Refused
 from intake.fetch import fetch_all, parse_urls
-from intake.pictures import MAX_BYTES
 from intake.tray import Tray
 from model.classifier import Classifier
+from ui.dropzone import render_dropzone
 from ui.text import count, plain
 from ui.workflow import Outcome, Source, chunks, name_of_url, receive
 
-UPLOADER = "uploader_generation"
+GENERATION = "upload_generation"
 OUTCOMES = "outcomes"
 URL_BOX = "urls"
 URL_QUEUE = "url_queue"
 SHOWN_REFUSALS = 200
-
-
-def _release(files: Sequence[UploadedFile]) -> None:
-    """Give the uploads' memory back: Streamlit keeps it until the session ends."""
-    context = get_script_run_ctx()
-    if context:
-        for file in files:
-            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-
-
-def _consume(
-    sources: Iterable[Source], total: int, tray: Tray, classifier: Classifier | None
-) -> None:
-    """Receive everything with a progress bar, remembering each outcome."""
-    bar = st.progress(0.0, text=f"0 of {total:,}")
-    for done, outcome in enumerate(receive(sources, tray, classifier), 1):
-        st.session_state[OUTCOMES].append(outcome)
-        bar.progress(min(done / total, 1.0), text=f"{done:,} of {total:,}")
-    bar.empty()
-
-
-def _render_files(tray: Tray, classifier: Classifier | None) -> None:
-    generation = st.session_state.setdefault(UPLOADER, 0)
-    files = st.file_uploader(
-        "Pictures",
-        accept_multiple_files=True,
-        key=f"uploader-{generation}",
-        help=f"JPEG and PNG, up to {MAX_BYTES // 2**20} MB each, judged by content.",
-    )
-    if not files:
-        return
-    st.session_state[OUTCOMES] = []
-    sources = (Source(file.name, file.getvalue()) for file in files)
-    _consume(sources, len(files), tray, classifier)
-    _release(files)
-    st.session_state[UPLOADER] = generation + 1
-    st.rerun()
 
 
 def queue_urls() -> None:
@@ -153,7 +114,7 @@ def render_upload(tray: Tray, classifier: Classifier | None) -> None:
     """Draw the panel that pictures come in by."""
     files, urls = st.columns([3, 2])
     with files:
-        _render_files(tray, classifier)
+        render_dropzone(tray, st.session_state.get(GENERATION, 0))
     with urls:
         _render_urls(tray, classifier)
     _render_outcomes()

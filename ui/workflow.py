@@ -4,16 +4,16 @@ No Streamlit here: the panels draw and call; what happens to people's pictures i
 decided, and tested, in this file.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from db import Database, DatabaseError, NewImage, SaveResult, clean_label, matching
 from intake.errors import Refused
 from intake.pictures import Picture, read_pictures
-from intake.tray import Item, Tray
+from intake.tray import Arrival, Item, Tray
 from model.classifier import Classifier
 from model.labels import CLASSES
 
@@ -21,15 +21,18 @@ CHUNK = 32
 """Pictures decoded and classified at a time: large enough for the engine to run at
 full speed, small enough that progress moves and memory stays flat."""
 
+CHUNK_BYTES = 64 * 2**20
+"""And at most so many bytes: thirty-two of the largest are not held at once."""
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One thing a person gave: the bytes and what to call them."""
+    """One thing a person gave: the bytes, or why there are none, and its name."""
 
     name: str
-    data: bytes
+    data: bytes | Refused
     url: str = ""
 
 
@@ -64,34 +67,76 @@ def name_of_url(url: str) -> str:
     return unquote(parts.path.rsplit("/", 1)[-1]) or parts.hostname or url
 
 
+def _portions(sources: Iterable[Source]) -> Iterator[list[Source]]:
+    """Cut by number and by weight."""
+    part: list[Source] = []
+    weight = 0
+    for source in sources:
+        part.append(source)
+        weight += len(source.data) if isinstance(source.data, bytes) else 0
+        if len(part) == CHUNK or weight >= CHUNK_BYTES:
+            yield part
+            part, weight = [], 0
+    if part:
+        yield part
+
+
 def receive(
     sources: Iterable[Source], tray: Tray, classifier: Classifier | None
 ) -> Iterator[Outcome]:
-    """Check, keep and classify pictures; yields one outcome for each, in order.
+    """Check, classify and keep pictures; yields one outcome for each, in order.
 
     A picture is on disk before it counts as received. Without a classifier it waits
-    in the tray until `classify_pending` finds one.
+    in the tray until `classify_pending` finds one. Classifying comes first, so that
+    no page meanwhile finds it waiting and classifies it a second time.
     """
-    for part in chunks(sources):
-        pictures = list(read_pictures([source.data for source in part]))
-        kept: list[Picture] = []
-        for source, picture in zip(part, pictures, strict=True):
-            outcome = _keep(source, picture, tray)
-            if outcome.new and isinstance(picture, Picture):
-                kept.append(picture)
-            yield outcome
-        if classifier and kept:
-            _classify(kept, tray, classifier)
+    for part in _portions(sources):
+        pictures = _read(part)
+        yield from _keep(part, pictures, tray, _predict(pictures, tray, classifier))
 
 
-def _keep(source: Source, picture: Picture | Refused, tray: Tray) -> Outcome:
-    if isinstance(picture, Refused):
-        return Outcome(source.name, refusal=str(picture), retry=picture.retry)
-    try:
-        _, new = tray.add(picture, source.name, source.url)
-    except Refused as problem:
-        return Outcome(source.name, refusal=str(problem), retry=problem.retry)
-    return Outcome(source.name, new=new)
+def _read(part: Sequence[Source]) -> list[Picture | Refused]:
+    given = [source.data for source in part if isinstance(source.data, bytes)]
+    read = read_pictures(given)
+    return [
+        source.data if isinstance(source.data, Refused) else next(read)
+        for source in part
+    ]
+
+
+def _predict(
+    pictures: Iterable[Picture | Refused], tray: Tray, classifier: Classifier | None
+) -> dict[str, dict[str, Any]]:
+    """What the classifier says of those that are new to the tray, by hash."""
+    if classifier is None:
+        return {}
+    different = {p.sha256: p for p in pictures if isinstance(p, Picture)}
+    new = [p for p in different.values() if tray.item(p.sha256) is None]
+    answers = classifier.predict([picture.image for picture in new])
+    return {p.sha256: asdict(a) for p, a in zip(new, answers, strict=True)}
+
+
+def _keep(
+    part: Sequence[Source],
+    pictures: Sequence[Picture | Refused],
+    tray: Tray,
+    predictions: Mapping[str, dict[str, Any]],
+) -> list[Outcome]:
+    answers = iter(
+        tray.add_many(
+            Arrival(picture, source.name, source.url, predictions.get(picture.sha256))
+            for source, picture in zip(part, pictures, strict=True)
+            if isinstance(picture, Picture)
+        )
+    )
+    outcomes = []
+    for source, picture in zip(part, pictures, strict=True):
+        answer = picture if isinstance(picture, Refused) else next(answers)
+        if isinstance(answer, Refused):
+            outcomes.append(Outcome(source.name, False, str(answer), answer.retry))
+        else:
+            outcomes.append(Outcome(source.name, answer[1]))
+    return outcomes
 
 
 def _classify(pictures: Sequence[Picture], tray: Tray, classifier: Classifier) -> None:

@@ -1,0 +1,150 @@
+"""The door for ZIP files: what lies in one, an entry at a time, under limits.
+
+An archive is judged by its directory before anything is unpacked: how many entries,
+how much they claim to hold, how far they claim to have been squeezed. What an entry
+really holds is counted while it is read, because a claim is only a claim. Names are
+data: nothing is ever written under one. What a picture is, the door for pictures
+decides.
+"""
+
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import IO
+
+from intake.decode import MAX_BYTES
+from intake.errors import Refused
+
+MAX_ARCHIVE = 2 * 2**30
+"""Bytes of an archive: 3,000 photographs of a phone fit."""
+MAX_ENTRIES = 10_000
+MAX_DIRECTORY = 8 * 2**20
+"""Bytes of an archive's directory; one of 10,000 long names takes about two."""
+MAX_UNPACKED = 4 * 2**30
+MAX_RATIO = 100
+"""JPEG and PNG are squeezed already: an honest archive of them is near 1."""
+RATIO_FROM = 2**20
+"""Below so many unpacked bytes a ratio says nothing: a white icon squeezes well."""
+
+_END = struct.Struct("<4s4H2LH")
+_LOCATOR = struct.Struct("<4sLQL")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_JUNK = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
+_DAMAGED = "The ZIP is damaged or incomplete"
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether a file that starts like this says it is a ZIP."""
+    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
+
+
+def _directory_size(file: IO[bytes]) -> tuple[int, int]:
+    """Entries and bytes of the directory, read from the archive's end record.
+
+    `zipfile` makes an object of every entry before one can be counted.
+    """
+    size = file.seek(0, 2)
+    start = file.seek(max(0, size - _END.size - 65_535))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        raise Refused(_DAMAGED)
+    end = _END.unpack_from(tail, at)
+    entries, length = end[4], end[5]
+    locator = start + at - _LOCATOR.size
+    if 0xFFFF not in (entries,) and length != 0xFFFFFFFF:
+        return entries, length
+    file.seek(max(0, locator))
+    mark, _, offset, _ = _LOCATOR.unpack(file.read(_LOCATOR.size))
+    file.seek(min(offset, size))
+    record = file.read(_END64.size)
+    if mark != b"PK\x06\x07" or len(record) < _END64.size:
+        raise Refused(_DAMAGED)
+    large = _END64.unpack(record)
+    return large[7], large[8]
+
+
+def _squeezed(unpacked: int, packed: int) -> bool:
+    return unpacked > RATIO_FROM and unpacked > MAX_RATIO * max(packed, 1)
+
+
+def _check(file: IO[bytes]) -> None:
+    """Refuse by the end record alone."""
+    try:
+        entries, length = _directory_size(file)
+    except struct.error as problem:
+        raise Refused(_DAMAGED) from problem
+    if entries > MAX_ENTRIES or length > MAX_DIRECTORY:
+        raise Refused(f"The ZIP holds more than {MAX_ENTRIES:,} files")
+
+
+class Archive:
+    """An opened ZIP whose directory passed; `pictures` reads what it holds."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        """Read the directory.
+
+        Raises:
+            Refused: it is damaged, too large, or squeezed beyond belief.
+        """
+        _check(file)
+        file.seek(0)
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, ValueError, OSError, struct.error) as problem:
+            raise Refused(_DAMAGED) from problem
+        everything = self._zip.infolist()
+        if len(everything) > MAX_ENTRIES:
+            raise Refused(f"The ZIP holds more than {MAX_ENTRIES:,} files")
+        unpacked = sum(entry.file_size for entry in everything)
+        packed = sum(entry.compress_size for entry in everything)
+        if unpacked > MAX_UNPACKED or _squeezed(unpacked, packed):
+            raise Refused("The ZIP unpacks to far more than pictures would")
+        self._entries = [entry for entry in everything if not _is_junk(entry)]
+
+    def __len__(self) -> int:
+        """How many entries `pictures` answers for."""
+        return len(self._entries)
+
+    def pictures(self) -> Iterator[tuple[str, bytes | Refused]]:
+        """Every entry's name with its bytes, or with the reason why not."""
+        for entry in self._entries:
+            try:
+                yield entry.filename, self._read(entry)
+            except Refused as problem:
+                yield entry.filename, problem
+
+    def _read(self, entry: zipfile.ZipInfo) -> bytes:
+        if entry.flag_bits & 0x1:
+            raise Refused("Encrypted: unpack it with its password first")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise Refused("A link, not a file")
+        if entry.file_size > MAX_BYTES:
+            raise Refused(f"Too large: the limit is {MAX_BYTES // 2**20} MB")
+        if _squeezed(entry.file_size, entry.compress_size):
+            raise Refused("Unpacks to far more than a picture would")
+        try:
+            with self._zip.open(entry) as file:
+                data = file.read(MAX_BYTES + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            ValueError,
+            RuntimeError,  # NotImplementedError among them: an unknown compression
+        ) as problem:
+            raise Refused("Damaged inside the ZIP") from problem
+        if len(data) > MAX_BYTES:
+            raise Refused(f"Too large: the limit is {MAX_BYTES // 2**20} MB")
+        if is_archive(data):
+            raise Refused("A ZIP inside a ZIP is not unpacked")
+        return data
+
+
+def _is_junk(entry: zipfile.ZipInfo) -> bool:
+    """Folders, and what operating systems leave in them."""
+    name = entry.filename
+    return entry.is_dir() or name.startswith(_JUNK) or name.endswith(_JUNK)

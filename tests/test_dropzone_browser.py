@@ -1,0 +1,174 @@
+"""Pictures come in by every way a browser has, thousands at once."""
+
+import base64
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Server, start_server
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from intake.tray import Tray
+
+SLOW = 30_000
+MANY = 3_000
+
+
+def png(n: int) -> bytes:
+    """A small picture, another for every number."""
+    out = io.BytesIO()
+    colour = (n % 256, n // 256 % 256, 128)
+    Image.new("RGB", (8, 8), colour).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    tab = context.new_page()
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.goto(server.url)
+    expect(tab.get_by_text("The tray is empty.")).to_be_visible(timeout=60_000)
+    yield tab
+    context.close()
+    assert problems == []
+
+
+def choose(page: Page, files: dict[str, bytes]) -> None:
+    page.locator("input[name=files]").set_input_files(
+        [
+            {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+            for name, data in files.items()
+        ]
+    )
+
+
+def tray_of(page: Page, server: Server) -> Tray:
+    found = re.search(r"tray=([0-9a-f]{20})", page.url)
+    assert found
+    return Tray(server.data / "temp_images", found[1])
+
+
+def said(page: Page, text: str, timeout: int = SLOW) -> None:
+    expect(page.locator(".summary .text")).to_have_text(text, timeout=timeout)
+
+
+def cards(page: Page):
+    return page.locator('[class*="st-key-card-"]')
+
+
+def test_three_thousand_in_one_go(page: Page, server: Server, tmp_path: Path):
+    """A folder of 3,000, of which two are copies and three are no pictures."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for n in range(MANY):
+        (folder / f"{n:04}.png").write_bytes(png(n))
+    for name, data in {"0.txt": b"a", "1.txt": b"", "2.txt": b"<svg>"}.items():
+        (folder / name).write_bytes(data)
+    for n in range(2):
+        (folder / f"copy{n}.png").write_bytes(png(n))
+    page.locator("input[name=folder]").set_input_files(folder)
+    expect(cards(page).first).to_be_visible(timeout=SLOW)
+    assert page.locator(".progress").is_visible()  # labels are there before the end
+    said(page, "3,000 pictures received, 2 already in the tray, 3 refused.", 200_000)
+    expect(page.get_by_role("button", name="Save 3,000 pictures")).to_be_visible(
+        timeout=SLOW
+    )
+    items = tray_of(page, server).items()
+    assert len(items) == MANY
+    assert all(item.prediction for item in items)
+
+
+def test_what_is_no_picture_is_named_with_its_reason(page: Page):
+    choose(page, {"<b>bad</b>.png": b"x", "good.png": png(1), "empty.png": b""})
+    said(page, "1 picture received, 2 refused.")
+    refusals = page.locator(".refusals li")
+    expect(refusals.first).to_have_text("<b>bad</b>.png: Not a JPEG or PNG")
+    expect(refusals.last).to_have_text("empty.png: File is empty")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator(".summary")).to_be_hidden()
+
+
+def test_a_zip_is_unpacked(page: Page):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as out:
+        for n in range(30):
+            out.writestr(f"cats/{n}.png", png(n))
+        out.writestr("readme.txt", "hello")
+    choose(page, {"more.png": png(99), "all.zip": archive.getvalue()})
+    said(page, "31 pictures received, 1 refused.")
+    expect(cards(page)).to_have_count(24)
+
+
+def dispatch(page: Page, kind: str, files: dict[str, bytes]) -> None:
+    """What the browser does at a drop or a paste; only it can make a real one."""
+    page.evaluate(
+        """([kind, files]) => {
+          const transfer = new DataTransfer();
+          for (const [name, text] of files) {
+            const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+            transfer.items.add(new File([bytes], name, {type: "image/png"}));
+          }
+          const init = {bubbles: true, cancelable: true};
+          document.body.dispatchEvent(kind === "paste"
+            ? new ClipboardEvent(kind, {...init, clipboardData: transfer})
+            : new DragEvent(kind, {...init, dataTransfer: transfer}));
+        }""",
+        [kind, [[n, base64.b64encode(d).decode()] for n, d in files.items()]],
+    )
+
+
+def test_a_drop_and_a_paste_anywhere_on_the_page(page: Page, server: Server):
+    dispatch(page, "dragenter", {"a.png": png(1)})
+    expect(page.locator(".zone.over")).to_be_visible()
+    dispatch(page, "drop", {"a.png": png(1), "b.png": png(2)})
+    said(page, "2 pictures received.")
+    expect(page.locator(".zone.over")).to_have_count(0)
+    dispatch(page, "paste", {"image.png": png(3)})
+    said(page, "1 picture received.")
+    names = [item.name for item in tray_of(page, server).items()]
+    assert names[:2] == ["a.png", "b.png"]
+    assert re.fullmatch(r"pasted \d\d-\d\d-\d\d 1\.png", names[2])
+
+
+def test_cancel_keeps_what_is_done(page: Page, server: Server):
+    choose(page, {f"{n}.png": png(n) for n in range(1500)})
+    expect(cards(page).first).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Cancel").click()
+    summary = page.locator(".summary .text")
+    expect(summary).to_contain_text("not sent", timeout=SLOW)
+    counts = [
+        int(n.replace(",", "")) for n in re.findall(r"[\d,]*\d", summary.inner_text())
+    ]
+    assert sum(counts) == 1500
+    assert len(tray_of(page, server).items()) >= counts[0]
+    expect(cards(page)).to_have_count(24)
+
+
+def test_a_dead_server_is_said_and_the_rest_sent_again(page: Page, server: Server):
+    server.process.kill()
+    server.process.wait()
+    choose(page, {f"{n}.png": png(n) for n in range(20)})
+    said(page, "0 pictures received, 20 failed.")
+    port = int(server.url.rsplit(":", 1)[1])
+    again = start_server(server.data, port)
+    try:
+        page.get_by_role("button", name="Try again").click()
+        said(page, "20 pictures received.")
+        assert len(tray_of(page, server).items()) == 20
+    finally:
+        again.process.terminate()
+        again.process.wait(20)
+
+
+def test_saving_takes_the_old_summary_away(page: Page):
+    choose(page, {"a.png": png(1)})
+    said(page, "1 picture received.")
+    page.get_by_role("button", name="Save 1 picture").click()
+    expect(page.get_by_text("Saved 1 picture, 0 reviewed.")).to_be_visible()
+    expect(page.locator(".summary")).to_be_hidden()

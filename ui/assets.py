@@ -1,0 +1,30 @@
+"""HTML, CSS and JavaScript of the page's own components, from `ui/static/`.
+
+They are constant text: what people name or type reaches a component as data, and a
+component puts it on the page as text.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+FOLDER = Path(__file__).with_name("static")
+
+
+def asset(name: str) -> str:
+    """The text of a file in `ui/static/`."""
+    return (FOLDER / name).read_text("utf-8")
+
+
+def component(name: str) -> Any:
+    """The component that the files `<name>.html`, `.css` and `.js` make.
+
+    All share `base.css`, so that they look like one product.
+    """
+    return st.components.v2.component(
+        name,
+        html=asset(f"{name}.html"),
+        css=asset("base.css") + asset(f"{name}.css"),
+        js=asset("post.js") + asset(f"{name}.js"),
+    )

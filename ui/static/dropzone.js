@@ -1,0 +1,359 @@
+// Files from every way a browser has them, posted in batches; see ui/dropzone.py.
+
+const BATCH_FILES = 50;
+const FIRST_FILES = 8; // small, so that the first labels are there in a second
+const BATCH_BYTES = 24 * 2 ** 20;
+const RERUN_MS = 2500;
+const TRIES = 3;
+const SHOWN = 200;
+const JUNK = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
+
+// An upload goes on while the page shows something else: its state lives here.
+const uploads = (globalThis.__classifyUploads ??= new Map());
+
+const newState = () => ({
+  queue: [],
+  total: 0,
+  done: 0,
+  received: 0,
+  known: 0,
+  refused: 0,
+  unsent: 0,
+  problems: [],
+  failed: [],
+  started: 0,
+  running: false,
+  stopping: false,
+  stop: null, // of the request under way
+  show: () => {},
+  rerun: () => {},
+});
+
+const isZip = (file) => /\.zip$/i.test(file.name) || /zip/.test(file.type);
+
+const settle = (state, outcome) => {
+  state.done += 1;
+  if (outcome.refusal) {
+    state.refused += 1;
+    state.problems.push(outcome);
+  } else if (outcome.new) state.received += 1;
+  else state.known += 1;
+};
+
+// The lines of an answer, each handed on as soon as it is there.
+const readLines = async (answer, take) => {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let ended = false;
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines.map((text) => JSON.parse(text))) {
+      if (line.end) ended = true;
+      else take(line);
+    }
+  }
+  if (!ended) throw new Error("The connection broke off.");
+};
+
+const ask = async (path, body, state) => {
+  const answer = await post(path, body, { signal: state.stop.signal });
+  if (answer.ok) return answer;
+  const why = (await answer.text()).slice(0, 200) || `Error ${answer.status}`;
+  throw Object.assign(new Error(why), { final: answer.status < 500 });
+};
+
+const pack = (batch) => {
+  const list = batch.map(({ file, name }) => ({ name, size: file.size }));
+  const text = new TextEncoder().encode(JSON.stringify(list));
+  const length = new DataView(new ArrayBuffer(4));
+  length.setUint32(0, text.length);
+  return new Blob([length, text, ...batch.map(({ file }) => file)]);
+};
+
+const sendBatch = async (tray, batch, state) => {
+  const answer = await ask(`upload/${tray}`, pack(batch), state);
+  await readLines(answer, (outcome) => {
+    settle(state, outcome);
+    batch.shift(); // answered: not sent again should the connection break
+    state.show();
+  });
+};
+
+const sendZip = async (tray, batch, state) => {
+  const [{ file, name }] = batch;
+  const path = `upload/${tray}/zip?name=${encodeURIComponent(name)}`;
+  const { done, total } = state;
+  state.zip = true;
+  try {
+    await readLines(await ask(path, file, state), (line) => {
+      // The ZIP itself was counted as one thing; from here its pictures are.
+      if (line.total !== undefined) state.total = total - 1 + line.total;
+      else settle(state, line);
+      state.show();
+    });
+  } catch (problem) {
+    state.total = total + state.done - done; // and once more: it is left to do
+    throw problem;
+  } finally {
+    state.zip = false;
+  }
+  batch.shift();
+};
+
+const nextBatch = (state) => {
+  const limit = state.done ? BATCH_FILES : FIRST_FILES;
+  if (isZip(state.queue[0].file)) return state.queue.splice(0, 1);
+  let bytes = 0;
+  let n = 0;
+  while (n < Math.min(limit, state.queue.length)) {
+    const { file } = state.queue[n];
+    bytes += file.size;
+    if (isZip(file) || (n && bytes > BATCH_BYTES)) break;
+    n += 1;
+  }
+  return state.queue.splice(0, n);
+};
+
+const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+
+const sendSurely = async (tray, batch, state) => {
+  const send = isZip(batch[0].file) ? sendZip : sendBatch;
+  for (let tried = 1; batch.length; tried += 1) {
+    try {
+      return await send(tray, batch, state);
+    } catch (problem) {
+      if (state.stopping) return state.queue.unshift(...batch);
+      if (problem.final || tried === TRIES || send === sendZip) {
+        state.failed.push(...batch);
+        for (const { name } of batch)
+          state.problems.push({ name, refusal: `Not sent: ${problem.message}` });
+        return;
+      }
+      await pause(700 * tried);
+    }
+  }
+};
+
+const run = async (tray, state) => {
+  state.running = true;
+  state.started = performance.now();
+  state.stop = new AbortController();
+  let shown = 0;
+  while (state.queue.length && !state.stopping) {
+    await sendSurely(tray, nextBatch(state), state);
+    if (performance.now() - shown > RERUN_MS && state.queue.length) {
+      shown = performance.now();
+      state.rerun(state.done);
+    }
+  }
+  state.unsent = state.queue.length;
+  state.queue = [];
+  state.running = false;
+  state.show();
+  state.rerun(state.done);
+};
+
+// A batch takes a second and is let through, so that the counts are right; a ZIP is
+// broken off.
+const cancel = (state) => {
+  state.stopping = true;
+  if (state.zip) state.stop.abort();
+  state.show();
+};
+
+const add = (tray, state, files, limits) => {
+  if (!files.length) return;
+  if (!state.running) {
+    const { show, rerun } = state;
+    Object.assign(state, newState(), { show, rerun });
+  }
+  state.total += files.length;
+  for (const entry of files) {
+    const limit = isZip(entry.file) ? limits.zip : limits.file;
+    if (entry.file.size > limit) {
+      const refusal = `Too large: the limit is ${Math.round(limit / 2 ** 20)} MB`;
+      settle(state, { name: entry.name, refusal });
+    } else state.queue.push(entry);
+  }
+  state.show();
+  if (!state.running) run(tray, state);
+};
+
+const named = (file, path) => ({ file, name: path || file.name });
+const fromList = (files) =>
+  [...files]
+    .filter((file) => !JUNK.has(file.name))
+    .map((file) => named(file, file.webkitRelativePath));
+
+// Everything below what was dropped. Entries must be taken before the first await.
+const fromDrop = async (transfer) => {
+  const items = [...transfer.items].filter((item) => item.kind === "file");
+  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? null);
+  if (entries.some((entry) => !entry)) return fromList(transfer.files);
+  const found = [];
+  const walk = async (entry, path) => {
+    const name = path + entry.name;
+    if (entry.isFile) {
+      const file = await new Promise((yes, no) => entry.file(yes, no));
+      if (!JUNK.has(file.name)) found.push(named(file, name));
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) {
+      // A reader hands out a hundred at a time, and nothing at the end.
+      const part = await new Promise((yes, no) => reader.readEntries(yes, no));
+      if (!part.length) return;
+      for (const child of part) await walk(child, `${name}/`);
+    }
+  };
+  for (const entry of entries) await walk(entry, "");
+  return found;
+};
+
+const fromPaste = (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  const stamp = new Date().toLocaleTimeString("en-GB").replaceAll(":", "-");
+  return files.map((file, n) =>
+    // Every browser calls a pasted screenshot image.png.
+    named(file, file.name === "image.png" ? `pasted ${stamp} ${n + 1}.png` : ""),
+  );
+};
+
+const remaining = (state) => {
+  const seconds = (performance.now() - state.started) / 1000;
+  if (seconds < 2 || !state.done) return "";
+  const left = (seconds / state.done) * (state.total - state.done);
+  if (left < 60) return `about ${Math.max(1, Math.round(left))} s left`;
+  return `about ${Math.round(left / 60)} min left`;
+};
+
+const summary = (state) => {
+  const parts = [`${plural(state.received, "picture")} received`];
+  if (state.known) parts.push(`${number(state.known)} already in the tray`);
+  if (state.refused) parts.push(`${number(state.refused)} refused`);
+  if (state.failed.length) parts.push(`${number(state.failed.length)} failed`);
+  if (state.unsent) parts.push(`${number(state.unsent)} not sent`);
+  return `${parts.join(", ")}.`;
+};
+
+const drawRefusals = (list, problems) => {
+  list.replaceChildren();
+  for (const { name, refusal } of problems.slice(0, SHOWN)) {
+    const item = make("li");
+    item.append(make("b", "", name), `: ${refusal}`);
+    list.append(item);
+  }
+  const more = problems.length - SHOWN;
+  if (more > 0) list.append(make("li", "", `and ${number(more)} more`));
+};
+
+const draw = (find, state) => {
+  const over = !state.running && state.total > 0;
+  find(".progress").hidden = !state.running;
+  find(".summary").hidden = !over;
+  if (state.running) {
+    const sending = state.total === 1 && !state.done;
+    find(".track i").style.width = `${(100 * state.done) / state.total}%`;
+    find(".progress .text").textContent = sending
+      ? "Sending…"
+      : `${number(state.done)} of ${number(state.total)}`;
+    find(".progress .left").textContent = state.stopping
+      ? "Stopping…"
+      : remaining(state);
+  }
+  if (!over) return;
+  find(".summary .text").textContent = summary(state);
+  find(".summary .retry").hidden = !state.failed.length;
+  drawRefusals(find(".refusals"), state.problems);
+};
+
+const connect = (parent, context) => {
+  const find = (selector) => parent.querySelector(selector);
+  const take = (files) => add(context.tray, context.state, files, context.limits);
+  for (const name of ["files", "folder", "camera"]) {
+    const input = find(`input[name=${name}]`);
+    find(`button.${name}`).onclick = () => input.click();
+    input.onchange = () => {
+      take(fromList(input.files));
+      input.value = ""; // the same files may be chosen again
+    };
+  }
+  find(".cancel").onclick = () => cancel(context.state);
+  find(".retry").onclick = () => take(context.state.failed.slice());
+  find(".dismiss").onclick = () => {
+    context.state.total = 0;
+    context.state.show();
+  };
+  connectPage(find(".zone"), take, context);
+  return find;
+};
+
+// The whole page takes drops and pastes: nobody has to aim.
+const connectPage = (zone, take, context) => {
+  let depth = 0;
+  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+  const mark = (change) => {
+    depth = change ? Math.max(0, depth + change) : 0;
+    zone.classList.toggle("over", depth > 0);
+  };
+  const listen = (kind, act) => {
+    const guarded = (event) => {
+      if (kind !== "paste" && !carriesFiles(event)) return;
+      act(event);
+    };
+    document.addEventListener(kind, guarded);
+    context.cleanups.push(() => document.removeEventListener(kind, guarded));
+  };
+  listen("dragenter", () => mark(1));
+  listen("dragleave", () => mark(-1));
+  listen("dragover", (event) => event.preventDefault());
+  listen("drop", async (event) => {
+    event.preventDefault();
+    mark(0);
+    take(await fromDrop(event.dataTransfer));
+  });
+  listen("paste", (event) => {
+    const files = fromPaste(event);
+    if (!files.length) return;
+    event.preventDefault();
+    take(files);
+  });
+};
+
+const mounted = new WeakMap();
+
+const mount = (parent, data) => {
+  if (!uploads.has(data.tray)) uploads.set(data.tray, newState());
+  const state = uploads.get(data.tray);
+  const context = { tray: data.tray, state, limits: data.limits, cleanups: [] };
+  context.find = connect(parent, context);
+  context.find(".limits").textContent = data.words;
+  return context;
+};
+
+export default function (component) {
+  const { parentElement, data, setTriggerValue } = component;
+  let context = mounted.get(parentElement);
+  if (!context || context.tray !== data.tray) {
+    context?.cleanups.forEach((undo) => undo());
+    context = mount(parentElement, data);
+    mounted.set(parentElement, context);
+  }
+  const { state } = context;
+  if (state.generation !== undefined && state.generation !== data.generation) {
+    if (!state.running) state.total = 0; // saved: what came in is old news
+  }
+  state.generation = data.generation;
+  state.show = () => draw(context.find, state);
+  state.rerun = (done) => setTriggerValue("arrived", done);
+  state.show();
+  return () => {
+    context.cleanups.forEach((undo) => undo());
+    mounted.delete(parentElement);
+    state.show = () => {};
+    state.rerun = () => {};
+  };
+}

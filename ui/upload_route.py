@@ -1,0 +1,192 @@
+"""Batches of files, as `ui/dropzone.py` posts them, on their way into a tray.
+
+A batch is one request: four bytes that say how long the list is, the list as JSON
+(`[{"name": …, "size": …}, …]`), then the files one after another. No multipart parser
+stands between, and the sizes are known and checked before a file is read. The answer
+is a line of JSON for each file, written as soon as the picture is on disk.
+
+A ZIP comes alone, as the whole body of a request; its name stands in the address.
+"""
+
+import asyncio
+import json
+import struct
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from typing import IO, Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from intake.archive import MAX_ARCHIVE, Archive
+from intake.errors import Refused
+from intake.tray import Tray, valid_tray_id
+from model.bundle import BundleError
+from model.classifier import Classifier
+from ui import resources
+from ui.guard import may_post
+from ui.workflow import Outcome, Source, receive
+
+MAX_FILES = 50
+MAX_BATCH = 32 * 2**20
+"""Bytes of a batch's files; the largest file allowed still fits alone."""
+MAX_LIST = 2**18
+"""Bytes of the list: fifty long names."""
+
+_LENGTH = struct.Struct(">I")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    # Already said, so that no middleware compresses: it would hold lines back.
+    "Content-Encoding": "identity",
+}
+
+
+class BadBatch(Exception):
+    """A request that is not as `ui/dropzone.py` writes them: a status and why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """Say why."""
+        super().__init__(message)
+        self.status = status
+
+
+def _tray(request: Request) -> Tray:
+    if not may_post(request):
+        raise BadBatch(403, "This request did not come from the page. Reload it.")
+    tray = request.path_params["tray"]
+    if not valid_tray_id(tray):
+        raise BadBatch(404, "There is no such tray.")
+    return resources.tray(tray)
+
+
+def _classifier() -> Classifier | None:
+    with suppress(BundleError):  # the page says so; pictures wait in the tray
+        return resources.classifier()
+    return None
+
+
+async def _bounded(request: Request, limit: int) -> AsyncIterator[bytes]:
+    """The body as it comes, stopped where it is longer than allowed."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise BadBatch(413, f"More than {limit // 2**20} MB at once.")
+    seen = 0
+    async for piece in request.stream():
+        seen += len(piece)
+        if seen > limit:
+            raise BadBatch(413, f"More than {limit // 2**20} MB at once.")
+        yield piece
+
+
+def _entries(text: bytes) -> list[tuple[str, int]]:
+    """The list at the head of a batch, checked."""
+    try:
+        listed = [(e["name"], e["size"]) for e in json.loads(text)]
+    except (ValueError, TypeError, KeyError, RecursionError) as problem:
+        raise BadBatch(400, "The list of files cannot be read.") from problem
+    if len(listed) > MAX_FILES:
+        raise BadBatch(413, f"More than {MAX_FILES} files at once.")
+    for name, size in listed:
+        if type(name) is not str or type(size) is not int or size < 0:
+            raise BadBatch(400, "The list of files cannot be read.")
+    return listed
+
+
+def parse_batch(body: bytes) -> list[Source]:
+    """Cut a batch into its files.
+
+    Raises:
+        BadBatch: it is not one.
+    """
+    if len(body) < _LENGTH.size:
+        raise BadBatch(400, "The batch is incomplete.")
+    (length,) = _LENGTH.unpack_from(body)
+    if length > MAX_LIST:
+        raise BadBatch(413, "The list of files is too long.")
+    at = _LENGTH.size + length
+    listed = _entries(body[_LENGTH.size : at])
+    if len(body) - at != sum(size for _, size in listed):
+        raise BadBatch(400, "The batch is incomplete.")
+    sources = []
+    for name, size in listed:
+        sources.append(Source(name, bytes(body[at : at + size])))
+        at += size
+    return sources
+
+
+def _line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _lines(outcomes: Iterator[Outcome]) -> Iterator[bytes]:
+    for outcome in outcomes:
+        yield _line(**asdict(outcome))
+    yield _line(end=True)
+
+
+def _answer(lines: Iterator[bytes]) -> Response:
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=_HEADERS)
+
+
+async def upload(request: Request) -> Response:
+    """`POST /upload/<tray>`: a batch of files."""
+    body = bytearray()
+    try:
+        tray = _tray(request)
+        async for piece in _bounded(request, _LENGTH.size + MAX_LIST + MAX_BATCH):
+            body += piece
+        sources = parse_batch(bytes(body))
+    except BadBatch as problem:
+        return PlainTextResponse(str(problem), problem.status)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    classifier = await asyncio.to_thread(_classifier)
+    return _answer(_lines(receive(sources, tray, classifier)))
+
+
+def _unpacked(
+    file: IO[bytes], name: str, tray: Tray, classifier: Classifier | None
+) -> Iterator[bytes]:
+    """What became of each picture in an archive, after a line that counts them."""
+    with file:
+        try:
+            archive = Archive(file)
+        except Refused as problem:
+            yield _line(total=1)
+            yield from _lines(iter([Outcome(name, refusal=str(problem))]))
+            return
+        yield _line(total=len(archive))
+        sources = (Source(inner, data) for inner, data in archive.pictures())
+        yield from _lines(receive(sources, tray, classifier))
+
+
+async def upload_archive(request: Request) -> Response:
+    """`POST /upload/<tray>/zip?name=`: one ZIP, unpacked here."""
+    try:
+        tray = _tray(request)
+        file = await asyncio.to_thread(_spool)
+        try:
+            async for piece in _bounded(request, MAX_ARCHIVE):
+                await asyncio.to_thread(file.write, piece)
+        except BaseException:
+            file.close()
+            raise
+    except BadBatch as problem:
+        return PlainTextResponse(str(problem), problem.status)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except OSError:
+        return PlainTextResponse("The disk is full or read-only.", 507)
+    name = request.query_params.get("name", "archive.zip")
+    classifier = await asyncio.to_thread(_classifier)
+    return _answer(_unpacked(file, name, tray, classifier))
+
+
+def _spool() -> IO[bytes]:
+    """A file without a name, beside the trays: gone with the request."""
+    folder = resources.trays_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryFile(dir=folder)
