@@ -24,6 +24,7 @@ from intake.errors import Refused
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
+from ui.review_route import review
 from ui.upload_route import upload, upload_archive
 
 SAFE = {
@@ -102,6 +103,7 @@ app = st.App(
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
         Route("/export.zip", export),
+        Route("/review/{tray}", review, methods=["POST"]),
         Route("/upload/{tray}", upload, methods=["POST"]),
         Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
     ],

@@ -15,7 +15,7 @@ import shutil
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -310,6 +310,23 @@ class Tray:
     def set_label(self, sha256: str, label: str | None) -> None:
         """Note what the person says; None takes it back."""
         self._change(sha256, label=label)
+
+    def set_labels(self, labels: Mapping[str, str | None]) -> set[str]:
+        """Note many verdicts at once; returns the pictures that are here for it."""
+        with self._lock:
+            pairs = [(self._known(sha256), label) for sha256, label in labels.items()]
+            changed = [replace(item, label=label) for item, label in pairs if item]
+            for _ in _WRITERS.map(self._write_item, changed):
+                pass  # an error of a write is raised here
+            if changed:
+                _sync_folder(self.folder)
+        return {item.sha256 for item in changed}
+
+    def _known(self, sha256: str) -> Item | None:
+        """One picture; None also for what cannot be the name of one."""
+        with suppress(KeyError):
+            return self.item(sha256)
+        return None
 
     def remove(self, hashes: Iterable[str]) -> None:
         """Forget pictures; the JSON file goes first, so none is left half."""

@@ -48,7 +48,7 @@ def start_server(data: Path, port: int, **environment: str) -> Server:
             stderr=subprocess.STDOUT,
         )
     server = Server(f"http://127.0.0.1:{port}", data, log, process)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urlopen(f"{server.url}/_stcore/health", timeout=1).close()

@@ -17,14 +17,19 @@ def asset(name: str) -> str:
     return (FOLDER / name).read_text("utf-8")
 
 
-def component(name: str) -> Any:
+def component(name: str, *scripts: str) -> Any:
     """The component that the files `<name>.html`, `.css` and `.js` make.
 
-    All share `base.css`, so that they look like one product.
+    All share `base.css`, so that they look like one product, and `post.js`.
+
+    Args:
+        name: of the component.
+        scripts: further files whose functions it uses, without ending.
     """
+    shared = "".join(asset(f"{script}.js") for script in ("post", *scripts))
     return st.components.v2.component(
         name,
         html=asset(f"{name}.html"),
         css=asset("base.css") + asset(f"{name}.css"),
-        js=asset("post.js") + asset(f"{name}.js"),
+        js=shared + asset(f"{name}.js"),
     )

@@ -15,6 +15,7 @@ from ui.dataset import render_dataset
 from ui.history import render_history
 from ui.overview import model_text, render_overview
 from ui.review import render_reload, render_saved, render_tray
+from ui.reviewer import render_reviewer
 from ui.theme import apply_style
 from ui.upload import render_upload
 from ui.workflow import classify_pending, pending
@@ -102,6 +103,7 @@ def main() -> None:
         if database:
             with st.sidebar:
                 render_overview(database.statistics())
+                render_reviewer()
                 _render_model()
     except DatabaseError as problem:
         st.error(str(problem), icon=":material/error:")

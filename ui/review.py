@@ -13,11 +13,15 @@ from streamlit_js_eval import streamlit_js_eval
 from db import Database, DatabaseError, HistoryRow, LabelRefused
 from intake.tray import Item, Tray
 from model.labels import CLASSES
+from ui.contact_sheet import render_sheet
+from ui.review_queue import render_queue, review_data
+from ui.reviewer import reviewer_name
 from ui.text import count, percent, plain
 from ui.upload import GENERATION, OUTCOMES
 from ui.workflow import confirm, confirm_all, correct, own_labels, save
 
 PAGE_SIZE = 24
+MODES = ("Cards", "Queue", "Contact sheet")
 OTHER = "Other…"
 OWN_LABEL = "own_label_open"
 PROBLEMS = "label_problems"
@@ -202,7 +206,7 @@ def on_save(tray: Tray, database: Database) -> None:
     st.session_state.pop(OUTCOMES, None)
     st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
     try:
-        st.session_state[SAVED] = save(database, tray)
+        st.session_state[SAVED] = save(database, tray, reviewer_name())
     except DatabaseError as problem:
         st.session_state[SAVED] = problem
 
@@ -271,6 +275,32 @@ def known_earlier(
         return {}
 
 
+def _mode() -> str:
+    """How the tray is shown, as the person chose."""
+    return st.segmented_control(
+        "Show as",
+        MODES,
+        default=MODES[0],
+        required=True,
+        key="tray-mode",
+        label_visibility="collapsed",
+    )
+
+
+def _render_bulk(
+    mode: str, tray: Tray, items: Sequence[Item], database: Database | None
+) -> None:
+    """The tray as queue or contact sheet, for verdicts by the hundred."""
+    earlier = known_earlier(database, items)
+    data = review_data(tray, items, earlier, own_labels(database, items))
+    if not data["items"]:
+        st.write("No picture is classified yet.")
+    elif mode == "Queue":
+        render_queue(data)
+    else:
+        render_sheet(data)
+
+
 @st.fragment
 def render_tray(tray: Tray, database: Database | None) -> None:
     """Draw the tray; a verdict redraws this panel and nothing else."""
@@ -281,6 +311,10 @@ def render_tray(tray: Tray, database: Database | None) -> None:
         st.html(WELCOME)
         return
     _render_actions(tray, items, database)
+    mode = _mode()
+    if mode != MODES[0]:
+        _render_bulk(mode, tray, items, database)
+        return
     shown = _page(items)
     earlier = known_earlier(database, shown)
     own = own_labels(database, items)

@@ -4,13 +4,21 @@ No Streamlit here: the panels draw and call; what happens to people's pictures i
 decided, and tested, in this file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from db import Database, DatabaseError, NewImage, SaveResult, clean_label, matching
+from db import (
+    Database,
+    DatabaseError,
+    LabelRefused,
+    NewImage,
+    SaveResult,
+    clean_label,
+    matching,
+)
 from intake.errors import Refused
 from intake.pictures import Picture, read_pictures
 from intake.tray import Arrival, Item, Tray
@@ -23,6 +31,8 @@ full speed, small enough that progress moves and memory stays flat."""
 
 CHUNK_BYTES = 64 * 2**20
 """And at most so many bytes: thirty-two of the largest are not held at once."""
+
+GONE = "No longer in the tray: saved or cleared meanwhile."
 
 T = TypeVar("T")
 
@@ -52,6 +62,14 @@ class Saved:
 
     result: SaveResult
     unclassified: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict written down: the label, in its normal form, or why there is none."""
+
+    label: str | None
+    refusal: str = ""
 
 
 def chunks(things: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -196,12 +214,45 @@ def correct(tray: Tray, sha256: str, text: str, database: Database | None) -> st
     Raises:
         LabelRefused: the text cannot be a label.
     """
-    label = matching(clean_label(text), CLASSES)
-    if label not in CLASSES:
-        others = [item for item in tray.items() if item.sha256 != sha256]
-        label = matching(label, own_labels(database, others))
+    label = _normal(text, tray, {sha256}, database)
     tray.set_label(sha256, label)
     return label
+
+
+def _normal(
+    text: str, tray: Tray, judged: Container[str], database: Database | None
+) -> str:
+    """A label in its normal form, spelled as it is on pictures other than these."""
+    label = matching(clean_label(text), CLASSES)
+    if label in CLASSES:
+        return label
+    others = [item for item in tray.items() if item.sha256 not in judged]
+    return matching(label, own_labels(database, others))
+
+
+def judge(
+    tray: Tray, verdicts: Sequence[tuple[str, str | None]], database: Database | None
+) -> list[Judged]:
+    """Give pictures labels, or take them back; one answer each, in order.
+
+    When it returns, the labels are on disk.
+    """
+    judged = {sha256 for sha256, _ in verdicts}
+    normal: dict[str | None, str | None] = {None: None}
+    refusals: dict[str | None, str] = {}
+    for text in dict.fromkeys(text for _, text in verdicts if text is not None):
+        try:
+            normal[text] = _normal(text, tray, judged, database)
+        except LabelRefused as problem:
+            refusals[text] = str(problem)
+    wanted = {sha256: normal[text] for sha256, text in verdicts if text in normal}
+    there = tray.set_labels(wanted)
+    return [
+        Judged(None, refusals[text])
+        if text in refusals
+        else Judged(normal[text], "" if sha256 in there else GONE)
+        for sha256, text in verdicts
+    ]
 
 
 def _entry(tray: Tray, item: Item) -> NewImage:
@@ -225,18 +276,23 @@ def _entry(tray: Tray, item: Item) -> NewImage:
     )
 
 
-def save(database: Database, tray: Tray) -> Saved:
+def save(database: Database, tray: Tray, who: str = "") -> Saved:
     """Write the tray to the database in one transaction, then empty it of that.
 
     What has no prediction (no model) stays in the tray. A crash between the two
     steps leaves pictures in both places; saving them again writes nothing twice.
+
+    Args:
+        database: where to.
+        tray: where from.
+        who: the reviewer's name, or "".
 
     Raises:
         DatabaseError: nothing was written, and the tray is as it was.
     """
     items = tray.items()
     ready = [item for item in items if item.prediction]
-    result = database.save([_entry(tray, item) for item in ready])
+    result = database.save([_entry(tray, item) for item in ready], who)
     tray.remove([item.sha256 for item in ready])
     return Saved(result, len(items) - len(ready))
 

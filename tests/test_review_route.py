@@ -1,0 +1,146 @@
+"""Verdicts by the route: written down before they are answered, from the page only."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import uvicorn
+from conftest import free_port
+from hostile import encoded, scene
+from starlette.applications import Starlette
+from starlette.routing import Route
+from streamlit.web.server.starlette.starlette_app_utils import (
+    generate_xsrf_token_string,
+)
+
+from db import Database
+from intake.pictures import read_picture
+from intake.tray import Tray, new_tray_id
+from model.labels import CLASSES
+from ui import resources
+from ui.guard import COOKIE, HEADER
+from ui.review_queue import doubt
+from ui.review_route import MAX_VERDICTS, parse_verdicts, review
+from ui.workflow import GONE, judge
+
+PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(3)]
+A, B, C = (picture.sha256 for picture in PICTURES)
+
+
+@pytest.fixture
+def tray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tray:
+    monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
+    resources._database.cache_clear()
+    made = resources.tray(new_tray_id())
+    for picture in PICTURES:
+        made.add(picture, "a.png")
+    return made
+
+
+def labels(tray: Tray) -> list[str | None]:
+    return [item.label for item in tray.items()]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    port = free_port()
+    routes = [Route("/review/{tray}", review, methods=["POST"])]
+    config = uvicorn.Config(Starlette(routes=routes), port=port, log_level="error")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    running.should_exit = True
+    thread.join()
+
+
+def post(address: str, tray_id: str, body: bytes, **headers: str):
+    token = generate_xsrf_token_string()
+    return requests.post(
+        f"{address}/review/{tray_id}",
+        data=body,
+        headers={HEADER: token, "Origin": address} | headers,
+        cookies={COOKIE: token},
+        timeout=30,
+    )
+
+
+def test_a_verdict_is_on_disk_when_it_is_answered(address: str, tray: Tray):
+    body = json.dumps([[A, "cat"], [B, "  house   boat "], [C, None]]).encode()
+    answer = post(address, tray.tray_id, body)
+    assert answer.json() == [
+        {"label": "cat", "refusal": ""},
+        {"label": "house boat", "refusal": ""},
+        {"label": None, "refusal": ""},
+    ]
+    assert labels(tray) == ["cat", "house boat", None]
+
+
+@pytest.mark.parametrize(
+    "headers", [{HEADER: "2|x"}, {"Origin": "http://e.example"}, {"Origin": ""}]
+)
+def test_another_site_may_not_judge(address: str, tray: Tray, headers: dict[str, str]):
+    body = json.dumps([[A, "cat"]]).encode()
+    assert post(address, tray.tray_id, body, **headers).status_code == 403
+    assert labels(tray) == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"3",
+        b"[1]",
+        b'[["a"]]',
+        b'[[1, "cat"]]',
+        b'[["a", 2]]',
+        b"[" * 100_000,
+        b" " * 300_000,
+        json.dumps([["a", "cat"]] * (MAX_VERDICTS + 1)).encode(),
+    ],
+)
+def test_what_is_no_list_of_verdicts_is_refused(address: str, tray: Tray, body: bytes):
+    assert post(address, tray.tray_id, body).status_code == 400
+
+
+def test_a_full_request_is_read():
+    full = json.dumps([["0" * 64, "x" * 64]] * MAX_VERDICTS)
+    assert len(parse_verdicts(full.encode())) == MAX_VERDICTS
+
+
+@pytest.mark.threat("C32")
+def test_a_bad_label_costs_only_its_picture(tray: Tray):
+    judged = judge(tray, [(A, "cat"), (B, "x" * 65), (C, " ")], None)
+    assert [j.label for j in judged] == ["cat", None, None]
+    assert "at most 64" in judged[1].refusal
+    assert "at least one" in judged[2].refusal
+    assert labels(tray) == ["cat", None, None]
+
+
+def test_a_picture_that_is_gone_is_said(tray: Tray):
+    tray.remove([B])
+    judged = judge(tray, [(A, "cat"), (B, "dog"), ("../../x", "dog")], None)
+    assert [j.refusal for j in judged] == ["", GONE, GONE]
+
+
+def test_the_last_word_on_a_picture_counts(tray: Tray):
+    judge(tray, [(A, "cat"), (A, "dog"), (A, None), (A, "frog")], None)
+    assert labels(tray)[0] == "frog"
+
+
+def test_a_label_is_spelled_as_it_is_in_use(tray: Tray, tmp_path: Path):
+    database = Database.open(tmp_path / "x.db", CLASSES)
+    assert judge(tray, [(A, "CAT ")], database)[0].label == "cat"
+
+
+def test_a_mistake_is_likelier_where_two_classes_are_close():
+    close, clear = {"cat": 0.5, "dog": 0.4}, {"cat": 0.9, "dog": 0.05}
+    assert doubt(None, close) < doubt(None, clear)
+    assert doubt("dog", clear) < doubt("cat", clear) < doubt("my own", clear)

@@ -1,0 +1,66 @@
+"""The review queue: one picture after another, decided by a key.
+
+A component of the page's own holds the list, so that the next picture is on screen
+before the server has heard of the last one; each verdict goes to a route
+(`ui/review_route.py`) and counts once that has written it down. The page draws itself
+again only when the keys are still.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from db import HistoryRow
+from intake.tray import Item, Tray
+from model.labels import CLASSES
+from ui.assets import component
+
+_queue = component("queue", "verdicts")
+
+
+def row(item: Item, earlier: HistoryRow | None) -> dict[str, Any]:
+    """What the browser needs of a classified picture, as plain data."""
+    prediction = item.prediction or {}
+    chances = dict(zip(CLASSES, prediction["probabilities"], strict=True))
+    top = sorted(chances.items(), key=lambda pair: -pair[1])[:3]
+    return {
+        "id": item.sha256,
+        "number": item.number,
+        "name": item.name,
+        "predicted": prediction["label"],
+        "top": [[label, round(chance, 4)] for label, chance in top],
+        "doubt": round(doubt(item.label, chances), 4),
+        "label": item.label,
+        "earlier": earlier.label if earlier else None,
+    }
+
+
+def doubt(label: str | None, chances: Mapping[str, float]) -> float:
+    """Small where a mistake is likely, the model's or the person's.
+
+    Without a verdict, the margin between the two likeliest classes; with one, what
+    the model gives to it. Labels of people's own are none the model could know.
+    """
+    if label is None:
+        first, second = sorted(chances.values(), reverse=True)[:2]
+        return first - second
+    return chances.get(label, 1.0)
+
+
+def review_data(
+    tray: Tray,
+    items: Sequence[Item],
+    earlier: Mapping[str, HistoryRow],
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    """What queue and contact sheet are given: people's text as data only."""
+    return {
+        "tray": tray.tray_id,
+        "classes": list(CLASSES),
+        "labels": [*CLASSES, *labels],
+        "items": [row(i, earlier.get(i.sha256)) for i in items if i.prediction],
+    }
+
+
+def render_queue(data: Mapping[str, Any]) -> None:
+    """Draw it."""
+    _queue(key="queue", data=data, on_judged_change=lambda: None)

@@ -1,0 +1,137 @@
+// Pictures and verdicts as the page holds them, and their way to the disk. Queue and
+// contact sheet share one store a tray: what one undoes, the other shows.
+
+const SENT_AT_ONCE = 200;
+const stores = (globalThis.__classifyStores ??= new Map());
+
+class Store {
+  constructor(tray) {
+    this.tray = tray;
+    this.items = [];
+    this.byId = new Map();
+    this.pending = new Map(); // id -> label, not yet known to be on disk
+    this.done = []; // what can be undone: lists of [id, label before]
+    this.notes = new Map(); // id -> what the server said of a label
+    this.problem = "";
+    this.sending = false;
+    this.wake = () => {};
+    this.changed = () => {};
+    this.settled = () => {};
+  }
+
+  // Take the server's list; what is on its way there counts as the newer word.
+  update(rows) {
+    const before = this.byId;
+    this.items = rows.map((row) => {
+      const item = Object.assign(before.get(row.id) ?? {}, row, { saved: row.label });
+      if (this.pending.has(row.id)) item.label = this.pending.get(row.id);
+      return item;
+    });
+    this.byId = new Map(this.items.map((item) => [item.id, item]));
+  }
+
+  get reviewed() {
+    return this.items.reduce((n, item) => n + (item.label !== null), 0);
+  }
+
+  judge(changes, { remember = true } = {}) {
+    const known = changes.filter(([id]) => this.byId.has(id));
+    if (!known.length) return;
+    if (remember) this.done.push(known.map(([id]) => [id, this.byId.get(id).label]));
+    for (const [id, label] of known) {
+      this.byId.get(id).label = label;
+      this.pending.set(id, label);
+      this.notes.delete(id);
+    }
+    this.changed();
+    this.flush();
+  }
+
+  // Take the last step back; answers with the pictures it was about.
+  undo() {
+    const step = this.done.pop();
+    if (!step) return [];
+    this.judge(step, { remember: false });
+    return step.map(([id]) => id);
+  }
+
+  async flush() {
+    if (this.sending) return this.wake();
+    this.sending = true;
+    let wait = 500;
+    while (this.pending.size) {
+      const sent = [...this.pending].slice(0, SENT_AT_ONCE);
+      try {
+        this.take(sent, await this.send(sent));
+        this.problem = "";
+        wait = 500;
+      } catch (problem) {
+        this.problem = problem.message || "The server does not answer.";
+        this.changed();
+        await this.rest(wait);
+        wait = Math.min(2 * wait, 8000);
+      }
+    }
+    this.sending = false;
+    this.changed();
+    this.settled();
+  }
+
+  rest(ms) {
+    return new Promise((go) => {
+      this.wake = go;
+      setTimeout(go, ms);
+    });
+  }
+
+  async send(sent) {
+    const answer = await post(`review/${this.tray}`, JSON.stringify(sent), {
+      headers: { "Content-Type": "application/json" },
+    });
+    if (!answer.ok) throw new Error((await answer.text()).slice(0, 200));
+    return answer.json();
+  }
+
+  take(sent, results) {
+    sent.forEach(([id, label], n) => {
+      const { label: kept, refusal } = results[n];
+      const item = this.byId.get(id);
+      const newest = this.pending.get(id) === label;
+      if (newest) this.pending.delete(id);
+      if (!item) return;
+      if (!refusal) item.saved = kept;
+      if (newest) item.label = item.saved;
+      if (refusal) this.notes.set(id, refusal);
+    });
+    this.changed();
+  }
+}
+
+const storeOf = (tray) => {
+  if (!stores.has(tray)) stores.set(tray, new Store(tray));
+  return stores.get(tray);
+};
+
+globalThis.__classifyLeave ??= addEventListener("beforeunload", (event) => {
+  if ([...stores.values()].some((store) => store.pending.size)) event.preventDefault();
+}) ?? true;
+
+// "Saved", "Saving 3…" or what went wrong: nobody has to guess.
+const drawStatus = (element, store) => {
+  const waiting = store.pending.size;
+  element.classList.toggle("bad", Boolean(store.problem));
+  if (store.problem)
+    element.textContent = `${plural(waiting, "verdict")} not on disk yet: ${
+      store.problem
+    } Trying again…`;
+  else element.textContent = waiting ? `Saving ${number(waiting)}…` : "All on disk";
+};
+
+const drawLabels = (list, labels) => {
+  if (list.childElementCount === labels.length) return;
+  list.replaceChildren(
+    ...labels.map((label) => Object.assign(document.createElement("option"), { value: label })),
+  );
+};
+
+const pictureUrl = (store, item) => routeUrl(`tray/${store.tray}/${item.id}.jpg`);
