@@ -66,7 +66,7 @@ def reduced(pixels: Pixels) -> Vectors:
     """Each picture at 8x8, averaged."""
     side = INPUT_SIZE // REDUCTION
     blocks = pixels.reshape(len(pixels), side, REDUCTION, side, REDUCTION, 3)
-    return blocks.mean(axis=(2, 4), dtype=np.float32)
+    return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32))
 
 
 def directions(pixels: NDArray[Any]) -> Vectors:
@@ -74,7 +74,7 @@ def directions(pixels: NDArray[Any]) -> Vectors:
     flat = pixels.reshape(len(pixels), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)
-    return flat / np.maximum(lengths, 1e-6)
+    return np.asarray(flat / np.maximum(lengths, 1e-6))
 
 
 def _candidates(pixels: Pixels, trained: Vectors) -> Iterator[tuple[int, int]]:
