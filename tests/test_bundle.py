@@ -119,6 +119,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "cannot be read",
     ),
     "card missing": (lambda f: (f / CARD_FILE).unlink(), "is missing"),
+    "card of other weights": (
+        lambda f: edit_card(f, weights={"sha256": "0" * 64}),
+        "not the one its card was made for",
+    ),
     "card not JSON": (lambda f: (f / CARD_FILE).write_bytes(b"\xff{"), "not the JSON"),
     "card too deep": (
         lambda f: (f / CARD_FILE).write_text("[" * 99999),

@@ -19,7 +19,7 @@ from PIL import Image
 from model import machine
 from model.bundle import FEATURE_SIZE, WEIGHTS, BundleError, known_picture
 from model.calibration import softmax
-from model.classifier import BATCH, Classifier, load_classifier
+from model.classifier import BATCH, SAME_ANSWER, Classifier, load_classifier
 from model.engines import OpenVinoEngine, Outputs, TorchEngine
 from model.labels import CLASSES
 from model.preprocess import Preprocessing, to_pixels, views_of
@@ -98,8 +98,19 @@ def test_a_picture_gets_the_same_answer_alone_and_in_any_batch(
     images = [picture(n, shapes[n % 3]) for n in range(BATCH + 7)]
     together = np.array([found.probabilities for found in same.predict(images)])
     alone = np.array([same.predict([image])[0].probabilities for image in images])
-    assert np.abs(together - alone).max() <= (1e-5 if precision == "f32" else 0.02)
+    assert np.abs(together - alone).max() <= (
+        1e-5 if precision == "f32" else SAME_ANSWER
+    )
     assert together.std(axis=0).max() > 0.05  # they do differ from each other
+
+
+def test_a_picture_gets_the_same_answer_after_a_restart(
+    classifier: Classifier, folder: Path
+) -> None:
+    images = [picture(n, (50, 40)) for n in range(20)]
+    before = [found.probabilities for found in classifier.predict(images)]
+    after = [found.probabilities for found in load_classifier(folder).predict(images)]
+    assert np.abs(np.subtract(before, after)).max() <= SAME_ANSWER
 
 
 def test_eight_threads_at_once_get_the_answers_one_gets(

@@ -70,8 +70,11 @@ def test_json_holds_what_the_classifier_says(
     assert list(good["probabilities"].values()) == pytest.approx(
         expected.probabilities, abs=1e-6
     )
+    assert good["scope_score"] == pytest.approx(expected.scope_score, abs=1e-6)
+    assert good["in_scope"] is expected.in_scope
     assert good["error"] is None
     assert set(bad) == set(good)
+    assert bad["scope_score"] is bad["in_scope"] is None
     assert bad["label"] is bad["confidence"] is bad["probabilities"] is None
 
 
