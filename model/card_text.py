@@ -200,10 +200,9 @@ def _training(training: dict[str, Any]) -> list[str]:
     ]
 
 
-def readme(card: dict[str, Any]) -> str:
-    """`weights/README.md`, in Markdown."""
+def _opening(card: dict[str, Any]) -> list[str]:
     weights, seen = card["weights"], card["preprocessing"]
-    lines = [
+    return [
         f"# {card['name']}",
         "",
         "Written by `python -m model.publish` together with the JSON card beside it;"
@@ -220,6 +219,11 @@ def readme(card: dict[str, Any]) -> str:
         f" {', '.join(seen['views'])} are averaged as logits, which are divided by the"
         f" temperature {card['temperature']} and become probabilities.",
         "",
+    ]
+
+
+def _figures(card: dict[str, Any]) -> list[str]:
+    return [
         "## Figures",
         "",
         *_summary(card["figures"]),
@@ -236,6 +240,14 @@ def readme(card: dict[str, Any]) -> str:
         " Before anything is classified, one known picture must come out as the card"
         f" says, to within {card['check']['tolerance']}.",
         "",
+    ]
+
+
+def readme(card: dict[str, Any]) -> str:
+    """`weights/README.md`, in Markdown."""
+    lines = [
+        *_opening(card),
+        *_figures(card),
         *_confidence(card),
         "## May be none of the ten",
         "",
