@@ -15,7 +15,7 @@ only use it was measured for.
 - It looks at 32x32 pixels. Small, distant, cut off or several subjects are often
   missed.
 - Photographs are harder for it than CIFAR-10 pictures, and there it is surer than it
-  should be: see the figures. The temperature was fitted on CIFAR-10.
+  should be: see the figures. One temperature cannot suit them and CIFAR-10 alike.
 - CIFAR-10 was collected from the web in 2008, and shows what was photographed there:
   some breeds, vehicles and places far more than others. Cats and dogs are the classes
   it confuses most.
@@ -30,12 +30,12 @@ NAMES = {
 }
 
 ABOUT = {
-    "held_out": "pictures never trained on; the temperature was fitted on them, so"
-    " their calibration error after it is flattering",
+    "held_out": "lossless pictures never trained on; on them, on their JPEG twins"
+    " (quality 75) and on the photographs the temperature was fitted",
     "test": "pictures of CIFAR-10's test split, used for nothing but this line",
     "photographs": "real photographs of some of the classes, some far more frequent"
     " than others: the mean over classes counts each class alike; the way of looking"
-    " was chosen on them",
+    " and the temperature were chosen on them too",
 }
 
 
@@ -110,7 +110,8 @@ def _scope(card: dict[str, Any]) -> list[str]:
         f" (`{scope['file']}`, from {scope['training_pictures']:,} training pictures,"
         f" SHA-256 `{scope['sha256']}`). A picture below {scope['threshold']} is"
         f" flagged. The threshold lets {100 * scope['passes']:.0f}% of the held-out"
-        " pictures pass and was fitted on nothing else. It lets pass"
+        " pictures and their JPEG twins pass and was fitted on nothing else. It lets"
+        " pass"
         f" {'; '.join(shares)}.",
     ]
     if "compared" not in scope:
@@ -180,7 +181,10 @@ def _near_copies(found: dict[str, Any]) -> str:
         f" ({each['other_label']} under another label) among {each['pictures']:,}"
         for name, each in found["sets"].items()
     )
-    return f"- Also in the training data (`model/near_copies.py`): {counts}."
+    return (
+        "- Also in the training data, mirrored ones included, by a correlation of"
+        f" {found['alike']} or more (`model/near_copies.py`): {counts}."
+    )
 
 
 def _training(training: dict[str, Any]) -> list[str]:

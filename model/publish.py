@@ -15,12 +15,14 @@ eyes by that chance.
 
 import argparse
 import hashlib
+import io
 import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -54,6 +56,7 @@ from model.classifier import BATCH, SAME_ANSWER, Classifier, load_classifier
 from model.engines import OpenVinoEngine, TorchEngine, largest_activations
 from model.evaluate import (
     Readings,
+    Sample,
     decode,
     folder_samples,
     labelled_files,
@@ -69,6 +72,9 @@ from model.view_figures import compare_views
 
 TOLERANCE = 0.05
 """Of the known picture: above what eight bits round off, below another answer."""
+
+TWIN_QUALITY = 75
+"""Of the JPEG twins of held-out pictures: what programs save with by default."""
 
 TRAINING_PICTURES = 5000
 """Looked at for the mean features of the classes: more of them change nothing."""
@@ -142,9 +148,31 @@ def draft_bundle(
     )
 
 
-def calibrated(draft: Bundle, held_out: Path) -> Classifier:
-    """What held-out pictures settle: the eight-bit ranges, then the temperature."""
-    decoded = list(decode(folder_samples(held_out)))
+def with_jpeg_twins(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Every picture as it is, then as a JPEG file of ordinary quality.
+
+    People's pictures are crisp and compressed alike, and confidence and distances
+    differ between the two: what is fitted to one alone does not fit the other.
+    """
+    for data, label in samples:
+        yield data, label
+        for image, _ in decode([(data, label)]):
+            if image:
+                twin = io.BytesIO()
+                image.save(twin, "JPEG", quality=TWIN_QUALITY)
+                yield twin.getvalue(), label
+
+
+def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Classifier:
+    """What held-out pictures settle: the eight-bit ranges, then the temperature.
+
+    Photographs count among them, picture for picture: on those the network is surer
+    than it should be, and they are what people bring.
+    """
+    samples = with_jpeg_twins(folder_samples(held_out))
+    if photos:
+        samples = chain(samples, folder_samples(photos))
+    decoded = list(decode(samples))
     images = [image for image, _ in decoded if image]
     batches = [
         to_pixels(images[first : first + BATCH], draft.preprocessing)[0]
@@ -176,7 +204,8 @@ def scoped(classifier: Classifier, training: Readings, held_out: Path) -> Classi
     means = mean_features(training.features, training.labels, len(CLASSES))
     half = means.astype(np.float16).astype(np.float32)  # as it will be loaded
     scope = Scope(bundle.scope.method, -math.inf, half)
-    readings = read_all(classifier, decode(folder_samples(held_out)))
+    samples = with_jpeg_twins(folder_samples(held_out))
+    readings = read_all(classifier, decode(samples))
     threshold = fit_threshold(_scores(replace(bundle, scope=scope), readings))
     scope = replace(scope, threshold=round(threshold, 6))
     return Classifier(replace(bundle, scope=scope), classifier.compute)
@@ -321,7 +350,7 @@ def publish(options: argparse.Namespace) -> Classifier:
     weights, about = half_precision(options.weights)
     looking = Preprocessing(options.views, options.looks, options.filter)
     draft = draft_bundle(weights, looking, options.scope)
-    classifier = calibrated(draft, options.held_out)
+    classifier = calibrated(draft, options.held_out, options.photos)
     training = read_training(classifier, options.data)
     classifier = scoped(classifier, training, options.held_out)
     card = make_card(classifier, training, about, options)

@@ -14,6 +14,7 @@ import pytest
 from models import class_folders, edit_card, publish_random, random_weights
 from safetensors.numpy import load_file, save_file
 
+from intake.pictures import read_picture
 from model import publish, synthetic
 from model.bundle import (
     CARD_FILE,
@@ -27,7 +28,9 @@ from model.bundle import (
 )
 from model.card_text import readme
 from model.classifier import load_classifier
+from model.evaluate import folder_samples
 from model.labels import CLASSES
+from model.preprocess import Preprocessing
 from model.scope import METHODS
 
 
@@ -283,6 +286,33 @@ def test_the_card_says_how_the_flag_was_chosen_and_what_it_does(
     assert bundle.card["figures"]["held_out"]["in_scope"] in (95, 100)
     text = (tmp_path / "out" / "README.md").read_text()
     assert "cosine with the nearest class mean (used)" in text
+
+
+def test_a_held_out_picture_counts_crisp_and_as_jpeg(tmp_path: Path) -> None:
+    samples = list(folder_samples(class_folders(tmp_path / "data", each=1)))
+    both = list(publish.with_jpeg_twins(samples))
+    assert both[::2] == samples
+    assert [label for _, label in both[1::2]] == [label for _, label in samples]
+    for (crisp, _), (twin, _) in zip(both[::2], both[1::2], strict=True):
+        before, after = read_picture(crisp), read_picture(twin)
+        assert (before.format, after.format) == ("PNG", "JPEG")
+        gap = np.abs(np.subtract(before.image, after.image, dtype=np.int16))
+        assert 0 < gap.mean() < 12
+
+
+def test_photographs_weigh_in_the_temperature(tmp_path: Path) -> None:
+    """Guesses get the highest temperature; pictures named as guessed lower it."""
+    weights, _ = publish.half_precision(random_weights(tmp_path / "w.safetensors"))
+    held_out = class_folders(tmp_path / "held-out")
+    draft = publish.draft_bundle(weights, Preprocessing())
+    alone = publish.calibrated(draft, held_out)
+    for n, file in enumerate(sorted(held_out.rglob("*.png"))):
+        image = read_picture(file.read_bytes()).image
+        folder = tmp_path / "photos" / alone.predict([image])[0].label
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / f"{n}.png")
+    both = publish.calibrated(draft, held_out, tmp_path / "photos")
+    assert both.bundle.temperature < 0.9 * alone.bundle.temperature
 
 
 def test_a_class_without_training_pictures_is_told(
