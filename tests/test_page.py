@@ -96,6 +96,15 @@ def test_confirmed_and_saved_once(page: AppTest, data: Path):
             assert rows == (1,), table
 
 
+def test_who_reviewed_is_saved_with_the_verdict(page: AppTest, data: Path):
+    upload(page, a=png("red"))
+    button(page, "Correct").click().run()
+    page.session_state["reviewer"] = {"name": "Ada"}
+    button(page, "Save 1 picture").click().run()
+    with sqlite3.connect(data / "image_classification.db") as check:
+        assert check.execute("SELECT who FROM reviews").fetchall() == [("Ada",)]
+
+
 def test_saving_the_same_picture_again_adds_nothing(page: AppTest, data: Path):
     for _ in range(2):
         upload(page, a=png("red"))

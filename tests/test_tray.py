@@ -230,3 +230,12 @@ def test_few_trays_are_remembered(tmp_path: Path):
         made.items()
     assert len(trays._SEEN) == trays.SEEN_TRAYS
     assert made.folder in trays._SEEN
+
+
+def test_many_verdicts_at_once(tray: Tray):
+    for picture in PICTURES[:2]:
+        tray.add(picture, "a.png")
+    first, second, absent = (p.sha256 for p in PICTURES[:3])
+    wanted = {first: "cat", second: None, absent: "dog", "../x": "dog"}
+    assert tray.set_labels(wanted) == {first, second}
+    assert [i.label for i in reopened(tray).items()] == ["cat", None]
