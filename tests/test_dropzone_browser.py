@@ -34,9 +34,15 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     tab.on("pageerror", lambda error: problems.append(str(error)))
     tab.goto(server.url)
     expect(tab.get_by_text("The tray is empty.")).to_be_visible(timeout=60_000)
+    mounted(tab)
     yield tab
     context.close()
     assert problems == []
+
+
+def mounted(page: Page) -> None:
+    """Wait for the drop zone's script: only from then on does it hear anything."""
+    expect(page.locator(".limits")).not_to_be_empty(timeout=60_000)
 
 
 def choose(page: Page, files: dict[str, bytes]) -> None:

@@ -80,6 +80,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 
 
 def upload(page: Page, files: dict[str, bytes]) -> None:
+    expect(page.locator(".limits")).not_to_be_empty(timeout=SLOW)  # its script is there
     page.locator("input[name=files]").set_input_files(
         [
             {"name": name, "mimeType": "application/octet-stream", "buffer": data}
