@@ -1,0 +1,188 @@
+"""The same database tests on a real PostgreSQL, and what only a server can show.
+
+Every test of `test_db`, `test_export`, `test_labels` and `test_hostile_text` that asks
+for nothing but a database runs here again, those written later too.
+"""
+
+import inspect
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator
+from itertools import count as counter
+from types import ModuleType
+
+import pytest
+import test_db
+import test_export
+import test_hostile_text
+import test_labels
+from postgres import new_database, running
+from sqlalchemy import create_engine, text
+from test_db import entry
+
+from db import BusyError, Database, DatabaseError, HistoryQuery, NewerSchemaError
+from db.check import main as check
+from model.labels import CLASSES
+
+pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+OF_SQLITE = {
+    "test_connections_follow_the_rules": "asks for SQLite's settings",
+    "test_queries_use_their_indexes": "reads SQLite's query plan",
+    "test_deleting_an_image_takes_its_bytes": "reads SQLite's message",
+    "test_a_backup_is_a_whole_database": "PostgreSQL is copied by pg_dump",
+}
+NUMBERS = counter()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A server with one database whose tables are made, to copy from."""
+    with running() as url:
+        Database.open(new_database(url, "ready"), CLASSES).engine.dispose()
+        yield url
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    return new_database(server, f"test{next(NUMBERS)}", "ready")
+
+
+@pytest.fixture
+def db(url: str) -> Iterator[Database]:
+    database = Database.open(url, CLASSES)
+    yield database
+    database.engine.dispose()
+
+
+def _asks_only_for_a_database(test: Callable) -> bool:
+    marks = getattr(test, "pytestmark", [])
+    given = {a for m in marks if m.name == "parametrize" for a in m.args[0:1]}
+    wanted = set(inspect.signature(test).parameters)
+    return "db" in wanted and wanted <= {"db", "tmp_path", "capsys", *given}
+
+
+def _shared(module: ModuleType) -> dict[str, Callable]:
+    return {
+        name: test
+        for name, test in vars(module).items()
+        if name.startswith("test_")
+        and inspect.isfunction(test)
+        and name not in OF_SQLITE
+        and _asks_only_for_a_database(test)
+    }
+
+
+for _module in (test_db, test_export, test_labels, test_hostile_text):
+    globals().update(_shared(_module))
+
+
+def test_many_tests_are_shared():
+    shared = [t for m in (test_db, test_export, test_labels) for t in _shared(m)]
+    assert len(shared) > 15
+    assert set(OF_SQLITE) <= set(vars(test_db))
+
+
+@pytest.mark.threat("D41")
+def test_a_newer_schema_is_refused(db: Database, url: str):
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerSchemaError):
+        Database.open(url, CLASSES)
+
+
+@pytest.mark.threat("D35")
+def test_a_lock_held_by_another_is_waited_for_and_then_busy(db: Database, url: str):
+    hasty = Database.open(url, CLASSES, timeout=0.3)
+    with db._transaction(writes=True):
+        with pytest.raises(BusyError, match="Nothing was lost"):
+            hasty.save([entry(1)])
+        assert hasty.statistics().total == 0
+    assert hasty.save([entry(1)]).saved == 1
+    hasty.engine.dispose()
+
+
+@pytest.mark.threat("D35")
+def test_a_server_that_is_not_there_is_said():
+    with pytest.raises(DatabaseError, match="cannot be reached"):
+        Database.open("postgresql+psycopg://app@127.0.0.1:1/nothing", CLASSES)
+
+
+@pytest.mark.threat("D35")
+def test_a_cut_connection_heals(db: Database, server: str):
+    db.save([entry(1)])
+    killer = create_engine(f"{server}postgres", isolation_level="AUTOCOMMIT")
+    with killer.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
+            )
+        )
+    killer.dispose()
+    assert db.save([entry(2)]).saved == 1
+
+
+@pytest.mark.threat("D40")
+def test_the_check_reads_every_picture(db: Database, url: str):
+    db.save([entry(n) for n in range(5)])
+    assert check(["--database", url]) == 0
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE image_blobs SET data='x' WHERE image_id=3"))
+    assert check(["--database", url]) == 1
+
+
+def _work(url: str, worker: int, rounds: int) -> None:
+    """What a replica of the application does: save its own, and what others save."""
+    db = Database.open(url, CLASSES)
+    for n in range(rounds):
+        db.save([entry(1000 * worker + n, "cat"), entry(n)])
+        db.review([1], CLASSES[(worker + n) % 10], who=f"worker {worker}")
+
+
+@pytest.mark.threat("G51")
+def test_processes_share_it_and_lose_nothing(server: str):
+    """They open it new at the same moment, save the same pictures, judge the same."""
+    url = new_database(server, "shared")
+    spawn = multiprocessing.get_context("spawn")
+    started = [spawn.Process(target=_work, args=(url, n, 15)) for n in (1, 2, 3)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(240)
+    assert [process.exitcode for process in started] == [0, 0, 0]
+    db = Database.open(url, CLASSES)
+    assert db.statistics().total == 4 * 15
+    events = [e for e in db.history(1) if e.who]
+    (row,) = (r for r in db.page(HistoryQuery(), 100).rows if r.image_id == 1)
+    assert row.label == events[-1].label
+    db.engine.dispose()
+
+
+@pytest.mark.threat("G51")
+def test_no_verdict_is_lost_among_many(db: Database):
+    """400 reviews by 8 people at once: each that counted is there, in one order."""
+    db.save([entry(n) for n in range(5)])
+    ids = [row.image_id for row in db.page(HistoryQuery(), 5).rows]
+    written: list[int] = []
+    failures: list[Exception] = []
+
+    def work(person: int):
+        try:
+            for n in range(50):
+                label = f"label {person} {n}"
+                written.append(db.review([ids[n % 5]], label, who=str(person)))
+        except Exception as problem:
+            failures.append(problem)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sum(written) == 400
+    histories = [db.history(i) for i in ids]
+    assert sum(len(h) for h in histories) == 400
+    standing = {row.image_id: row.label for row in db.page(HistoryQuery(), 5).rows}
+    assert [standing[i] for i in ids] == [h[-1].label for h in histories]
