@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -24,6 +25,7 @@ from intake.errors import Refused
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
+from ui.login import Gate
 from ui.review_route import review
 from ui.upload_route import upload, upload_archive
 
@@ -99,6 +101,7 @@ async def warm_up(_: st.App) -> AsyncIterator[dict[str, Any]]:
 app = st.App(
     "ui/page.py",
     lifespan=warm_up,
+    middleware=[Middleware(Gate)],
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),

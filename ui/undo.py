@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from db import Change, Conflict, Database, DatabaseError
+from ui.reviewer import reviewer_name
 from ui.text import count, plain
 
 ACTS = "undo_acts"
@@ -21,7 +22,7 @@ SHOWN_CONFLICTS = 5
 
 def who() -> str:
     """The person at this page, as far as the page was told."""
-    return str(st.session_state.get(WHO) or "")
+    return reviewer_name() or str(st.session_state.get(WHO) or "")
 
 
 def conflict_text(conflicts: Sequence[Conflict]) -> str:
