@@ -29,6 +29,8 @@ from intake.pictures import Picture
 
 MAX_PICTURES = 5_000
 """Pictures in one tray: what one Save can write and one page can show."""
+MAX_TRAYS = 1_000
+"""Trays on one server: unsaved pictures of strangers must not fill its disk."""
 
 SEEN_TRAYS = 32
 """Trays whose items are remembered between two looks at them."""
@@ -212,11 +214,28 @@ class Tray:
         _NEXT[self.folder] = number + 1
         return number
 
+    def _no_room(self) -> Refused | None:
+        """Why the server takes no tray more, where it does not."""
+        if self.folder.exists() or not self.folder.parent.is_dir():
+            return None
+        trays = sum(valid_tray_id(f.name) for f in self.folder.parent.iterdir())
+        if trays < MAX_TRAYS:
+            return None
+        return Refused(
+            f"The server holds {MAX_TRAYS:,} unsaved trays, as many as it may: save or "
+            "clear one",
+            retry=True,
+        )
+
     def _keep_many(
         self, new: dict[int, Arrival], answers: list[tuple[Item, bool] | Refused]
     ) -> None:
         """Write what is new; where that fails, the refusal becomes the answer."""
         if not new:
+            return
+        if full := self._no_room():
+            for place in new:
+                answers[place] = full
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

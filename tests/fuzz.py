@@ -27,6 +27,8 @@ from intake.decode import MAX_ASPECT, MAX_PIXELS, THUMBNAIL_SIDE, WORKING_SIDE, 
 from intake.errors import Refused  # noqa: E402
 from intake.worker import Pool  # noqa: E402
 
+PATIENCE = 60.0
+"""Seconds for one file: a machine that is busy fuzzing is no finding."""
 FINDINGS = Path(__file__).with_name("findings")
 EXTREMES = (
     0,
@@ -165,7 +167,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
     given = parser.parse_args()
-    rng, pool, said = random.Random(given.seed), Pool(size=1), Counter[str]()
+    rng, said = random.Random(given.seed), Counter[str]()
+    pool = Pool(size=1, time_limit=PATIENCE)
     small = [data for data in bombs().values() if len(data) < 2000]
     seeds = [*small_files().values()] * 3 + small
     ends, findings = time.monotonic() + 60 * given.minutes, 0

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from fuzz import FINDINGS, mended, mutated, read, reduced, verdict
+from fuzz import FINDINGS, PATIENCE, mended, mutated, read, reduced, verdict
 from hostile import small_files
 
 from intake.decode import decode
@@ -17,7 +17,7 @@ CASES = sorted(FINDINGS.glob("*.hex"))
 @pytest.mark.threat("A6")
 @pytest.mark.parametrize("file", CASES, ids=lambda file: file.stem)
 def test_what_was_found_once_is_refused_or_lawful(file: Path):
-    pool = Pool(size=1)
+    pool = Pool(size=1, time_limit=PATIENCE)
     answer, wrong = verdict(pool, read(file))
     pool.close()
     assert not wrong, (answer, wrong)
@@ -32,7 +32,7 @@ def test_a_palette_that_lost_its_name_is_damage():
 
 @pytest.mark.threat("A6")
 def test_some_hundred_mutations():
-    rng, pool = random.Random(20), Pool(size=1)
+    rng, pool = random.Random(20), Pool(size=1, time_limit=PATIENCE)
     seeds = list(small_files().values())
     for _ in range(300):
         assert not verdict(pool, mutated(rng, seeds))[1]

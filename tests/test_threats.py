@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+import pytest
 from conftest import ROOT
 from threats import Table, listed
 
@@ -18,6 +19,11 @@ def marked() -> set[str]:
 
 def test_there_are_52_threats_in_order():
     assert [int(number[1:]) for number in listed()] == list(range(1, 53))
+
+
+@pytest.mark.parametrize("number", listed())
+def test_every_threat_has_a_test(number: str):
+    assert number in marked()
 
 
 def test_every_number_is_a_threat():
