@@ -19,7 +19,9 @@ def check(url: str) -> list[str]:
     if path:
         return problems(path)
     try:
-        altered = Database.open(url, ()).altered()
+        database = Database.open(url, ())
+        altered = database.altered()
+        database.engine.dispose()
     except DatabaseError as problem:
         return [str(problem)]
     return [

@@ -223,6 +223,16 @@ def _migrate(engine: Engine, path: Path | None) -> None:
     _upgrade(engine)
 
 
+def _ready(engine: Engine, path: Path | None) -> Engine:
+    """The same engine, its schema up to date; its connections closed on failure."""
+    try:
+        _migrate(engine, path)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
 def open_engine(url: str, *, timeout: float = 30) -> Engine:
     """Open a database, making or migrating it as needed.
 
@@ -236,8 +246,7 @@ def open_engine(url: str, *, timeout: float = 30) -> Engine:
             _create(url, path)
         if path:
             check_header(path)
-        engine = make_engine(url, timeout=timeout)
-        _migrate(engine, path)
+        engine = _ready(make_engine(url, timeout=timeout), path)
     except DBAPIError as problem:
         raise translated(problem) from problem
     except (ArgumentError, ImportError) as problem:
