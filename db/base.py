@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from db import substrings
 from db.errors import translated
 from db.work import Work
 
@@ -17,6 +18,7 @@ class Base:
         """Use `Database.open`, which makes or migrates the tables first."""
         self.engine = engine
         self.classes = tuple(classes)
+        self.trigrams = substrings.available(engine)
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Connection]:
@@ -32,6 +34,6 @@ class Base:
     def _work(self, who: str) -> Iterator[Work]:
         """One act of one person, in one writing transaction."""
         with self._transaction(writes=True) as connection:
-            work = Work(connection, self.classes, who)
+            work = Work(connection, self.classes, who, trigrams=self.trigrams)
             yield work
-            work.flush()
+            work.finish()

@@ -1,10 +1,10 @@
 """The label book: which labels are in use, how often, and giving one another name."""
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from db.base import Base
 from db.labels import LabelRefused, clean_label, matching
-from db.schema import state
+from db.schema import state, tally
 from db.types import BookLabel, Change
 
 
@@ -13,13 +13,9 @@ class LabelBook(Base):
 
     def _counts(self, connection: Connection) -> dict[str, tuple[int, int]]:
         """For each label that stands: pictures in the history, and in the trash."""
-        grouped = (
-            select(state.c.label, state.c.deleted, func.count())
-            .where(state.c.label.is_not(None))
-            .group_by(state.c.label, state.c.deleted)
-        )
+        found = select(tally).where(tally.c.label != "")
         counts: dict[str, tuple[int, int]] = {}
-        for label, deleted, n in connection.execute(grouped):
+        for deleted, _, label, n in connection.execute(found):
             shown, trashed = counts.get(label, (0, 0))
             counts[label] = (shown, trashed + n) if deleted else (shown + n, trashed)
         return counts

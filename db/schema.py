@@ -6,7 +6,8 @@ a verdict is another row in `reviews`, which names the act (`operation`) it belo
 and, where it takes an event back, that event (`undoes`). `state` is what follows from
 the newest rows (the last prediction, the standing label, whether it lies in the
 trash), kept in the same transaction, because asking for the newest of each group for
-100,000 pictures at every click would not be quick.
+100,000 pictures at every click would not be quick. `tally` counts `state` by
+prediction and label, for the same reason.
 """
 
 from sqlalchemy import (
@@ -100,12 +101,27 @@ state = Table(
     Column("reviewed_at", String(32)),
     Column("search", Text, nullable=False),
     Column("in_scope", Boolean),
-    Index("ix_state_correct", "deleted", "correct", "label"),
-    Index("ix_state_label", "deleted", "label", "correct"),
     Index("ix_state_image", "deleted", "image_id"),
     Index("ix_state_confidence", "deleted", "confidence"),
     Index("ix_state_name", "deleted", "name"),
     Index("ix_state_predicted", "deleted", "predicted"),
+    Index("ix_state_label", "deleted", "label"),
+    Index("ix_state_correct", "deleted", "correct", "label"),
     Index("ix_state_custom", "deleted", "custom", "label"),
     Index("ix_state_scope", "deleted", "in_scope"),
+    # Each filter with each order: any page is then read off an index.
+    *(
+        Index(f"ix_state_{column}_{sort}", "deleted", column, sort)
+        for column in ("correct", "custom", "label", "in_scope")
+        for sort in ("image_id", "confidence", "name", "predicted")
+    ),
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("deleted", Boolean, primary_key=True),
+    Column("predicted", String(64), primary_key=True),
+    Column("label", String(64), primary_key=True),  # "" where nobody has judged
+    Column("pictures", Integer, nullable=False),
 )

@@ -14,66 +14,33 @@ from typing import Any, Self
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     delete,
     func,
     insert,
     select,
-    update,
 )
 
+from db import substrings
 from db.book import LabelBook
 from db.common import MANY, AnyRow, groups, new_id, now
 from db.engine import copy_sqlite, open_engine, sqlite_path
 from db.errors import DatabaseError
-from db.labels import clean_label, fold
+from db.finding import JOINED, Finding, conditions
+from db.labels import clean_label
 from db.schema import image_blobs, images, predictions, reviews, state
 from db.types import (
     Change,
-    Event,
     ExportRow,
     HistoryQuery,
-    HistoryRow,
-    LabelCount,
     NewImage,
-    Page,
     SaveResult,
-    Statistics,
 )
 from db.undo import Undo
-from db.work import Work, search_text
+from db.work import Work, key, search_text, verdict
 
 EXPORT_BYTES = 8 * 2**20
 """Bytes of pictures an export holds in memory at a time."""
-
-SORTS: dict[str, ColumnElement[Any]] = {
-    "created": state.c.image_id,
-    "confidence": state.c.confidence,
-    "name": state.c.name,
-    "predicted": state.c.predicted,
-    "label": state.c.label,
-}
-
-_JOINED = state.join(images, images.c.id == state.c.image_id).join(
-    predictions, predictions.c.id == state.c.prediction_id
-)
-_HISTORY = (
-    state.c.image_id,
-    images.c.sha256,
-    state.c.name,
-    predictions.c.source,
-    state.c.predicted,
-    state.c.confidence,
-    state.c.label,
-    state.c.correct,
-    state.c.custom,
-    predictions.c.model_version,
-    images.c.created,
-    state.c.reviewed_at,
-    images.c.width,
-    images.c.height,
-)
 
 _EXPORT = (
     state.c.image_id,
@@ -97,29 +64,14 @@ _EXPORT = (
 )
 
 
-def conditions(query: HistoryQuery) -> ColumnElement[bool]:
-    """What a row must fulfil to be in the answer."""
-    wanted: list[ColumnElement[bool]] = [state.c.deleted.is_(False)]
-    by_state: dict[str, ColumnElement[bool]] = {
-        "correct": state.c.correct.is_(True),
-        "incorrect": state.c.correct.is_(False),
-        "unreviewed": state.c.correct.is_(None),
-        "custom": state.c.custom.is_(True),
-        "outside": state.c.in_scope.is_(False),
-    }
-    if query.state != "all":
-        wanted.append(by_state[query.state])
-    if query.label is not None:
-        wanted.append(state.c.label == query.label)
-    if query.predicted is not None:
-        wanted.append(state.c.predicted == query.predicted)
-    if query.search:
-        text = fold(query.search)
-        wanted.append(state.c.search.contains(text, autoescape=True))
-    return and_(*wanted)
+_BEFORE = (
+    select(state)
+    .join(images, images.c.id == state.c.image_id)
+    .with_for_update(of=state)
+)
 
 
-class Database(Undo, LabelBook):
+class Database(Finding, LabelBook, Undo):
     """Pictures, predictions and reviews."""
 
     @classmethod
@@ -157,23 +109,27 @@ class Database(Undo, LabelBook):
         return SaveResult(saved, known, reviewed)
 
     def _save_one(self, work: Work, entry: NewImage) -> tuple[bool, bool]:
-        found = select(images.c.id).where(images.c.sha256 == entry.sha256)
-        image_id = work.connection.execute(found).scalar()
-        new = image_id is None
-        if image_id is None:
+        found = _BEFORE.where(images.c.sha256 == entry.sha256)
+        before = work.connection.execute(found).one_or_none()
+        if before is None:
             image_id = self._insert_image(work.connection, entry)
-        prediction_id = self._insert_prediction(work.connection, image_id, entry)
-        before = next(iter(work.rows([image_id])), None)
-        if before is not None and before.deleted:
-            work.event(before, "restored", before.label)
-            new = True
-        label = before.label if before is not None else None
-        self._write_state(work.connection, image_id, prediction_id, entry, label)
-        if entry.label is None or entry.label == label:
-            return new, False
-        (row,) = work.rows([image_id])
-        work.judge(row, entry.label)
-        return new, True
+            prediction_id = self._insert_prediction(work.connection, image_id, entry)
+        else:
+            image_id = before.image_id
+            prediction_id = self._prediction(work.connection, image_id, entry)
+        stood = before.label if before is not None else None
+        back = before is not None and before.deleted
+        if before is not None and back:
+            work.event(before.prediction_id, "restored", stood)
+        judged = entry.label is not None and entry.label != stood
+        if entry.label is not None and judged:
+            kind = verdict(entry.label, entry.prediction)
+            work.event(prediction_id, kind, entry.label)
+        reviewed_at = now() if judged else before.reviewed_at if before else None
+        label = entry.label if judged else stood
+        values = self._stands(entry, prediction_id, label, reviewed_at)
+        work.enter(image_id, before, values)
+        return before is None or back, judged
 
     def _insert_image(self, connection: Connection, entry: NewImage) -> int:
         made = connection.execute(
@@ -196,15 +152,6 @@ class Database(Undo, LabelBook):
     def _insert_prediction(
         self, connection: Connection, image_id: int, entry: NewImage
     ) -> int:
-        """The id of this model's prediction for the picture, made if it is new."""
-        found = select(predictions.c.id).where(
-            predictions.c.image_id == image_id,
-            predictions.c.model_version == entry.model_version,
-            predictions.c.label == entry.prediction,
-        )
-        known = connection.execute(found).scalar()
-        if known is not None:
-            return int(known)
         made = connection.execute(
             insert(predictions).values(
                 image_id=image_id,
@@ -220,15 +167,28 @@ class Database(Undo, LabelBook):
         )
         return new_id(made)
 
-    def _write_state(
+    def _prediction(
+        self, connection: Connection, image_id: int, entry: NewImage
+    ) -> int:
+        """The id of this model's prediction for the picture, made if it is new."""
+        found = select(predictions.c.id).where(
+            predictions.c.image_id == image_id,
+            predictions.c.model_version == entry.model_version,
+            predictions.c.label == entry.prediction,
+        )
+        known = connection.execute(found).scalar()
+        if known is not None:
+            return int(known)
+        return self._insert_prediction(connection, image_id, entry)
+
+    def _stands(
         self,
-        connection: Connection,
-        image_id: int,
-        prediction_id: int,
         entry: NewImage,
+        prediction_id: int,
         label: str | None,
-    ) -> None:
-        values = {
+        reviewed_at: str | None,
+    ) -> dict[str, Any]:
+        return {
             "prediction_id": prediction_id,
             "predicted": entry.prediction,
             "confidence": entry.confidence,
@@ -238,13 +198,9 @@ class Database(Undo, LabelBook):
             "correct": None if label is None else label == entry.prediction,
             "custom": label is not None and label not in self.classes,
             "deleted": False,
+            "reviewed_at": reviewed_at,
             "search": search_text(entry.name, entry.source, entry.prediction, label),
         }
-        changed = connection.execute(
-            update(state).where(state.c.image_id == image_id).values(values)
-        )
-        if not changed.rowcount:
-            connection.execute(insert(state).values(image_id=image_id, **values))
 
     def review(
         self,
@@ -288,7 +244,8 @@ class Database(Undo, LabelBook):
         found = select(state.c.image_id).where(wanted, moved)
         rows = work.rows(work.connection.execute(found).scalars().all())
         for row in rows:
-            work.event(row, "deleted" if deleted else "restored", row.label)
+            kind = "deleted" if deleted else "restored"
+            work.event(row.prediction_id, kind, row.label)
             work.put(row, row.label, deleted, row.reviewed_at)
         return len(rows)
 
@@ -312,12 +269,6 @@ class Database(Undo, LabelBook):
         with self._work(who) as work:
             return self._move(work, state.c.image_id > 0, False)
 
-    def deleted_count(self) -> int:
-        """Pictures in the trash."""
-        counted = select(func.count()).where(state.c.deleted.is_(True))
-        with self._transaction(writes=False) as connection:
-            return connection.execute(counted).scalar_one()
-
     def purge_deleted(self) -> int:
         """Remove what lies in the trash for good; returns how many pictures."""
         return self._purge(state.c.deleted.is_(True))
@@ -327,23 +278,30 @@ class Database(Undo, LabelBook):
         return self._purge(state.c.image_id > 0)
 
     def _purge(self, wanted: ColumnElement[bool]) -> int:
-        with self._transaction(writes=True) as connection:
-            ids = select(state.c.image_id).where(wanted)
-            count = connection.execute(
-                select(func.count()).select_from(state).where(wanted)
-            ).scalar_one()
-            of_images = select(predictions.c.id).where(predictions.c.image_id.in_(ids))
-            connection.execute(
-                delete(reviews).where(reviews.c.prediction_id.in_(of_images))
-            )
-            gone = [row[0] for row in connection.execute(ids)]
-            connection.execute(delete(state).where(wanted))
-            for part in groups(gone):
-                for table in (predictions, image_blobs):
-                    connection.execute(delete(table).where(table.c.image_id.in_(part)))
-                connection.execute(delete(images).where(images.c.id.in_(part)))
+        found = select(state).where(wanted).order_by(state.c.image_id)
+        with self._work("") as work:
+            rows = work.connection.execute(found).all()
+            for row in rows:
+                work.text(row.image_id, row.search, None)
+                work.count(key(row.deleted, row.predicted, row.label), -1)
+            work.flush()
+            for part in groups(row.image_id for row in rows):
+                self._remove(work.connection, part)
+            if self.trigrams:
+                work.connection.execute(substrings.SHRINK)
         self._shrink()
-        return count
+        return len(rows)
+
+    def _remove(self, connection: Connection, image_ids: Sequence[int]) -> None:
+        of_images = select(predictions.c.id).where(
+            predictions.c.image_id.in_(image_ids)
+        )
+        connection.execute(
+            delete(reviews).where(reviews.c.prediction_id.in_(of_images))
+        )
+        for table in (state, predictions, image_blobs):
+            connection.execute(delete(table).where(table.c.image_id.in_(image_ids)))
+        connection.execute(delete(images).where(images.c.id.in_(image_ids)))
 
     def _shrink(self) -> None:
         """Give the space back to the disk; deleted bytes do not linger in the file."""
@@ -358,112 +316,6 @@ class Database(Undo, LabelBook):
             raise DatabaseError(
                 "The pictures are deleted; the file could not be shrunk just now."
             ) from problem
-
-    # --- finding --------------------------------------------------------------------
-
-    def page(self, query: HistoryQuery, limit: int, offset: int = 0) -> Page:
-        """One page of the history and the number of all rows that match.
-
-        Raises:
-            KeyError: `query.sort` or `query.state` is not one of those it names.
-        """
-        wanted = conditions(query)
-        column = SORTS[query.sort]
-        order = (
-            (column.desc(), state.c.image_id.desc())
-            if query.descending
-            else (column.asc(), state.c.image_id.asc())
-        )
-        found: Select[Any] = select(*_HISTORY).select_from(_JOINED).where(wanted)
-        counted = select(func.count()).select_from(state).where(wanted)
-        with self._transaction(writes=False) as connection:
-            total = connection.execute(counted).scalar_one()
-            rows = connection.execute(
-                found.order_by(*order).limit(limit).offset(offset)
-            ).all()
-        return Page([HistoryRow(*row) for row in rows], total)
-
-    def known(self, hashes: Iterable[str]) -> dict[str, HistoryRow]:
-        """Which of these pictures are stored, and what is known of them."""
-        answer: dict[str, HistoryRow] = {}
-        with self._transaction(writes=False) as connection:
-            for part in groups(hashes):
-                found: Select[Any] = (
-                    select(*_HISTORY)
-                    .select_from(_JOINED)
-                    .where(images.c.sha256.in_(part), state.c.deleted.is_(False))
-                )
-                rows = [HistoryRow(*row) for row in connection.execute(found).all()]
-                answer |= {row.sha256: row for row in rows}
-        return answer
-
-    def statistics(self) -> Statistics:
-        """Counts by true label, over what is not in the trash."""
-        grouped = (
-            select(state.c.label, state.c.correct, func.count())
-            .where(state.c.deleted.is_(False))
-            .group_by(state.c.label, state.c.correct)
-        )
-        with self._transaction(writes=False) as connection:
-            counts = {
-                (row[0], row[1]): int(row[2]) for row in connection.execute(grouped)
-            }
-        labels = sorted({label for label, _ in counts if label is not None})
-        classes = [
-            LabelCount(name, counts.get((name, True), 0), counts.get((name, False), 0))
-            for name in labels
-        ]
-        correct = sum(c.correct for c in classes)
-        reviewed = correct + sum(c.incorrect for c in classes)
-        total = sum(counts.values())
-        return Statistics(classes, total, reviewed, correct, total - reviewed)
-
-    def _blob(self, column: ColumnElement[bytes], sha256: str) -> bytes | None:
-        found = (
-            select(column)
-            .join(images, images.c.id == image_blobs.c.image_id)
-            .where(images.c.sha256 == sha256)
-        )
-        with self._transaction(writes=False) as connection:
-            return connection.execute(found).scalar_one_or_none()
-
-    def image(self, sha256: str) -> bytes | None:
-        """The original bytes, or None.
-
-        Raises:
-            DatabaseError: the stored bytes are no longer those that were saved.
-        """
-        data = self._blob(image_blobs.c.data, sha256)
-        if data is not None and hashlib.sha256(data).hexdigest() != sha256:
-            raise DatabaseError("This stored picture was altered on disk.")
-        return data
-
-    def thumbnail(self, sha256: str) -> bytes | None:
-        """The thumbnail as JPEG, or None."""
-        return self._blob(image_blobs.c.thumbnail, sha256)
-
-    def history(self, image_id: int) -> list[Event]:
-        """Everything that happened to one picture, oldest first."""
-        found = (
-            select(
-                reviews.c.event,
-                reviews.c.label.label("stood"),
-                predictions.c.label,
-                predictions.c.model_version,
-                reviews.c.who,
-                reviews.c.created,
-            )
-            .join(predictions, predictions.c.id == reviews.c.prediction_id)
-            .where(predictions.c.image_id == image_id)
-            .order_by(reviews.c.id)
-        )
-        with self._transaction(writes=False) as connection:
-            rows = connection.execute(found).all()
-        before = [None, *(row.stood for row in rows)]
-        return [
-            Event(row.event, was, *row[1:])
-            for row, was in zip(rows, before, strict=False)
-        ]
 
     # --- whole-database work --------------------------------------------------------
 
@@ -499,7 +351,7 @@ class Database(Undo, LabelBook):
             wanted = and_(wanted, state.c.label.is_not(None))
         found = (
             select(*_EXPORT)
-            .select_from(_JOINED.join(image_blobs))
+            .select_from(JOINED.join(image_blobs))
             .where(wanted)
             .order_by(images.c.sha256)
         )

@@ -123,10 +123,15 @@ class HistoryRow:
 
 @dataclass(frozen=True)
 class Page:
-    """A cut of the history, and how many rows there are in all."""
+    """A cut of the history, and how many rows there are in all.
+
+    Attributes:
+        more: a search matched more than `total`, which counts the newest of them.
+    """
 
     rows: list[HistoryRow]
     total: int
+    more: bool = False
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _take_back(work: Work, row: AnyRow, pile: list[AnyRow], operation: str) -> b
         return False
     while pile and pile[-1].operation == operation:
         event = pile.pop()
-        work.event(row, "undone", _label(pile), undoes=event.id)
+        work.event(row.prediction_id, "undone", _label(pile), undoes=event.id)
     work.put(row, _label(pile), _deleted(pile), _reviewed_at(pile))
     return True
 

@@ -1,19 +1,23 @@
 """One act of one person: what it records, and the state that follows.
 
 Every change of a saved picture goes through `Work`, so that the record (`reviews`)
-and what is derived from it (`state`) cannot part. Rows are gathered and written
-together: ten thousand pictures are two statements, not twenty thousand.
+and what is derived from it (`state`, its counts, its search index) cannot part. Rows
+are gathered and written together: ten thousand pictures are two statements, not
+twenty thousand.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
+from db import substrings
 from db.common import AnyRow, groups, now
 from db.labels import fold
-from db.schema import predictions, reviews, state
+from db.schema import predictions, reviews, state, tally
 from db.types import Change, Conflict
 
 _ROWS = select(state, predictions.c.source).join(
@@ -36,6 +40,20 @@ _PUT = (
         }
     )
 )
+Key = tuple[bool, str, str]
+"""Where a picture counts: in the trash or not, prediction, label or nothing."""
+
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def key(deleted: bool, predicted: str, label: str | None) -> Key:
+    """The row of `tally` that counts such a picture."""
+    return deleted, predicted, label or ""
+
+
+def verdict(label: str, predicted: str) -> str:
+    """The event that giving a label is."""
+    return "confirmed" if label == predicted else "corrected"
 
 
 def search_text(name: str, source: str, predicted: str, label: str | None) -> str:
@@ -51,7 +69,12 @@ class Work:
     """
 
     def __init__(
-        self, connection: Connection, classes: Sequence[str], who: str
+        self,
+        connection: Connection,
+        classes: Sequence[str],
+        who: str,
+        *,
+        trigrams: bool,
     ) -> None:
         self.connection = connection
         self.classes = classes
@@ -60,6 +83,9 @@ class Work:
         self.conflicts: list[Conflict] = []
         self._events: list[dict[str, Any]] = []
         self._states: list[dict[str, Any]] = []
+        self._trigrams = trigrams
+        self._texts: dict[int, tuple[str | None, str | None]] = {}
+        self._counts: Counter[Key] = Counter()
 
     def rows(self, image_ids: Iterable[int]) -> list[AnyRow]:
         """State and source of these pictures, held against other writers."""
@@ -71,12 +97,16 @@ class Work:
         return found
 
     def event(
-        self, row: AnyRow, event: str, label: str | None, undoes: int | None = None
+        self,
+        prediction_id: int,
+        event: str,
+        label: str | None,
+        undoes: int | None = None,
     ) -> None:
-        """Record what happened to a picture."""
+        """Record what happened to a picture, and on which prediction."""
         self._events.append(
             {
-                "prediction_id": row.prediction_id,
+                "prediction_id": prediction_id,
                 "event": event,
                 "label": label,
                 "who": self.who,
@@ -90,6 +120,7 @@ class Work:
         self, row: AnyRow, label: str | None, deleted: bool, reviewed_at: str | None
     ) -> None:
         """Set what now stands for a picture."""
+        text = search_text(row.name, row.source, row.predicted, label)
         self._states.append(
             {
                 "of": row.image_id,
@@ -98,14 +129,41 @@ class Work:
                 "new_custom": label is not None and label not in self.classes,
                 "new_deleted": deleted,
                 "new_reviewed_at": reviewed_at,
-                "new_search": search_text(row.name, row.source, row.predicted, label),
+                "new_search": text,
             }
         )
+        self.text(row.image_id, row.search, text)
+        self.count(key(row.deleted, row.predicted, row.label), -1)
+        self.count(key(deleted, row.predicted, label), 1)
+
+    def enter(
+        self, image_id: int, before: AnyRow | None, values: Mapping[str, Any]
+    ) -> None:
+        """Set everything that stands for a picture, new or with a new prediction."""
+        if before is None:
+            row = dict(values) | {"image_id": image_id}
+            self.connection.execute(insert(state), row)
+        else:
+            of = state.c.image_id == image_id
+            self.connection.execute(update(state).where(of).values(dict(values)))
+            self.count(key(before.deleted, before.predicted, before.label), -1)
+        self.text(image_id, before.search if before else None, values["search"])
+        self.count(key(False, values["predicted"], values["label"]), 1)
+
+    def text(self, image_id: int, old: str | None, new: str | None) -> None:
+        """Bring the search index from one text to another; None is none."""
+        if self._trigrams and old != new:
+            first, _ = self._texts.get(image_id, (old, new))
+            self._texts[image_id] = first, new
+
+    def count(self, where: Key, pictures: int) -> None:
+        """Move the counts."""
+        self._counts[where] += pictures
 
     def judge(self, row: AnyRow, label: str, event: str = "") -> None:
         """Record a verdict, and that it stands."""
-        kind = "confirmed" if label == row.predicted else "corrected"
-        self.event(row, event or kind, label)
+        kind = event or verdict(label, row.predicted)
+        self.event(row.prediction_id, kind, label)
         self.put(row, label, row.deleted, now())
 
     def conflict(self, row: AnyRow) -> None:
@@ -123,12 +181,33 @@ class Work:
         )
 
     def flush(self) -> None:
-        """Write what was gathered."""
+        """Write what was gathered, but for the counts."""
         if self._events:
             self.connection.execute(insert(reviews), self._events)
         if self._states:
             self.connection.execute(_PUT, self._states)
-        self._events, self._states = [], []
+        for statement, rows in substrings.changes(self._texts):
+            self.connection.execute(statement, rows)
+        self._events, self._states, self._texts = [], [], {}
+
+    def finish(self) -> None:
+        """Write everything; counts last and in one order, so that no two wait for
+        each other."""
+        self.flush()
+        moved = [
+            {"deleted": k[0], "predicted": k[1], "label": k[2], "pictures": n}
+            for k, n in sorted(self._counts.items())
+            if n
+        ]
+        if not moved:
+            return
+        add: Any = _INSERT[self.connection.dialect.name](tally)
+        new = tally.c.pictures + add.excluded.pictures
+        add = add.on_conflict_do_update(
+            index_elements=list(tally.primary_key), set_={"pictures": new}
+        )
+        self.connection.execute(add, moved)
+        self.connection.execute(delete(tally).where(tally.c.pictures == 0))
 
     def done(self, changed: int) -> Change:
         """What the act comes to."""

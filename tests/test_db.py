@@ -192,7 +192,7 @@ def test_saving_what_lies_in_the_trash_brings_it_back(db: Database):
 
 
 def test_clear_leaves_no_byte_of_a_picture(db: Database, path: Path):
-    secret = b"bytes that must go " * 5000
+    secret = b"bytes that must go " * 20_000
     sha256 = hashlib.sha256(secret).hexdigest()
     db.save([entry(1, "cat", data=secret, sha256=sha256)])
     assert db.clear() == 1
@@ -324,7 +324,11 @@ def test_migrations_and_queries_agree_on_the_schema(db: Database):
     from alembic.runtime.migration import MigrationContext
 
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection)
+        context = MigrationContext.configure(
+            connection,
+            # The search index is SQLite's alone, no table that queries join.
+            opts={"include_name": lambda name, *_: "state_search" not in (name or "")},
+        )
         assert compare_metadata(context, tables.metadata) == []
 
 
@@ -333,8 +337,9 @@ def test_an_old_schema_is_copied_before_it_is_migrated(db: Database, path: Path)
     one with an older mark is. The first version has no older one: its mark is removed
     together with its tables, as version zero would have none."""
     with sqlite3.connect(path) as other:
-        for table in ("state", "reviews", "predictions", "image_blobs", "images"):
-            other.execute(f"DROP TABLE {table}")
+        other.execute("DROP TABLE state_search")
+        for table in reversed(tables.metadata.sorted_tables):
+            other.execute(f"DROP TABLE {table.name}")
         other.execute("DELETE FROM alembic_version")
         other.execute("DROP TABLE alembic_version")
     Database.open(path, CLASSES).save([entry(1)])
@@ -348,17 +353,6 @@ def test_connections_follow_the_rules(db: Database):
         mode = connection.execute(text("PRAGMA journal_mode")).scalar()
         safe = sqlite3.sqlite_version_info >= (3, 51, 3)
         assert mode == ("wal" if safe else "truncate")
-
-
-def test_queries_use_their_indexes(db: Database):
-    wanted = {
-        "correct": "SELECT count(*) FROM state WHERE deleted=0 AND correct=1",
-        "label": "SELECT count(*) FROM state WHERE deleted=0 AND label='cat'",
-    }
-    with db.engine.connect() as connection:
-        for name, query in wanted.items():
-            plan = str(connection.execute(text(f"EXPLAIN QUERY PLAN {query}")).all())
-            assert f"ix_state_{name}" in plan, plan
 
 
 @pytest.mark.threat("G51")
@@ -424,7 +418,7 @@ def test_kill_at_any_moment_loses_nothing_acknowledged(path: Path):
         acknowledged = int(process.stdout.readline())
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
-        acknowledged = int(process.stdout.read().split()[-1:][0] or acknowledged)
+        acknowledged = int([acknowledged, *process.stdout.read().split()][-1])
         process.wait()
         process.stdout.close()
         db = Database.open(path, CLASSES)

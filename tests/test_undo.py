@@ -1,7 +1,6 @@
 """Undo: any act, many steps, by one person or several, and nothing is overwritten."""
 
 import random
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -150,20 +149,3 @@ def test_of_two_at_once_exactly_one_is_told(path: Path, db: Database):  # noqa: 
         thread.join()
     assert sum(told.values()) == 100
     assert count(path, "reviews") == 200
-
-
-def test_events_from_before_acts_had_names_can_be_undone(
-    path: Path,  # noqa: F811
-    db: Database,  # noqa: F811
-):
-    db.save([entry(3)])
-    db.review([1], "dog")
-    with sqlite3.connect(path) as other:
-        other.execute("DROP INDEX ix_reviews_operation")
-        for column in ("operation", "undoes"):
-            other.execute(f"ALTER TABLE reviews DROP COLUMN {column}")
-        other.execute("UPDATE alembic_version SET version_num = '0001'")
-    again = Database.open(path, CLASSES)
-    again.review([1], "frog")
-    assert [again.undo_last([1]).changed for _ in range(3)] == [1, 1, 0]
-    assert again.page(HistoryQuery(), 1).rows[0].label is None

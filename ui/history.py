@@ -128,7 +128,8 @@ def _render_actions(database: Database, seen: Mapping[int, str | None]) -> None:
 def render_history(database: Database) -> None:
     """Draw the history."""
     query = _render_filters(database)
-    total = database.page(query, limit=1, offset=0).total
+    first_look = database.page(query, limit=1)
+    total = first_look.total
     pages = max(1, -(-total // PAGE_SIZE))
     render_undo(database, key="history-undo")
     if not total:
@@ -154,3 +155,5 @@ def render_history(database: Database) -> None:
             render_events(database, image_id, row.name)
         last = first + len(page.rows) - 1
         st.html(f"{first:,} to {last:,} of {count(total, 'picture')}")
+        if first_look.more:
+            st.caption(f"These are the newest {total:,} that match; more letters help.")

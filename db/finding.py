@@ -1,0 +1,275 @@
+"""Finding: pages of the history, counts, one picture's bytes and its record.
+
+A page of 100,000 pictures costs what a page of 1,000 does: counts are kept
+(`tally`), every order under every filter is read off an index, and a search stops
+after `MOST_FOUND` pictures and says so.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+
+from db import substrings
+from db.base import Base
+from db.common import groups
+from db.errors import DatabaseError
+from db.schema import image_blobs, images, predictions, reviews, state, tally
+from db.types import (
+    Event,
+    HistoryQuery,
+    HistoryRow,
+    LabelCount,
+    Page,
+    Statistics,
+)
+
+MOST_FOUND = 500
+"""Pictures that a search brings: beyond it nobody pages, one narrows the search."""
+
+FEW = 2000
+"""Pictures under a filter that are quicker read through than looked up."""
+
+SORTS: dict[str, ColumnElement[Any]] = {
+    "created": state.c.image_id,
+    "confidence": state.c.confidence,
+    "name": state.c.name,
+    "predicted": state.c.predicted,
+    "label": state.c.label,
+}
+
+JOINED = state.join(images, images.c.id == state.c.image_id).join(
+    predictions, predictions.c.id == state.c.prediction_id
+)
+_HISTORY = (
+    state.c.image_id,
+    images.c.sha256,
+    state.c.name,
+    predictions.c.source,
+    state.c.predicted,
+    state.c.confidence,
+    state.c.label,
+    state.c.correct,
+    state.c.custom,
+    predictions.c.model_version,
+    images.c.created,
+    state.c.reviewed_at,
+    images.c.width,
+    images.c.height,
+)
+
+
+def filters(query: HistoryQuery) -> ColumnElement[bool]:
+    """What a row must fulfil, its text aside."""
+    wanted: list[ColumnElement[bool]] = [state.c.deleted.is_(False)]
+    by_state: dict[str, ColumnElement[bool]] = {
+        "correct": state.c.correct.is_(True),
+        "incorrect": state.c.correct.is_(False),
+        "unreviewed": state.c.correct.is_(None),
+        "custom": state.c.custom.is_(True),
+        "outside": state.c.in_scope.is_(False),
+    }
+    if query.state != "all":
+        wanted.append(by_state[query.state])
+    if query.label is not None:
+        wanted.append(state.c.label == query.label)
+    if query.predicted is not None:
+        wanted.append(state.c.predicted == query.predicted)
+    return and_(*wanted)
+
+
+def conditions(query: HistoryQuery) -> ColumnElement[bool]:
+    """What a row must fulfil to be in the answer, its text read."""
+    if not query.search:
+        return filters(query)
+    return and_(filters(query), substrings.contains(query.search))
+
+
+def _counted(query: HistoryQuery, classes: Sequence[str]) -> ColumnElement[bool]:
+    """`filters`, for the rows of `tally`."""
+    wanted: list[ColumnElement[bool]] = [tally.c.deleted.is_(False)]
+    judged = tally.c.label != ""
+    by_state: dict[str, ColumnElement[bool]] = {
+        "correct": tally.c.label == tally.c.predicted,
+        "incorrect": and_(judged, tally.c.label != tally.c.predicted),
+        "unreviewed": tally.c.label == "",
+        "custom": and_(judged, tally.c.label.not_in(classes)),
+    }
+    if query.state != "all":
+        wanted.append(by_state[query.state])
+    if query.label is not None:
+        wanted.append(and_(judged, tally.c.label == query.label))
+    if query.predicted is not None:
+        wanted.append(tally.c.predicted == query.predicted)
+    return and_(*wanted)
+
+
+def ordered(query: HistoryQuery, *, backwards: bool = False) -> Select[Any]:
+    """The ids that the filters leave, in the order asked for or the opposite one."""
+    column, ties = SORTS[query.sort], state.c.image_id
+    found = select(state.c.image_id).where(filters(query))
+    if query.descending != backwards:
+        return found.order_by(column.desc(), ties.desc())
+    return found.order_by(column.asc(), ties.asc())
+
+
+class Finding(Base):
+    """The part of `Database` that reads."""
+
+    def page(self, query: HistoryQuery, limit: int, offset: int = 0) -> Page:
+        """One page of the history and the number of all rows that match.
+
+        A search that matches more than `MOST_FOUND` pictures is cut to the newest of
+        them, and the page says that there are more.
+
+        Raises:
+            KeyError: `query.sort` or `query.state` is not one of those it names.
+        """
+        SORTS[query.sort]
+        with self._transaction(writes=False) as connection:
+            total, more = self._count(connection, query), False
+            if query.search:
+                hits = self._hits(connection, query, total)
+                total, more = len(hits[:MOST_FOUND]), len(hits) > MOST_FOUND
+                among = state.c.image_id.in_(hits[:MOST_FOUND])
+                found = ordered(query).where(among).limit(limit).offset(offset)
+                ids = list(connection.execute(found).scalars())
+            else:
+                ids = self._cut(connection, query, total, limit, offset)
+            return Page(self._rows(connection, ids), total, more)
+
+    def _count(self, connection: Connection, query: HistoryQuery) -> int:
+        if query.state == "outside":  # few, and no part of the kept counts
+            few = select(func.count()).select_from(state).where(filters(query))
+            return connection.execute(few).scalar_one()
+        counted = select(func.sum(tally.c.pictures))
+        found = counted.where(_counted(query, self.classes))
+        return connection.execute(found).scalar() or 0
+
+    def _cut(
+        self,
+        connection: Connection,
+        query: HistoryQuery,
+        total: int,
+        limit: int,
+        offset: int,
+    ) -> list[int]:
+        """Ids of one page, reached from the nearer end: skipping rows takes time."""
+        size = min(limit, total - offset)
+        if size <= 0:
+            return []
+        behind = total - offset - size
+        backwards = behind < offset
+        found = ordered(query, backwards=backwards).limit(size)
+        found = found.offset(behind if backwards else offset)
+        ids = list(connection.execute(found).scalars())
+        return ids[::-1] if backwards else ids
+
+    def _hits(
+        self, connection: Connection, query: HistoryQuery, filtered: int
+    ) -> list[int]:
+        """Ids of the newest pictures whose text holds the term; one over the most."""
+        short = len(query.search) < substrings.SHORTEST
+        if short or filtered <= FEW or not self.trigrams:
+            found = select(state.c.image_id).where(conditions(query))
+            newest = found.order_by(state.c.image_id.desc())
+        else:
+            rowid = substrings.index.c.rowid
+            joined = substrings.index.join(state, state.c.image_id == rowid)
+            found = select(rowid).select_from(joined)
+            found = found.where(substrings.matches(query.search), filters(query))
+            newest = found.order_by(rowid.desc())
+        return list(connection.execute(newest.limit(MOST_FOUND + 1)).scalars())
+
+    def _rows(self, connection: Connection, ids: Sequence[int]) -> list[HistoryRow]:
+        answer: dict[int, HistoryRow] = {}
+        for part in groups(ids):
+            found: Select[Any] = select(*_HISTORY).select_from(JOINED)
+            of = found.where(state.c.image_id.in_(part))
+            answer |= {row[0]: HistoryRow(*row) for row in connection.execute(of)}
+        return [answer[i] for i in ids]
+
+    def known(self, hashes: Iterable[str]) -> dict[str, HistoryRow]:
+        """Which of these pictures are stored, and what is known of them."""
+        answer: dict[str, HistoryRow] = {}
+        with self._transaction(writes=False) as connection:
+            for part in groups(hashes):
+                found: Select[Any] = (
+                    select(*_HISTORY)
+                    .select_from(JOINED)
+                    .where(images.c.sha256.in_(part), state.c.deleted.is_(False))
+                )
+                rows = [HistoryRow(*row) for row in connection.execute(found).all()]
+                answer |= {row.sha256: row for row in rows}
+        return answer
+
+    def statistics(self) -> Statistics:
+        """Counts by true label, over what is not in the trash."""
+        found = select(tally).where(tally.c.deleted.is_(False))
+        with self._transaction(writes=False) as connection:
+            rows = connection.execute(found).all()
+        correct: Counter[str] = Counter()
+        incorrect: Counter[str] = Counter()
+        for row in rows:
+            side = correct if row.label == row.predicted else incorrect
+            side[row.label] += row.pictures
+        unreviewed = incorrect.pop("", 0)
+        labels = sorted({*correct, *incorrect})
+        classes = [LabelCount(name, correct[name], incorrect[name]) for name in labels]
+        right, reviewed = correct.total(), correct.total() + incorrect.total()
+        return Statistics(classes, reviewed + unreviewed, reviewed, right, unreviewed)
+
+    def deleted_count(self) -> int:
+        """Pictures in the trash."""
+        found = select(func.sum(tally.c.pictures)).where(tally.c.deleted.is_(True))
+        with self._transaction(writes=False) as connection:
+            return connection.execute(found).scalar() or 0
+
+    def _blob(self, column: ColumnElement[bytes], sha256: str) -> bytes | None:
+        found = (
+            select(column)
+            .join(images, images.c.id == image_blobs.c.image_id)
+            .where(images.c.sha256 == sha256)
+        )
+        with self._transaction(writes=False) as connection:
+            return connection.execute(found).scalar_one_or_none()
+
+    def image(self, sha256: str) -> bytes | None:
+        """The original bytes, or None.
+
+        Raises:
+            DatabaseError: the stored bytes are no longer those that were saved.
+        """
+        data = self._blob(image_blobs.c.data, sha256)
+        if data is not None and hashlib.sha256(data).hexdigest() != sha256:
+            raise DatabaseError("This stored picture was altered on disk.")
+        return data
+
+    def thumbnail(self, sha256: str) -> bytes | None:
+        """The thumbnail as JPEG, or None."""
+        return self._blob(image_blobs.c.thumbnail, sha256)
+
+    def history(self, image_id: int) -> list[Event]:
+        """Everything that happened to one picture, oldest first."""
+        found = (
+            select(
+                reviews.c.event,
+                reviews.c.label.label("stood"),
+                predictions.c.label,
+                predictions.c.model_version,
+                reviews.c.who,
+                reviews.c.created,
+            )
+            .join(predictions, predictions.c.id == reviews.c.prediction_id)
+            .where(predictions.c.image_id == image_id)
+            .order_by(reviews.c.id)
+        )
+        with self._transaction(writes=False) as connection:
+            rows = connection.execute(found).all()
+        before = [None, *(row.stood for row in rows)]
+        return [
+            Event(row.event, was, *row[1:])
+            for row, was in zip(rows, before, strict=False)
+        ]
