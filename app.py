@@ -19,12 +19,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from db import DatabaseError, HistoryQuery
+from db import DatabaseError
 from export import NothingToExport, export_zip
 from intake.errors import Refused
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
+from ui.download import BadSelection, selection
 from ui.login import Gate
 from ui.review_route import review
 from ui.upload_route import upload, upload_archive
@@ -34,7 +35,6 @@ SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 SHA256 = re.compile(r"[0-9a-f]{64}")
-STATES = ("all", "correct", "incorrect", "unreviewed", "custom")
 
 
 def _jpeg(data: bytes | None) -> Response:
@@ -68,16 +68,12 @@ def tray_thumbnail(request: Request) -> Response:
 
 
 def export(request: Request) -> Response:
-    """`/export.zip?state=&label=&unreviewed=`: the data set, streamed."""
-    state = request.query_params.get("state", "all")
-    if state not in STATES:
-        return PlainTextResponse("No such selection", 400, headers=SAFE)
-    label = request.query_params.get("label") or None
-    unreviewed = request.query_params.get("unreviewed") == "1"
-    query = HistoryQuery(state=state, label=label)
+    """`/export.zip?state=&label=&search=&split=…`: the data set, streamed."""
     try:
-        database = resources.database()
-        pieces = export_zip(database, query, include_unreviewed=unreviewed)
+        query, options = selection(request.query_params)
+        pieces = export_zip(resources.database(), query, options)
+    except BadSelection as problem:
+        return PlainTextResponse(str(problem), 400, headers=SAFE)
     except NothingToExport as problem:
         return PlainTextResponse(str(problem), 404, headers=SAFE)
     except DatabaseError as problem:

@@ -125,3 +125,16 @@ tally = Table(
     Column("label", String(64), primary_key=True),  # "" where nobody has judged
     Column("pictures", Integer, nullable=False),
 )
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("created", String(32), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("selection", Text, nullable=False),
+    Column("pictures", Integer, nullable=False),
+    Column("newest_review", Integer, nullable=False),
+    Column("newest_prediction", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)

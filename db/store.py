@@ -7,62 +7,35 @@ be set back.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    and_,
     delete,
-    func,
     insert,
     select,
 )
 
 from db import substrings
 from db.book import LabelBook
-from db.common import MANY, AnyRow, groups, new_id, now
+from db.common import groups, new_id, now
 from db.engine import copy_sqlite, open_engine, sqlite_path
 from db.errors import DatabaseError
-from db.finding import JOINED, Finding, conditions
+from db.exporting import Exporting
+from db.finding import Finding
+from db.importing import Importing
 from db.labels import clean_label
 from db.schema import image_blobs, images, predictions, reviews, state
 from db.types import (
     Change,
-    ExportRow,
-    HistoryQuery,
     NewImage,
     SaveResult,
 )
 from db.undo import Undo
 from db.work import Work, key, search_text, verdict
-
-EXPORT_BYTES = 8 * 2**20
-"""Bytes of pictures an export holds in memory at a time."""
-
-_EXPORT = (
-    state.c.image_id,
-    images.c.sha256,
-    images.c.format,
-    images.c.width,
-    images.c.height,
-    state.c.name,
-    predictions.c.source,
-    state.c.predicted,
-    state.c.confidence,
-    predictions.c.probabilities,
-    predictions.c.model_version,
-    state.c.label,
-    state.c.correct,
-    images.c.created,
-    state.c.reviewed_at,
-    func.length(image_blobs.c.data),
-    predictions.c.scope_score,
-    state.c.in_scope,
-)
-
 
 _BEFORE = (
     select(state)
@@ -71,7 +44,7 @@ _BEFORE = (
 )
 
 
-class Database(Finding, LabelBook, Undo):
+class Database(Exporting, Finding, Importing, LabelBook, Undo):
     """Pictures, predictions and reviews."""
 
     @classmethod
@@ -125,7 +98,8 @@ class Database(Finding, LabelBook, Undo):
         if entry.label is not None and judged:
             kind = verdict(entry.label, entry.prediction)
             work.event(prediction_id, kind, entry.label)
-        reviewed_at = now() if judged else before.reviewed_at if before else None
+        reviewed_at = before.reviewed_at if before is not None else None
+        reviewed_at = work.time if judged else reviewed_at
         label = entry.label if judged else stood
         values = self._stands(entry, prediction_id, label, reviewed_at)
         work.enter(image_id, before, values)
@@ -338,60 +312,3 @@ class Database(Finding, LabelBook, Undo):
         with self._transaction(writes=False) as connection:
             rows = connection.execution_options(yield_per=50).execute(found)
             return [s for s, data in rows if hashlib.sha256(data).hexdigest() != s]
-
-    def export_rows(
-        self, query: HistoryQuery, *, include_unreviewed: bool = False
-    ) -> list[ExportRow]:
-        """Everything a selection holds at one moment, less the bytes, ordered by hash.
-
-        Pictures nobody has judged are left out unless asked for.
-        """
-        wanted = conditions(query)
-        if not include_unreviewed and query.state != "unreviewed":
-            wanted = and_(wanted, state.c.label.is_not(None))
-        found = (
-            select(*_EXPORT)
-            .select_from(JOINED.join(image_blobs))
-            .where(wanted)
-            .order_by(images.c.sha256)
-        )
-        with self._transaction(writes=False) as connection:
-            return [_export_row(row) for row in connection.execute(found)]
-
-    def export_data(
-        self, rows: Iterable[ExportRow]
-    ) -> Iterator[tuple[ExportRow, bytes | None]]:
-        """The original bytes of these pictures, in their order; None for one purged.
-
-        Bytes never change under their id, so they are read a few pictures at a time,
-        each in a short transaction: a slow download holds no lock that writers wait
-        for. The hash is for the reader to compare.
-        """
-        for part in _within(rows, EXPORT_BYTES):
-            ids = [row.image_id for row in part]
-            found = select(image_blobs.c.image_id, image_blobs.c.data).where(
-                image_blobs.c.image_id.in_(ids)
-            )
-            with self._transaction(writes=False) as connection:
-                data = {row[0]: row[1] for row in connection.execute(found)}
-            for row in part:
-                yield row, data.get(row.image_id)
-
-
-def _within(rows: Iterable[ExportRow], most: int) -> Iterator[list[ExportRow]]:
-    """Cut into lists of at most `MANY` pictures and, beyond one, `most` bytes."""
-    part: list[ExportRow] = []
-    for row in rows:
-        full = sum(r.size for r in part) + row.size > most or len(part) >= MANY
-        if part and full:
-            yield part
-            part = []
-        part.append(row)
-    if part:
-        yield part
-
-
-def _export_row(row: AnyRow) -> ExportRow:
-    values = list(row)
-    values[9] = tuple(json.loads(values[9]))
-    return ExportRow(*values)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 State = Literal["all", "correct", "incorrect", "unreviewed", "custom", "outside"]
 
@@ -189,11 +189,58 @@ class Event:
     created: str
 
 
-@dataclass(frozen=True)
-class ExportRow:
-    """What an exported picture is described by."""
+class Pick(NamedTuple):
+    """A picture of an export, in the words that may change under it.
+
+    A tuple and no more than this: an export holds one for each of its pictures.
+    """
 
     image_id: int
+    prediction_id: int
+    sha256: str
+    predicted: str
+    label: str | None
+    reviewed_at: str | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What an export holds, and the newest rows there were at that moment."""
+
+    picks: list[Pick]
+    newest_review: int
+    newest_prediction: int
+
+    @property
+    def labels(self) -> set[str]:
+        """What pictures are filed under: the verdict, else the prediction."""
+        return {pick.label or pick.predicted for pick in self.picks}
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export that was taken whole.
+
+    Attributes:
+        selection: what was asked for, as JSON.
+    """
+
+    created: str
+    who: str
+    selection: str
+    pictures: int
+    newest_review: int
+    newest_prediction: int
+
+
+@dataclass(frozen=True)
+class ExportRow:
+    """What an exported picture is described by.
+
+    Attributes:
+        record: every prediction and event, numbered within the picture.
+    """
+
     sha256: str
     format: str
     width: int
@@ -211,6 +258,63 @@ class ExportRow:
     size: int
     scope_score: float | None
     in_scope: bool | None
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ImportedPrediction:
+    """A prediction as an export tells of it."""
+
+    name: str
+    source: str
+    model_version: str
+    label: str
+    confidence: float
+    probabilities: tuple[float, ...]
+    scope_score: float | None
+    created: str
+
+
+@dataclass(frozen=True)
+class ImportedEvent:
+    """An event as an export tells of it.
+
+    Attributes:
+        prediction: its place among the picture's predictions.
+        undoes: the place of the event it takes back.
+    """
+
+    prediction: int
+    event: str
+    label: str | None
+    who: str
+    created: str
+    operation: str | None
+    undoes: int | None
+
+
+@dataclass(frozen=True)
+class ImportedImage:
+    """A picture as an export tells of it; the rest follows from its bytes.
+
+    Attributes:
+        standing: the place of the newest prediction.
+        in_scope: what that one says of the classes; None where it was not asked.
+        data, format, width, height, thumbnail: from the door for pictures.
+    """
+
+    sha256: str
+    name: str
+    created: str
+    standing: int
+    predictions: tuple[ImportedPrediction, ...]
+    events: tuple[ImportedEvent, ...]
+    in_scope: bool | None = None
+    data: bytes = b""
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    thumbnail: bytes = b""
 
 
 def wilson(correct: int, n: int, z: float = 1.959964) -> tuple[float, float]:

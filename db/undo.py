@@ -7,6 +7,7 @@ is the one that can be.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -24,9 +25,9 @@ _EVENTS = (
 _VERDICTS = ("confirmed", "corrected", "renamed")
 
 
-def standing(events: Iterable[AnyRow]) -> list[AnyRow]:
+def standing(events: Iterable[Any]) -> list[Any]:
     """One picture's events that nobody has taken back, oldest first."""
-    pile: dict[int, AnyRow] = {}
+    pile: dict[int, Any] = {}
     for event in events:
         if event.event == "undone":
             pile.pop(event.undoes, None)
@@ -35,18 +36,23 @@ def standing(events: Iterable[AnyRow]) -> list[AnyRow]:
     return list(pile.values())
 
 
-def _label(pile: Sequence[AnyRow]) -> str | None:
+def _label(pile: Sequence[Any]) -> str | None:
     return pile[-1].label if pile else None
 
 
-def _deleted(pile: Sequence[AnyRow]) -> bool:
+def _deleted(pile: Sequence[Any]) -> bool:
     moves = [e.event for e in pile if e.event in ("deleted", "restored")]
     return bool(moves) and moves[-1] == "deleted"
 
 
-def _reviewed_at(pile: Sequence[AnyRow]) -> str | None:
+def _reviewed_at(pile: Sequence[Any]) -> str | None:
     times = [e.created for e in pile if e.event in _VERDICTS]
     return times[-1] if times else None
+
+
+def stands(pile: Sequence[Any]) -> tuple[str | None, bool, str | None]:
+    """What follows from a pile: label, whether in the trash, time of the verdict."""
+    return _label(pile), _deleted(pile), _reviewed_at(pile)
 
 
 def _piles(connection: Connection, image_ids: Sequence[int]) -> dict[int, list[AnyRow]]:
@@ -68,7 +74,7 @@ def _take_back(work: Work, row: AnyRow, pile: list[AnyRow], operation: str) -> b
     while pile and pile[-1].operation == operation:
         event = pile.pop()
         work.event(row.prediction_id, "undone", _label(pile), undoes=event.id)
-    work.put(row, _label(pile), _deleted(pile), _reviewed_at(pile))
+    work.put(row, *stands(pile))
     return True
 
 

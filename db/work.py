@@ -66,6 +66,7 @@ class Work:
 
     Attributes:
         operation: names the act in every event it leaves, so that it can be undone.
+        time: when it happened, one moment for all of it.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Work:
         self.classes = classes
         self.who = who
         self.operation = uuid4().hex
+        self.time = now()
         self.conflicts: list[Conflict] = []
         self._events: list[dict[str, Any]] = []
         self._states: list[dict[str, Any]] = []
@@ -110,7 +112,7 @@ class Work:
                 "event": event,
                 "label": label,
                 "who": self.who,
-                "created": now(),
+                "created": self.time,
                 "operation": self.operation,
                 "undoes": undoes,
             }
@@ -164,7 +166,7 @@ class Work:
         """Record a verdict, and that it stands."""
         kind = event or verdict(label, row.predicted)
         self.event(row.prediction_id, kind, label)
-        self.put(row, label, row.deleted, now())
+        self.put(row, label, row.deleted, self.time)
 
     def conflict(self, row: AnyRow) -> None:
         """Note that somebody else had changed this picture meanwhile."""

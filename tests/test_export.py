@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,15 @@ from test_db import db, entry, path  # noqa: F401  # fixtures
 from torchvision.datasets import ImageFolder
 
 from db import Database, HistoryQuery
-from export import NothingToExport, export_zip, folders, safe_folder
+from export import (
+    NothingToExport,
+    Options,
+    export_zip,
+    folders,
+    safe_folder,
+    split_of,
+)
+from model.labels import CLASSES
 
 HOSTILE = [
     "../../etc",
@@ -40,7 +49,7 @@ def picture(n: int, label: str | None = None, **changes):
 
 
 def exported(database: Database, query: HistoryQuery | None = None, **options) -> bytes:
-    return b"".join(export_zip(database, query or HistoryQuery(), **options))
+    return b"".join(export_zip(database, query or HistoryQuery(), Options(**options)))
 
 
 def opened(data: bytes) -> zipfile.ZipFile:
@@ -90,7 +99,7 @@ def test_selections(db: Database):  # noqa: F811
     assert count(state="correct") == 1
     assert count(state="incorrect") == 2
     assert count(label="boat") == 1
-    everything = lines(opened(exported(db, include_unreviewed=True)))
+    everything = lines(opened(exported(db, unreviewed=True)))
     assert len(everything) == 4
     assert [r["label"] for r in everything if r["reviewed"] == "false"] == ["frog"]
 
@@ -158,10 +167,10 @@ def test_a_stream_is_one_moment_and_holds_nobody_back(db: Database):  # noqa: F8
 def test_a_picture_purged_meanwhile_is_left_out_and_named(db: Database):  # noqa: F811
     big = [picture(n, "cat") for n in range(3)]
     db.save(big)
-    rows = db.export_rows(HistoryQuery())
-    db.delete([rows[1].image_id])
+    selection = db.select_export(HistoryQuery())
+    db.delete([selection.picks[1].image_id])
     db.purge_deleted()
-    found = [data is not None for _, data in db.export_data(rows)]
+    found = [row is not None for _, row, _ in db.export_data(selection)]
     assert found == [True, False, True]
 
 
@@ -174,3 +183,76 @@ def test_an_altered_picture_is_left_out_and_named(path: Path, db: Database):  # 
     assert [line["name"] for line in lines(archive)] == ["2.png"]
     (lost,) = json.loads(archive.read("labels.json"))["left_out"]
     assert lost["sha256"] == picture(1).sha256
+
+
+def test_an_export_follows_the_historys_filter(db: Database):  # noqa: F811
+    db.save(
+        [picture(n, "cat", name=f"{'sea' if n % 2 else 'land'} {n}") for n in (1, 2)]
+    )
+    db.save([picture(3, "boat", name="sea 3")])
+    found = lines(opened(exported(db, HistoryQuery(search="SEA", label="cat"))))
+    assert [line["name"] for line in found] == ["sea 1"]
+
+
+def test_changed_since_the_last_export(db: Database):  # noqa: F811
+    db.save([picture(1, "cat"), picture(2, "cat"), picture(3, "cat")])
+    half = export_zip(db, HistoryQuery())
+    next(half)
+    half.close()  # a download broken off is no export
+    assert db.last_export() is None
+    assert len(lines(opened(exported(db)))) == 3
+    with pytest.raises(NothingToExport):
+        exported(db, changed=True)
+    db.review([2], "dog")
+    db.save([picture(7, "cat"), picture(1, "cat")])
+    found = lines(opened(exported(db, changed=True)))
+    assert sorted(line["name"] for line in found) == ["2.png", "7.png"]
+    assert db.last_export().pictures == 2
+
+
+def test_a_split_is_stable_and_near_its_shares(db: Database):  # noqa: F811
+    db.save([picture(n, CLASSES[n % 2]) for n in range(30)])
+
+    def parts() -> dict[str, str]:
+        archive = opened(exported(db, split=True))
+        exact = json.loads(archive.read("labels.json"))["images"]
+        return {e["sha256"]: e["file_name"].split("/")[0] for e in exact}
+
+    before = parts()
+    db.save([picture(n, "dog") for n in range(30, 50)])
+    db.review([1, 2, 3], "frog")
+    db.delete([4])
+    after = parts()
+    assert len(after) == 49
+    assert all(before[s] == part for s, part in after.items() if s in before)
+    shares = Counter(split_of(f"{n:064x}") for n in range(5000))
+    assert 0.78 < shares["train"] / 5000 < 0.82
+    assert 0.08 < shares["test"] / 5000 < 0.12
+
+
+def test_each_part_of_a_split_has_its_list(db: Database):  # noqa: F811
+    db.save([picture(n, "cat") for n in range(30)])
+    archive = opened(exported(db, split=True))
+    lists = [n for n in archive.namelist() if n.endswith("metadata.csv")]
+    assert lists == [
+        "test/metadata.csv",
+        "train/metadata.csv",
+        "validation/metadata.csv",
+    ]
+    for name in lists:
+        text = archive.read(name).decode()
+        for line in csv.DictReader(io.StringIO(text)):
+            assert f"{name.split('/')[0]}/{line['file_name']}" in archive.namelist()
+
+
+def test_the_lists_tell_every_event(db: Database):  # noqa: F811
+    db.save([picture(4, "cat")], "Ada")
+    db.undo(db.review([1], "dog", "Ben").operation, "Cid")
+    (exact,) = json.loads(opened(exported(db)).read("labels.json"))["images"]
+    events = exact["record"]["reviews"]
+    assert [(e["event"], e["who"], e["undoes"]) for e in events] == [
+        ("corrected", "Ada", None),
+        ("corrected", "Ben", None),
+        ("undone", "Cid", 1),
+    ]
+    assert len(exact["record"]["predictions"]) == 1

@@ -5,6 +5,7 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import plotly.graph_objects as go
 import pytest
@@ -13,10 +14,12 @@ from conftest import ROOT
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from db import Conflict, Event, HistoryRow, LabelCount
+from db import Conflict, Event, HistoryQuery, HistoryRow, LabelCount
+from export import Options
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
+from ui.download import BadSelection, address, selection
 from ui.events import event_line
 from ui.history_grid import GRID_OPTIONS, rows_frame
 from ui.overview import MOST_BARS, distribution
@@ -291,3 +294,17 @@ def test_a_label_is_renamed_on_the_page_and_back(page: AppTest):
     button(page, "Undo").click().run()
     assert [label for label, _ in resources.database().labels()] == ["brick"]
     assert not page.exception
+
+
+def test_an_address_asks_for_what_was_chosen():
+    query = HistoryQuery(state="incorrect", search="a&b=c", label="<x>")
+    options = Options(changed=True, split=True)
+    parts = urlsplit(address(query, options))
+    assert parts.path == "/export.zip"
+    assert selection(dict(parse_qsl(parts.query))) == (query, options)
+
+
+@pytest.mark.parametrize("asked", [{"state": "x"}, {"search": "a" * 999}])
+def test_an_address_that_asks_for_nothing_there_is_is_refused(asked: dict[str, str]):
+    with pytest.raises(BadSelection):
+        selection(asked)

@@ -1,13 +1,15 @@
 """Taking the data away, and clearing it."""
 
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from db import Database, DatabaseError, HistoryQuery
+from db import Database, DatabaseError, Export, HistoryQuery
+from export import Options, select
 from model.labels import CLASSES
 from ui.backup import render_backup
+from ui.download import address
+from ui.importing import render_import
 from ui.labels import render_labels
 from ui.resources import backups_folder
 from ui.text import count, plain
@@ -22,12 +24,35 @@ SELECTIONS = {
 NOTICE = "data_notice"
 
 
-def export_count(database: Database, query: HistoryQuery, unreviewed: bool) -> int:
+def export_count(database: Database, query: HistoryQuery, options: Options) -> int:
     """How many pictures the ZIP will hold."""
-    total = database.page(query, limit=1, offset=0).total
-    if query.state != "all" or query.label or unreviewed:
+    if options.changed or query.search:
+        return len(select(database, query, options).picks)
+    total = database.page(query, limit=1).total
+    if query.state != "all" or query.label or options.unreviewed:
         return total
     return total - database.statistics().unreviewed
+
+
+def render_link(database: Database, query: HistoryQuery, options: Options) -> None:
+    """Draw the download of a selection."""
+    n = export_count(database, query, options)
+    st.link_button(
+        f"Download ZIP ({count(n, 'picture')})",
+        address(query, options),
+        type="primary",
+        icon=":material/download:",
+        disabled=not n,
+    )
+    if not n:
+        st.caption("No picture fits: review and save some, or choose others.")
+
+
+def _since(export: Export | None) -> str:
+    if export is None:
+        return "Nothing was downloaded yet: everything counts as changed."
+    when = f"{export.created[:16].replace('T', ' ')} UTC"
+    return f"The last download was on {when}: {count(export.pictures, 'picture')}."
 
 
 def _render_download(database: Database) -> None:
@@ -51,20 +76,16 @@ def _render_download(database: Database) -> None:
         unreviewed = st.checkbox(
             "With pictures not reviewed, under the predicted class", key="unreviewed"
         )
-    query = HistoryQuery(state=state, label=label)
-    n = export_count(database, query, unreviewed)
-    address = {"state": state, "unreviewed": int(unreviewed)}
-    if label:
-        address["label"] = label
-    st.link_button(
-        f"Download ZIP ({count(n, 'picture')})",
-        f"/export.zip?{urlencode(address)}",
-        type="primary",
-        icon=":material/download:",
-        disabled=not n,
+    changed = st.checkbox("Only what changed since the last download", key="changed")
+    if changed:
+        st.caption(_since(database.last_export()))
+    split = st.checkbox(
+        "In parts: 80% train, 10% validation, 10% test",
+        key="split",
+        help="A picture stays in its part, whatever is added or corrected later.",
     )
-    if not n:
-        st.caption("No picture fits: review and save some, or choose others.")
+    query = HistoryQuery(state=state, label=label)
+    render_link(database, query, Options(unreviewed, changed, split))
 
 
 def clear_database(database: Database, keep_copy: bool) -> str:
@@ -128,10 +149,11 @@ def _render_trash(database: Database) -> None:
 
 
 def render_dataset(database: Database) -> None:
-    """Draw download, label book, trash and Clear Database."""
+    """Draw download, import, label book, trash and Clear Database."""
     if notice := st.session_state.pop(NOTICE, None):
         st.html(f'<p role="status">{plain(notice)}</p>')
     _render_download(database)
+    render_import(database)
     render_labels(database)
     _render_trash(database)
     render_backup(database)

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from db import Database, DatabaseError, HistoryQuery, LabelRefused
+from export import Options
 from model.labels import CLASSES
+from ui.download import address
 from ui.events import render_events
 from ui.history_grid import render_grid
 from ui.text import count
@@ -157,3 +159,9 @@ def render_history(database: Database) -> None:
         st.html(f"{first:,} to {last:,} of {count(total, 'picture')}")
         if first_look.more:
             st.caption(f"These are the newest {total:,} that match; more letters help.")
+        with st.popover("Download these", icon=":material/download:"):
+            st.caption("What the filters show, reviewed or not; original pictures.")
+            split = st.checkbox("In parts for training and test", key="history-split")
+            st.link_button(
+                "Download ZIP", address(query, Options(unreviewed=True, split=split))
+            )

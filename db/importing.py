@@ -1,0 +1,139 @@
+"""Bringing an export's pictures back, with all that was on record about them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from db.base import Base
+from db.common import AnyRow, new_id
+from db.schema import image_blobs, images, predictions, reviews, state
+from db.types import ImportedImage, SaveResult
+from db.undo import standing, stands
+from db.work import Work, search_text
+
+
+class Importing(Base):
+    """The part of `Database` that takes exports back."""
+
+    def restore_images(
+        self, entries: Iterable[ImportedImage], who: str = ""
+    ) -> SaveResult:
+        """Write pictures with their predictions, events and times, in one transaction.
+
+        A picture that is here already keeps what this database knows of it: only
+        where nobody here has judged it, the export's label is taken as a verdict. So
+        the same export can be imported any number of times.
+        """
+        saved = known = reviewed = 0
+        with self._work(who) as work:
+            for entry in entries:
+                found = (
+                    select(state, predictions.c.source)
+                    .join(images, images.c.id == state.c.image_id)
+                    .join(predictions, predictions.c.id == state.c.prediction_id)
+                    .where(images.c.sha256 == entry.sha256)
+                )
+                here = work.connection.execute(found).one_or_none()
+                if here is None:
+                    saved += 1
+                    reviewed += self._restore(work, entry)
+                else:
+                    known += 1
+                    reviewed += _add_verdict(work, here, entry)
+        return SaveResult(saved, known, reviewed)
+
+    def _restore(self, work: Work, entry: ImportedImage) -> bool:
+        image_id = _insert_image(work.connection, entry)
+        made = [
+            _insert_prediction(work.connection, image_id, p) for p in entry.predictions
+        ]
+        events = _insert_events(work.connection, made, entry)
+        label, deleted, reviewed_at = stands(standing(events))
+        newest = entry.predictions[entry.standing]
+        values = {
+            "prediction_id": made[entry.standing],
+            "predicted": newest.label,
+            "confidence": newest.confidence,
+            "in_scope": entry.in_scope,
+            "name": entry.name,
+            "label": label,
+            "correct": None if label is None else label == newest.label,
+            "custom": label is not None and label not in self.classes,
+            "deleted": deleted,
+            "reviewed_at": reviewed_at,
+            "search": search_text(entry.name, newest.source, newest.label, label),
+        }
+        work.enter(image_id, None, values)
+        return label is not None
+
+
+def _add_verdict(work: Work, here: AnyRow, entry: ImportedImage) -> bool:
+    pile = standing(
+        SimpleNamespace(id=n, event=e.event, undoes=e.undoes, label=e.label)
+        for n, e in enumerate(entry.events)
+    )
+    label = pile[-1].label if pile else None
+    if label is None or here.label is not None or here.deleted:
+        return False
+    work.judge(here, label)
+    return True
+
+
+def _insert_image(connection: Connection, entry: ImportedImage) -> int:
+    made = connection.execute(
+        insert(images).values(
+            sha256=entry.sha256,
+            format=entry.format,
+            width=entry.width,
+            height=entry.height,
+            created=entry.created,
+        )
+    )
+    image_id = new_id(made)
+    connection.execute(
+        insert(image_blobs).values(
+            image_id=image_id, data=entry.data, thumbnail=entry.thumbnail
+        )
+    )
+    return image_id
+
+
+def _insert_prediction(connection: Connection, image_id: int, prediction: Any) -> int:
+    made = connection.execute(
+        insert(predictions).values(
+            image_id=image_id,
+            name=prediction.name,
+            source=prediction.source,
+            model_version=prediction.model_version,
+            label=prediction.label,
+            confidence=prediction.confidence,
+            probabilities=json.dumps(prediction.probabilities),
+            scope_score=prediction.scope_score,
+            created=prediction.created,
+        )
+    )
+    return new_id(made)
+
+
+def _insert_events(
+    connection: Connection, made: Sequence[int], entry: ImportedImage
+) -> list[Any]:
+    """Write the events, one by one: an undo names the id of what it takes back."""
+    written: list[Any] = []
+    for event in entry.events:
+        undone = None if event.undoes is None else written[event.undoes].id
+        values = {
+            "prediction_id": made[event.prediction],
+            "event": event.event,
+            "label": event.label,
+            "who": event.who,
+            "created": event.created,
+            "operation": event.operation,
+            "undoes": undone,
+        }
+        key = new_id(connection.execute(insert(reviews).values(values)))
+        written.append(SimpleNamespace(id=key, **values))
+    return written

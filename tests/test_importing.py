@@ -1,0 +1,258 @@
+"""An export read back: the same database, any number of times, and nothing hostile."""
+
+import hashlib
+import io
+import json
+import sqlite3
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from hostile import encoded, scene
+from test_db import db, entry, path  # noqa: F401  # fixtures
+from test_history import check_counts
+
+from db import Database, HistoryQuery
+from export import Options, export_zip
+from importing import Export, ImportRefused
+from intake.pictures import read_picture
+from model.labels import CLASSES
+from ui.importing import Imported, read_back, summary
+
+CONTENT = """
+SELECT i.sha256, i.format, i.width, i.height, i.created, b.data, b.thumbnail
+FROM images i JOIN image_blobs b ON b.image_id = i.id ORDER BY 1;
+SELECT i.sha256, p.name, source, model_version, label, confidence, probabilities,
+  scope_score, p.created FROM predictions p JOIN images i ON i.id = p.image_id
+ORDER BY 1, p.id;
+SELECT i.sha256, r.event, r.label, who, r.created, operation,
+  (SELECT event || created FROM reviews u WHERE u.id = r.undoes)
+FROM reviews r JOIN predictions p ON p.id = prediction_id
+JOIN images i ON i.id = p.image_id ORDER BY 1, r.id;
+SELECT i.sha256, predicted, confidence, name, label, correct, custom, deleted,
+  reviewed_at, search, in_scope
+FROM state s JOIN images i ON i.id = s.image_id ORDER BY 1;
+SELECT * FROM tally ORDER BY 1, 2, 3
+"""
+
+
+def content(path: Path) -> list[list[tuple]]:  # noqa: F811
+    """All the database holds, but for its own numbering."""
+    with sqlite3.connect(path) as read:
+        return [read.execute(query).fetchall() for query in CONTENT.split(";")]
+
+
+def picture(n: int, label: str | None = None, **changes):
+    checked = read_picture(encoded(scene((30 + n, 30))))
+    fields = ("sha256", "data", "format", "width", "height", "thumbnail")
+    known = {name: getattr(checked, name) for name in fields}
+    return entry(n, label, **(known | changes))
+
+
+def exported(database: Database) -> bytes:
+    return b"".join(export_zip(database, HistoryQuery(), Options(unreviewed=True)))
+
+
+def imported(database: Database, data: bytes) -> Imported:
+    counts = Imported()
+    for counts in read_back(database, io.BytesIO(data)):  # noqa: B007  # the last
+        pass
+    return counts
+
+
+@pytest.fixture
+def busy(db: Database) -> Database:  # noqa: F811
+    """Verdicts, an own label, two models, undone acts, a rename, a restore."""
+    flagged = {"scope_score": 0.25, "in_scope": False}
+    db.save([picture(1, "cat", **flagged), picture(2), picture(3, "raft")], "Ada")
+    db.save([picture(2, prediction="dog", model_version="second", source="http://x/")])
+    db.undo(db.review([1, 2], "dog", "Ben").operation, "Cid")
+    db.rename_label("raft", "=house boat", "Ada")
+    db.delete([2], "Ben")
+    db.restore([2], "Ada")
+    return db
+
+
+@pytest.mark.threat("E47")
+def test_export_wipe_import_is_the_same_database(busy: Database, path: Path):  # noqa: F811
+    before, archive = content(path), exported(busy)
+    busy.clear()
+    counts = imported(busy, archive)
+    assert (counts.saved, counts.known, counts.skipped) == (3, 0, 0)
+    assert content(path) == before
+    assert exported(busy) == archive
+    check_counts(path)
+    (row,) = busy.page(HistoryQuery(label="=house boat"), 9).rows
+    busy.undo_last([row.image_id])
+    assert busy.labels() == [("raft", 1)]
+
+
+def test_importing_again_changes_nothing(busy: Database, path: Path):  # noqa: F811
+    before = content(path)
+    counts = imported(busy, exported(busy))
+    assert (counts.saved, counts.known, counts.reviewed) == (0, 3, 0)
+    assert content(path) == before
+
+
+def test_what_is_here_keeps_its_verdict_and_gains_one(db: Database):  # noqa: F811
+    db.save([picture(1, "cat"), picture(2, "frog")])
+    archive = exported(db)
+    db.clear()
+    db.save([picture(1, "dog"), picture(2)])
+    assert imported(db, archive).reviewed == 1
+    labels = {row.name: row.label for row in db.page(HistoryQuery(), 9).rows}
+    assert labels == {"1.png": "dog", "2.png": "frog"}
+
+
+def test_a_damaged_picture_is_skipped_and_counted(busy: Database):
+    archive = io.BytesIO(exported(busy))
+    changed = io.BytesIO()
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(changed, "w") as new:
+        pictures = [n for n in old.namelist() if not n.endswith((".csv", ".json"))]
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data[:-1] if name == pictures[0] else data)
+    busy.clear()
+    counts = imported(busy, changed.getvalue())
+    assert (counts.saved, counts.skipped, counts.done) == (2, 1, 3)
+    assert "1 skipped" in summary(counts)
+
+
+def test_another_process_imports_what_this_one_exported(busy: Database, tmp_path: Path):
+    file = tmp_path / "dataset.zip"
+    file.write_bytes(exported(busy))
+    done = subprocess.run(
+        [sys.executable, "-m", "ui.importing", str(file)],
+        cwd=ROOT,
+        env={"CLASSIFY_DATA": str(tmp_path / "new"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("3 pictures imported; 2 labels came with them.")
+    other = tmp_path / "new" / "image_classification.db"
+    assert exported(Database.open(other, CLASSES)) == file.read_bytes()
+
+
+LISTED = {
+    "file_name": "cat/x.png",
+    "sha256": hashlib.sha256(b"x").hexdigest(),
+    "name": "x.png",
+    "created": "2026-01-01T00:00:00.000+00:00",
+    "in_scope": None,
+    "record": {
+        "standing": 0,
+        "predictions": [
+            {
+                "name": "x.png",
+                "source": "",
+                "model_version": "v",
+                "label": "cat",
+                "confidence": 0.5,
+                "scope_score": None,
+                "created": "2026-01-01T00:00:00.000+00:00",
+                "probabilities": [1.0],
+            }
+        ],
+        "reviews": [],
+    },
+}
+
+
+def archive_of(extra: dict | None = None, listed: object = None) -> bytes:
+    """A sound export of one picture, with more entries or another list."""
+    out = io.BytesIO()
+    images = {"format": 1, "images": [LISTED]} if listed is None else listed
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cat/x.png", b"x")
+        archive.writestr("labels.json", json.dumps(images))
+        for name, data in (extra or {}).items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def link() -> dict:
+    info = zipfile.ZipInfo("cat/link.png")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return {info: b"/etc/passwd"}
+
+
+def encrypted() -> bytes:
+    data = bytearray(archive_of())
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.find(mark) + at] |= 1
+    return bytes(data)
+
+
+def test_the_sound_archive_is_read():
+    ((image, data),) = Export(io.BytesIO(archive_of())).pictures()
+    assert (image.name, data) == ("x.png", b"x")
+
+
+@pytest.mark.threat("E47")
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not a ZIP"),
+        (b"PK\x03\x04 no directory", "not a ZIP"),
+        (archive_of()[:-40], "not a ZIP"),
+        (archive_of({"../up.png": b""}), "leads out"),
+        (archive_of({"/abs.png": b""}), "leads out"),
+        (archive_of({"C:\\x.png": b""}), "leads out"),
+        (archive_of({"a\\..\\b.png": b""}), "leads out"),
+        (archive_of(link()), "link"),
+        (encrypted(), "encrypted"),
+        (archive_of({"more.zip": b""}), "another archive"),
+        (archive_of({"bomb.png": bytes(2**22)}), "far more"),
+        (archive_of({"big.csv": bytes(2**22)}), "far more"),
+        (archive_of(listed=[]), "damaged"),
+        (archive_of(listed={}), "no export"),
+        (archive_of(listed={"format": 2, "images": []}), "newer"),
+        (archive_of(listed={"format": 1, "images": [{}]}), "no complete"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_hostile_archive_is_refused_before_unpacking(data: bytes, reason: str):
+    with pytest.raises(ImportRefused, match=reason):
+        Export(io.BytesIO(data))
+
+
+@pytest.mark.threat("E47")
+def test_too_many_entries_are_refused_from_the_end_record(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    data = archive_of({f"cat/{n}.png": b"" for n in range(50)})
+    monkeypatch.setattr("importing.MAX_DIRECTORY", 1000)
+    monkeypatch.setattr("importing.zipfile.ZipFile", None)  # it is not even opened
+    with pytest.raises(ImportRefused, match="more than"):
+        Export(io.BytesIO(data))
+
+
+@pytest.mark.threat("E47")
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("sha256",), "../../x"),
+        (("file_name",), "cat/other.png"),
+        (("created",), "yesterday"),
+        (("record", "standing"), 5),
+        (("record", "predictions", 0, "label"), "a\x00b"),
+        (("record", "predictions", 0, "confidence"), float("nan")),
+        (("record", "predictions", 0, "confidence"), "0.5"),
+        (("record", "predictions", 0, "name"), "x" * 9999),
+        (("record", "reviews"), [{"event": "exploded"}]),
+        (("record", "predictions"), 7),
+    ],
+)
+def test_a_list_with_a_bad_value_is_refused_whole(where: tuple, value: object):
+    entry_ = json.loads(json.dumps(LISTED))
+    place = entry_
+    for key in where[:-1]:
+        place = place[key]
+    place[where[-1]] = value
+    with pytest.raises(ImportRefused):
+        Export(io.BytesIO(archive_of(listed={"format": 1, "images": [entry_]})))

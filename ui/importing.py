@@ -1,0 +1,144 @@
+"""Take a previous export back: on the page, or `python -m ui.importing FILE.zip`.
+
+The page takes what one upload may hold; a larger export is read from disk by the
+command, with the same checks. Pictures pass the door for pictures like any others.
+Each small batch is a transaction of its own: a broken import is simply done again.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import streamlit as st
+
+from db import Database, DatabaseError, ImportedImage
+from importing import Export, ImportRefused
+from intake.pictures import Picture, read_pictures
+from ui import resources
+from ui.text import count, plain
+from ui.undo import who
+from ui.workflow import chunks
+
+UPLOADER = "import_generation"
+NOTICE = "import_notice"
+
+
+@dataclass
+class Imported:
+    """Counts that add up to what the export lists."""
+
+    saved: int = 0
+    known: int = 0
+    reviewed: int = 0
+    skipped: int = 0
+
+    @property
+    def done(self) -> int:
+        """Pictures dealt with."""
+        return self.saved + self.known + self.skipped
+
+
+def _checked(
+    part: Sequence[tuple[ImportedImage, bytes | None]],
+) -> Iterator[ImportedImage]:
+    """Those of a batch whose bytes are the listed ones, and a picture."""
+    whole = [(image, data) for image, data in part if data is not None]
+    pictures = read_pictures([data for _, data in whole])
+    for (image, data), picture in zip(whole, pictures, strict=True):
+        if isinstance(picture, Picture):
+            yield replace(
+                image,
+                data=data,
+                format=picture.format,
+                width=picture.width,
+                height=picture.height,
+                thumbnail=picture.thumbnail,
+            )
+
+
+def read_back(
+    database: Database, file: IO[bytes], person: str = ""
+) -> Iterator[Imported]:
+    """Import an export; yields the counts so far after each batch.
+
+    Raises:
+        ImportRefused: the file is no export; nothing was written.
+        DatabaseError: the batches before it are in; doing it again adds the rest.
+    """
+    counts = Imported()
+    for part in chunks(Export(file).pictures()):
+        entries = list(_checked(part))
+        result = database.restore_images(entries, person)
+        counts.saved += result.saved
+        counts.known += result.known
+        counts.reviewed += result.reviewed
+        counts.skipped += len(part) - len(entries)
+        yield counts
+
+
+def summary(counts: Imported) -> str:
+    """What an import did, in words."""
+    parts = [f"{count(counts.saved, 'picture')} imported"]
+    if counts.known:
+        parts.append(f"{counts.known:,} here already")
+    if counts.skipped:
+        parts.append(f"{counts.skipped:,} skipped, their bytes are damaged")
+    return f"{', '.join(parts)}; {count(counts.reviewed, 'label')} came with them."
+
+
+def _import(database: Database, file: IO[bytes]) -> str:
+    counts = Imported()
+    try:
+        with st.spinner("Importing…"):
+            for counts in read_back(database, file, who()):  # noqa: B007
+                pass
+    except ImportRefused as problem:
+        return f"Nothing was imported. {problem}"
+    except DatabaseError as problem:
+        return f"{summary(counts)} Then: {problem}"
+    return summary(counts)
+
+
+def render_import(database: Database) -> None:
+    """Draw the way back in for a downloaded ZIP."""
+    st.subheader("Import a ZIP")
+    st.write(
+        "A ZIP that was downloaded here brings its pictures back with labels, "
+        "predictions and times; what is here already stays as it is."
+    )
+    if notice := st.session_state.pop(NOTICE, None):
+        st.html(f'<p role="status">{plain(notice)}</p>')
+    generation = st.session_state.setdefault(UPLOADER, 0)
+    file = st.file_uploader("ZIP of an export", key=f"import-{generation}")
+    if file is not None:
+        st.session_state[NOTICE] = _import(database, file)
+        st.session_state[UPLOADER] = generation + 1
+        st.rerun()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Import files as the command line says; 1 if one could not be."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ui.importing",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", type=Path)
+    options = parser.parse_args(arguments)
+    counts = Imported()
+    try:
+        with options.file.open("rb") as file:
+            for counts in read_back(resources.database(), file):  # noqa: B007
+                pass
+    except (ImportRefused, DatabaseError, OSError) as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    print(summary(counts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
