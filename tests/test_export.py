@@ -4,7 +4,10 @@ import csv
 import hashlib
 import io
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -256,3 +259,32 @@ def test_the_lists_tell_every_event(db: Database):  # noqa: F811
         ("undone", "Cid", 1),
     ]
     assert len(exact["record"]["predictions"]) == 1
+
+
+LOAD = """
+import json, sys
+from datasets import load_dataset
+found = load_dataset("imagefolder", data_dir=sys.argv[1])
+print(json.dumps({part: sorted(set(rows["label"])) for part, rows in found.items()}))
+"""
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["whole", "in parts"])
+def test_hugging_face_datasets_loads_the_folder(
+    db: Database,  # noqa: F811
+    tmp_path: Path,
+    split: bool,
+):
+    db.save(picture(n, ["cat", "house boat"][n % 2]) for n in range(40))
+    opened(exported(db, split=split)).extractall(tmp_path / "set")
+    offline = {"HF_DATASETS_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(tmp_path / "set")],
+        env=os.environ | offline | {"HF_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert set(found) == ({"train", "validation", "test"} if split else {"train"})
+    assert {label for part in found.values() for label in part} == {"cat", "house boat"}
