@@ -1,6 +1,6 @@
 """The label book: which labels are in use, how often, and giving one another name."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from db.base import Base
 from db.labels import LabelRefused, clean_label, matching
@@ -13,9 +13,14 @@ class LabelBook(Base):
 
     def _counts(self, connection: Connection) -> dict[str, tuple[int, int]]:
         """For each label that stands: pictures in the history, and in the trash."""
-        found = select(tally).where(tally.c.label != "")
+        found = (
+            select(tally.c.label, tally.c.deleted, func.sum(tally.c.pictures))
+            .where(tally.c.label != "")
+            .group_by(tally.c.label, tally.c.deleted)
+        )
         counts: dict[str, tuple[int, int]] = {}
-        for deleted, _, label, n in connection.execute(found):
+        for label, deleted, total in connection.execute(found):
+            n = int(total)
             shown, trashed = counts.get(label, (0, 0))
             counts[label] = (shown, trashed + n) if deleted else (shown + n, trashed)
         return counts

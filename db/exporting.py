@@ -97,7 +97,14 @@ class Exporting(Base):
             # One string for each label, not one for each picture.
             same: dict[Any, Any] = {}
             picks = [
-                Pick(*row[:3], *(same.setdefault(x, x) for x in row[3:5]), row[5])
+                Pick(
+                    image_id=row[0],
+                    prediction_id=row[1],
+                    sha256=row[2],
+                    predicted=same.setdefault(row[3], row[3]),
+                    label=same.setdefault(row[4], row[4]),
+                    reviewed_at=row[5],
+                )
                 for row in connection.execute(found)
             ]
         return Selection(picks, review or 0, made or 0)
@@ -183,6 +190,8 @@ def _row(
     pick: Pick, fact: AnyRow, made: dict[int, AnyRow], events: Sequence[AnyRow]
 ) -> ExportRow:
     newest = made[pick.prediction_id]
+    record = _record(pick, made, events)
+    numbers = record["predictions"][record["standing"]]["probabilities"]
     return ExportRow(
         sha256=pick.sha256,
         format=fact.format,
@@ -192,7 +201,7 @@ def _row(
         source=newest.source,
         predicted=newest.label,
         confidence=newest.confidence,
-        probabilities=tuple(json.loads(newest.probabilities)),
+        probabilities=tuple(numbers),
         model_version=newest.model_version,
         label=pick.label,
         correct=None if pick.label is None else pick.label == newest.label,
@@ -201,7 +210,7 @@ def _row(
         size=fact.size,
         scope_score=newest.scope_score,
         in_scope=fact.in_scope,
-        record=_record(pick, made, events),
+        record=record,
     )
 
 
@@ -212,17 +221,27 @@ def _record(
     elsewhere."""
     places = {prediction_id: n for n, prediction_id in enumerate(made)}
     order = {event.id: n for n, event in enumerate(events)}
-    told = ("name", "source", "model_version", "label", "confidence", "scope_score")
     return {
         "standing": places[pick.prediction_id],
         "predictions": [
-            {key: getattr(row, key) for key in (*told, "created")}
-            | {"probabilities": json.loads(row.probabilities)}
+            {
+                "name": row.name,
+                "source": row.source,
+                "model_version": row.model_version,
+                "label": row.label,
+                "confidence": row.confidence,
+                "scope_score": row.scope_score,
+                "created": row.created,
+                "probabilities": json.loads(row.probabilities),
+            }
             for row in made.values()
         ],
         "reviews": [
-            {key: getattr(e, key) for key in ("event", "label", "who", "created")}
-            | {
+            {
+                "event": e.event,
+                "label": e.label,
+                "who": e.who,
+                "created": e.created,
                 "prediction": places[e.prediction_id],
                 "operation": e.operation,
                 "undoes": order.get(e.undoes),

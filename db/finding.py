@@ -207,14 +207,18 @@ class Finding(Base):
 
     def statistics(self) -> Statistics:
         """Counts by true label, over what is not in the trash."""
-        found = select(tally).where(tally.c.deleted.is_(False))
+        right_or_not = tally.c.label == tally.c.predicted
+        found = (
+            select(tally.c.label, right_or_not, func.sum(tally.c.pictures))
+            .where(tally.c.deleted.is_(False))
+            .group_by(tally.c.label, right_or_not)
+        )
         with self._transaction(writes=False) as connection:
             rows = connection.execute(found).all()
         correct: Counter[str] = Counter()
         incorrect: Counter[str] = Counter()
-        for row in rows:
-            side = correct if row.label == row.predicted else incorrect
-            side[row.label] += row.pictures
+        for label, is_right, pictures in rows:
+            (correct if is_right else incorrect)[label] += int(pictures)
         unreviewed = incorrect.pop("", 0)
         labels = sorted({*correct, *incorrect})
         classes = [LabelCount(name, correct[name], incorrect[name]) for name in labels]
