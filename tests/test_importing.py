@@ -21,7 +21,7 @@ from export import Options, export_zip
 from importing import Export, ImportRefused
 from intake.pictures import read_picture
 from model.labels import CLASSES
-from ui.importing import Imported, read_back, summary
+from ui.import_zip import Imported, read_back, summary
 
 CONTENT = """
 SELECT i.sha256, i.format, i.width, i.height, i.created, b.data, b.thumbnail
@@ -126,7 +126,7 @@ def test_another_process_imports_what_this_one_exported(busy: Database, tmp_path
     file = tmp_path / "dataset.zip"
     file.write_bytes(exported(busy))
     done = subprocess.run(
-        [sys.executable, "-m", "ui.importing", str(file)],
+        [sys.executable, "-m", "ui.import_zip", str(file)],
         cwd=ROOT,
         env={"CLASSIFY_DATA": str(tmp_path / "new"), "PATH": ""},
         capture_output=True,

@@ -9,7 +9,7 @@ from export import Options, select
 from model.labels import CLASSES
 from ui.backup import render_backup
 from ui.download import address
-from ui.importing import render_import
+from ui.import_zip import render_import
 from ui.labels import render_labels
 from ui.resources import backups_folder
 from ui.text import count, plain

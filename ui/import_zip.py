@@ -1,4 +1,4 @@
-"""Take a previous export back: on the page, or `python -m ui.importing FILE.zip`.
+"""Take a previous export back: on the page, or `python -m ui.import_zip FILE.zip`.
 
 The page takes what one upload may hold; a larger export is read from disk by the
 command, with the same checks. Pictures pass the door for pictures like any others.
@@ -122,7 +122,7 @@ def render_import(database: Database) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Import files as the command line says; 1 if one could not be."""
     parser = argparse.ArgumentParser(
-        prog="python -m ui.importing",
+        prog="python -m ui.import_zip",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
