@@ -97,14 +97,15 @@ class Options:
     split: bool = False
 
 
-def split_of(group: str) -> str:
-    """The part that a group of near copies belongs to, for good.
+def split_of(sha256: str) -> str:
+    """The part that a picture belongs to, for good.
 
-    It follows from the group's own hash: no picture changes sides as others come,
-    are judged or deleted, in this database or another. Each label is then divided
-    80, 10, 10 as far as chance has it, which is close for some hundreds.
+    It follows from the picture's own hash: none changes sides as others come, are
+    judged or deleted, in this database or another. Each label is then divided 80, 10,
+    10 as far as chance has it, which is close for some hundreds. Near copies of one
+    picture have hashes of their own and may fall on different sides.
     """
-    place = int(hashlib.sha256(f"split {group}".encode()).hexdigest()[:8], 16) % 100
+    place = int(hashlib.sha256(f"split {sha256}".encode()).hexdigest()[:8], 16) % 100
     for part, percent in SPLITS:
         if place < percent:
             return part
