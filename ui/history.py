@@ -13,8 +13,9 @@ from model.labels import CLASSES
 from ui.download import address
 from ui.events import render_events
 from ui.history_grid import render_grid
+from ui.reviewer import reviewer_name
 from ui.text import count
-from ui.undo import note, remember, render_undo, who
+from ui.undo import note, remember, render_undo
 from ui.workflow import labels_in_use
 
 PAGE_SIZE = 25
@@ -48,7 +49,7 @@ def _forget_selection() -> None:
 def on_delete(database: Database, ids: Sequence[int]) -> None:
     """Put pictures in the trash."""
     try:
-        change = database.delete(ids, who())
+        change = database.delete(ids, reviewer_name())
     except DatabaseError as problem:
         note(str(problem))
         return
@@ -64,7 +65,7 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
         return
     try:
         label = database.match_label(text)
-        change = database.review(list(seen), label, who(), expected=seen)
+        change = database.review(list(seen), label, reviewer_name(), expected=seen)
     except (LabelRefused, DatabaseError) as problem:
         note(str(problem))
         return

@@ -18,8 +18,8 @@ from db import Database, DatabaseError, ImportedImage
 from importing import Export, ImportRefused
 from intake.pictures import Picture, read_pictures
 from ui import resources
+from ui.reviewer import reviewer_name
 from ui.text import count, plain
-from ui.undo import who
 from ui.workflow import chunks
 
 UPLOADER = "import_generation"
@@ -93,7 +93,7 @@ def _import(database: Database, file: IO[bytes]) -> str:
     counts = Imported()
     try:
         with st.spinner("Importing…"):
-            for counts in read_back(database, file, who()):  # noqa: B007
+            for counts in read_back(database, file, reviewer_name()):  # noqa: B007
                 pass
     except ImportRefused as problem:
         return f"Nothing was imported. {problem}"

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from db import MAX_LABEL, BookLabel, Database, DatabaseError, LabelRefused
+from ui.reviewer import reviewer_name
 from ui.text import count, plain
-from ui.undo import note, remember, render_undo, who
+from ui.undo import note, remember, render_undo
 
 SHOWN = 300
 
@@ -40,7 +41,7 @@ def consequence(entry: BookLabel, new: str, merges: bool) -> str:
 def on_rename(database: Database, old: str, new: str) -> None:
     """Rename or merge as the page announced it."""
     try:
-        change = database.rename_label(old, new, who())
+        change = database.rename_label(old, new, reviewer_name())
     except (LabelRefused, DatabaseError) as problem:
         note(str(problem))
         return

@@ -15,14 +15,8 @@ from ui.text import count, plain
 
 ACTS = "undo_acts"
 NOTICE = "undo_notice"
-WHO = "who"
 MOST_ACTS = 500
 SHOWN_CONFLICTS = 5
-
-
-def who() -> str:
-    """The person at this page, as far as the page was told."""
-    return reviewer_name() or str(st.session_state.get(WHO) or "")
 
 
 def conflict_text(conflicts: Sequence[Conflict]) -> str:
@@ -62,7 +56,7 @@ def on_undo(database: Database) -> None:
         return
     operation, text = acts[-1]
     try:
-        change = database.undo(operation, who())
+        change = database.undo(operation, reviewer_name())
     except DatabaseError as problem:
         note(str(problem))
         return
