@@ -3,7 +3,7 @@
 import pytest
 
 from ui.assets import FOLDER
-from ui.reviewer import MAX_NAME, clean_name
+from ui.login import MAX_NAME, clean_name
 
 SCRIPTS = sorted(FOLDER.glob("*.js"))
 WAYS_INTO_HTML = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write")
