@@ -63,8 +63,11 @@ function({streamlitRerunEventTriggerName, eventData}) {
 }
 """)
 
-CSS = {".ag-cell": {"line-height": f"{ROW_HEIGHT - 2}px"}}
-"""Rows are high for the thumbnail's sake: text stands in their middle."""
+CSS = {
+    ".ag-cell": {"line-height": f"{ROW_HEIGHT - 2}px"},
+    ".ag-cell-wrapper": {"height": "100%", "align-items": "center"},
+}
+"""Rows are high for the thumbnail's sake: text and boxes stand in their middle."""
 
 
 def _column(field: str, title: str, **more: Any) -> dict[str, Any]:

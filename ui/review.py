@@ -175,7 +175,7 @@ def _render_card(
     st.html(card_html(tray.tray_id, item, earlier))
     if not item.prediction:
         return
-    left, right = st.columns(2, gap="xsmall")
+    left, right = st.columns([2, 3], gap="xsmall")
     with left:
         if item.label:
             st.button(
@@ -318,7 +318,7 @@ def render_tray(tray: Tray, database: Database | None) -> None:
     shown = _page(items)
     earlier = known_earlier(database, shown)
     own = own_labels(database, items)
-    with st.grid(min_column_width=200, gap="small") as grid:
+    with st.grid(min_column_width=230, gap="small") as grid:
         for item in shown:
             with grid.cell(), st.container(border=True, key=f"card-{item.sha256[:16]}"):
                 _render_card(tray, item, earlier.get(item.sha256), own, database)
