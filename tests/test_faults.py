@@ -13,17 +13,15 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from contextlib import closing, contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hostile import bombs, encoded, scene
 from test_db import count, db, entry, path  # noqa: F401  # fixtures
 
-from db import Database, DatabaseError, ExportRow, HistoryQuery
+from db import Database, DatabaseError, HistoryQuery
 from export import export_zip
 from intake import pictures, tray
 from intake.errors import Refused
@@ -217,6 +215,7 @@ def test_a_read_only_folder_is_said_and_can_be_read():
         arguments = (str(folder / "x.db"), there)
         process = FORKS.Process(target=_use_as_nobody, args=arguments)
         process.start()
+        there.close()
         saving, making, reading = here.recv()
         process.join()
     finally:
@@ -281,37 +280,53 @@ MANY = 66_000
 """More than a ZIP without Zip64 can list."""
 
 
-def _row(n: int) -> tuple[ExportRow, bytes]:
-    new = entry(n, "cat", data=n.to_bytes(8, "big") * 250)
-    values = asdict(new) | {"sha256": hashlib.sha256(new.data).hexdigest()}
-    kept = {k: v for k, v in values.items() if k in ExportRow.__dataclass_fields__}
-    more = {"image_id": n, "predicted": "cat", "correct": True, "size": 2000}
-    return ExportRow(**kept, **more, created="", reviewed_at=None), new.data
+def _fill_with_many(place: Path) -> None:
+    """Past `Database.save`, which would take minutes; bytes and hashes are real."""
+    Database.open(place, CLASSES)
+    data = [n.to_bytes(8, "big") * 250 for n in range(1, MANY + 1)]
+    with closing(sqlite3.connect(place)) as raw, raw:
+        raw.executemany(
+            "INSERT INTO images VALUES (?, ?, 'PNG', 4, 3, '2026-01-01')",
+            [(n, hashlib.sha256(d).hexdigest()) for n, d in enumerate(data, 1)],
+        )
+        raw.executemany(
+            "INSERT INTO image_blobs (image_id, data, thumbnail) VALUES (?, ?, x'00')",
+            enumerate(data, 1),
+        )
+        raw.execute(
+            "INSERT INTO predictions (id, image_id, name, source, model_version, label,"
+            " confidence, probabilities, created)"
+            " SELECT id, id, id || '.png', '', 'first', 'cat', 0.5, '[]', created"
+            " FROM images"
+        )
+        raw.execute(
+            "INSERT INTO state (image_id, prediction_id, predicted, confidence, name,"
+            " label, correct, custom, deleted, search)"
+            " SELECT id, id, 'cat', 0.5, id || '.png', 'cat', 1, 0, 0, '' FROM images"
+        )
 
 
-def _export_many(file: str, out: Connection) -> None:
-    rows = [_row(n)[0] for n in range(MANY)]
-    store = SimpleNamespace(
-        export_rows=lambda *_, **__: rows,
-        export_data=lambda wanted: ((row, _row(row.image_id)[1]) for row in wanted),
-    )
+def _export_many(place: Path, file: Path, out: Connection) -> None:
+    database = Database.open(place, CLASSES)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with open(file, "wb") as target:
-        target.writelines(export_zip(store, HistoryQuery()))
+    with file.open("wb") as target:
+        target.writelines(export_zip(database, HistoryQuery()))
     out.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.threat("E46")
-def test_a_long_export_needs_zip64_and_little_memory(tmp_path: Path):
-    """132 MB of pictures: what is kept of each is its line in the lists."""
+def test_a_long_export_needs_zip64_and_little_memory(path: Path, tmp_path: Path):  # noqa: F811
+    """132 MB of pictures: what is kept of each is a line or two."""
+    _fill_with_many(path)
     here, there = FORKS.Pipe(duplex=False)
-    arguments = (str(tmp_path / "set.zip"), there)
-    process = FORKS.Process(target=_export_many, args=arguments)
+    file = tmp_path / "set.zip"
+    process = FORKS.Process(target=_export_many, args=(path, file, there))
     process.start()
+    there.close()  # or a process that fails would be waited for
     kilobytes = here.recv()
     process.join()
     assert kilobytes < 100_000
-    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+    with zipfile.ZipFile(file) as archive:
         assert len(archive.namelist()) == MANY + 2
         member = archive.namelist()[MANY - 1]
         assert len(archive.read(member)) == 2000
