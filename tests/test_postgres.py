@@ -1,7 +1,7 @@
 """The same database tests on a real PostgreSQL, and what only a server can show.
 
-Every test of `test_db`, `test_export`, `test_labels` and `test_hostile_text` that asks
-for nothing but a database runs here again, those written later too.
+Every test of `MODULES` that asks for nothing but a database runs here again, those
+written later too.
 """
 
 import inspect
@@ -12,10 +12,12 @@ from itertools import count as counter
 from types import ModuleType
 
 import pytest
+import test_book
 import test_db
 import test_export
 import test_hostile_text
 import test_labels
+import test_undo
 from postgres import new_database, running
 from sqlalchemy import create_engine, text
 from test_db import entry
@@ -35,7 +37,6 @@ pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 OF_SQLITE = {
     "test_connections_follow_the_rules": "asks for SQLite's settings",
-    "test_queries_use_their_indexes": "reads SQLite's query plan",
     "test_deleting_an_image_takes_its_bytes": "reads SQLite's message",
     "test_a_backup_is_a_whole_database": "PostgreSQL is copied by pg_dump",
 }
@@ -80,13 +81,14 @@ def _shared(module: ModuleType) -> dict[str, Callable]:
     }
 
 
-for _module in (test_db, test_export, test_labels, test_hostile_text):
+MODULES = (test_db, test_export, test_labels, test_hostile_text, test_undo, test_book)
+for _module in MODULES:
     globals().update(_shared(_module))
 
 
 def test_many_tests_are_shared():
-    shared = [t for m in (test_db, test_export, test_labels) for t in _shared(m)]
-    assert len(shared) > 15
+    shared = [test for module in MODULES for test in _shared(module)]
+    assert len(shared) > 30
     assert set(OF_SQLITE) <= set(vars(test_db))
 
 
