@@ -25,11 +25,18 @@ MEMORY_LIMIT = 2**30
 """Address space of a worker in bytes; 40 megapixels with transparency take half."""
 TIME_LIMIT = 10.0
 """Seconds for one picture; the largest one allowed takes about one."""
+START_LIMIT = 60.0
+"""Seconds for a worker to be ready; it takes half of one on a machine at rest."""
 WORKERS = min(4, os.cpu_count() or 1)
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LENGTH = struct.Struct(">Q")
+_MOST = 2**25
+"""Bytes of a message: more than any picture or answer has, so that nobody who has
+taken a worker over can have its parent set memory aside at will."""
+_READY = b"ready"
 _DIED = "File could not be decoded: it takes too long or breaks the decoder"
+_BUSY = "File could not be decoded: the server is too busy, try again"
 
 
 def _send(pipe: IO[bytes], *parts: bytes) -> None:
@@ -42,17 +49,34 @@ def _receive(pipe: IO[bytes]) -> bytes:
     if len(head) < _LENGTH.size:
         raise EOFError
     (length,) = _LENGTH.unpack(head)
+    if length > _MOST:
+        raise EOFError
     data = pipe.read(length)
     if len(data) < length:
         raise EOFError
     return data
 
 
+@contextmanager
+def _killed_after(seconds: float, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End the process if what is done with it takes longer; its pipes then end too."""
+    watchdog = threading.Timer(seconds, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
 class Worker:
     """One process; one picture at a time."""
 
-    def __init__(self) -> None:
-        """Start it."""
+    def __init__(self, start_limit: float = START_LIMIT) -> None:
+        """Start it and wait until it is ready: no picture's time pays for that.
+
+        Raises:
+            Refused: it did not start; nothing is wrong with any picture.
+        """
         self.process = subprocess.Popen(
             [sys.executable, "-m", "intake.worker"],
             cwd=_ROOT,
@@ -60,6 +84,14 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        try:
+            with _killed_after(start_limit, self.process):
+                ready = self.process.stdout and _receive(self.process.stdout)
+        except (EOFError, OSError):
+            ready = None
+        if ready != _READY:
+            self.close()
+            raise Refused(_BUSY, retry=True)
 
     def decode(self, data: bytes, time_limit: float) -> Decoded:
         """Have a picture decoded.
@@ -71,16 +103,12 @@ class Worker:
         out, back = self.process.stdin, self.process.stdout
         if out is None or back is None:
             raise EOFError
-        watchdog = threading.Timer(time_limit, self.process.kill)
-        watchdog.start()
-        try:
+        with _killed_after(time_limit, self.process):
             _send(out, data)
             head = json.loads(_receive(back))
             if "refused" in head:
                 raise Refused(head["refused"])
             thumbnail, rgb = _receive(back), _receive(back)
-        finally:
-            watchdog.cancel()
         size = (int(head["size"][0]), int(head["size"][1]))
         if len(rgb) != 3 * size[0] * size[1]:
             raise EOFError
@@ -138,7 +166,7 @@ class Pool:
             with self._worker() as worker:
                 return worker.decode(data, self._time_limit)
         except (EOFError, OSError, ValueError, KeyError) as problem:
-            raise Refused(_DIED) from problem
+            raise Refused(_DIED, retry=True) from problem
 
     def close(self) -> None:
         """End all idle workers."""
@@ -174,6 +202,7 @@ def main() -> None:
     """Serve until the parent closes the pipe."""
     _limit_memory()
     source, back = sys.stdin.buffer, sys.stdout.buffer
+    _send(back, _READY)
     while True:
         try:
             data = _receive(source)

@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import struct
+import subprocess
 import threading
 import time
 import zlib
@@ -18,7 +19,7 @@ from intake import pictures
 from intake.decode import MAX_BYTES, WORKING_SIDE, decode
 from intake.errors import Refused
 from intake.pictures import read_picture, read_pictures
-from intake.worker import Pool
+from intake.worker import Pool, Worker
 
 JPEG = encoded(scene(), "JPEG", quality=95)
 PNG = encoded(scene())
@@ -256,7 +257,48 @@ def test_a_worker_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch):
     pool.close()
     assert isinstance(answers[0], Refused)
     assert "takes too long" in str(answers[0])
+    assert answers[0].retry  # a machine under load may have been the cause
     assert not isinstance(answers[1], Refused)
+
+
+def started_as(code: str, monkeypatch: pytest.MonkeyPatch):
+    """Have workers run this code instead of their module."""
+    real = subprocess.Popen
+
+    def other(command, **options):
+        return real([command[0], "-c", code], **options)
+
+    monkeypatch.setattr("intake.worker.subprocess.Popen", other)
+
+
+@pytest.mark.threat("A17")
+def test_a_slow_start_costs_no_picture(monkeypatch: pytest.MonkeyPatch):
+    """On a starved machine a worker takes longer to start than a picture may take."""
+    code = "import time; time.sleep(4); import intake.worker as w; w.main()"
+    started_as(code, monkeypatch)
+    pool = Pool(size=1, time_limit=3)
+    assert pool.decode(PNG).width == 48
+    pool.close()
+
+
+@pytest.mark.threat("A17")
+@pytest.mark.parametrize(
+    "code", ["import time; time.sleep(60)", "", "print('Hello!!!')"]
+)
+def test_a_worker_that_does_not_start_blames_no_picture(
+    code: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Worker.__init__, "__defaults__", (0.5,))
+    pool = Pool(size=1)
+    with monkeypatch.context() as patched:
+        started_as(code, patched)
+        for _ in range(2):
+            with pytest.raises(Refused, match="too busy, try again") as caught:
+                pool.decode(PNG)
+            assert caught.value.retry
+    monkeypatch.undo()
+    assert pool.decode(PNG).width == 48
+    pool.close()
 
 
 @pytest.mark.threat("A17")
