@@ -2,13 +2,21 @@
 
 import json
 import math
+import os
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Server
 from models import picture, publish_random
+from streamlit.proto.Alert_pb2 import Alert
+from streamlit.proto.Element_pb2 import Element
 
-from bench import pictures, startup
+from bench import pictures, sessions, startup
+from bench.streamlit_client import Visitor, Wrong
 from model.bundle import load_bundle
 from model.engines import TorchEngine
 
@@ -59,7 +67,62 @@ def test_a_start_ends_with_an_answer(
         assert each["resident_mb"] > 20
 
 
-@pytest.mark.parametrize("bench", [pictures, startup])
+@pytest.mark.threat("G52")
+def test_sessions_click_send_and_save_without_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--sessions=2", "--minutes=0.1", "--pause=0.3", "--settle=0", "--json"]
+    code = sessions.main([f"--weights={folder}", *few])
+    found = json.loads(capsys.readouterr().out)
+    assert (code, found["errors"]) == (0, {})
+    assert found["clicks"] > 2
+    assert found["pictures"] > 0
+    assert found["requests"] > found["clicks"] + found["pictures"]
+    assert 0 < found["click_median_s"] <= found["click_slowest_s"]
+    assert found["peak_mb"] >= found["after_mb"] > 50
+
+
+def test_a_visitor_does_what_a_browser_does(server: Server) -> None:
+    """It saves what it sent; what was not taken is an error."""
+    with Visitor(server.url) as visitor:
+        assert visitor.choose("view", "Data set") > 0
+        visitor.choose("view", "Classify")
+        visitor.upload(sessions._pictures(3))
+        visitor.run()
+        visitor.run(pressed="save")
+        with sqlite3.connect(server.data / "image_classification.db") as saved:
+            assert saved.execute("SELECT count(*) FROM images").fetchone() == (3,)
+        with pytest.raises(Wrong, match="Not a JPEG or PNG"):
+            visitor.upload({"a.jpg": b"text"})
+        visitor.tray = "x"
+        with pytest.raises(Wrong, match="upload: 404"):
+            visitor.upload(sessions._pictures(1))
+    saved.close()
+
+
+@pytest.mark.parametrize("shown", ["alert", "exception"])
+def test_an_error_on_the_page_is_one(shown: str) -> None:
+    element = Element()
+    if shown == "alert":
+        element.alert.format, element.alert.body = Alert.ERROR, "The history is off"
+    else:
+        element.exception.message = "The history is off"
+    assert Visitor("")._look(element) == {"The history is off"}
+    element.alert.format = Alert.INFO
+    assert Visitor("")._look(element) == set()
+
+
+def test_memory_is_that_of_the_children_too() -> None:
+    alone = sessions.tree_mb(os.getpid())
+    code = "data = b'x' * 2**26; print(flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as child:
+        child.stdout.readline()
+        assert sessions.tree_mb(os.getpid()) > alone + 60
+        child.communicate(b"\n")
+
+
+@pytest.mark.parametrize("bench", [pictures, sessions, startup])
 def test_without_a_model_there_is_nothing_to_measure(
     bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
