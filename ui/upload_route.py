@@ -13,12 +13,13 @@ import json
 import struct
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import IO, Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from intake.archive import MAX_ARCHIVE, Archive
 from intake.errors import Refused
@@ -26,8 +27,9 @@ from intake.tray import Tray, valid_tray_id
 from model.bundle import BundleError
 from model.classifier import Classifier
 from ui import resources
+from ui.admission import DECODED, LONG_PATIENCE, PATIENCE, Room, at_some_speed
 from ui.guard import may_post
-from ui.workflow import Outcome, Source, receive
+from ui.workflow import CHUNK_BYTES, Outcome, Source, receive
 
 MAX_FILES = 50
 MAX_BATCH = 32 * 2**20
@@ -35,6 +37,9 @@ MAX_BATCH = 32 * 2**20
 MAX_LIST = 2**18
 """Bytes of the list: fifty long names."""
 
+BUSY = "The server is busy with other pictures. Try again in a minute."
+
+_room = Room()
 _LENGTH = struct.Struct(">I")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -68,20 +73,41 @@ def _classifier() -> Classifier | None:
     return None
 
 
+def _declared(request: Request, limit: int) -> int:
+    """How long the body says it is; as long as it may be where it says nothing."""
+    declared = request.headers.get("content-length", "")
+    if not declared.isdigit():
+        return limit
+    if int(declared) > limit:
+        raise BadBatch(413, f"More than {limit // 2**20} MB at once.")
+    return int(declared)
+
+
+async def _take_room(size: int, place: ExitStack, patience: float) -> None:
+    """Wait until there is room for files of this size; closing `place` frees it."""
+    wanted = size + DECODED
+    try:
+        await _room.take(wanted, patience)
+    except TimeoutError as problem:
+        raise BadBatch(503, BUSY) from problem
+    place.callback(_room.give_back, wanted)
+
+
 async def _bounded(request: Request, limit: int) -> AsyncIterator[bytes]:
     """The body as it comes, stopped where it is longer than allowed."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise BadBatch(413, f"More than {limit // 2**20} MB at once.")
+    _declared(request, limit)
     seen = 0
-    async for piece in request.stream():
-        seen += len(piece)
-        if seen > limit:
-            raise BadBatch(413, f"More than {limit // 2**20} MB at once.")
-        yield piece
+    try:
+        async for piece in at_some_speed(request):
+            seen += len(piece)
+            if seen > limit:
+                raise BadBatch(413, f"More than {limit // 2**20} MB at once.")
+            yield piece
+    except TimeoutError as problem:
+        raise BadBatch(408, "The files came too slowly. Try again.") from problem
 
 
-def _entries(text: bytes) -> list[tuple[str, int]]:
+def _entries(text: bytes | bytearray) -> list[tuple[str, int]]:
     """The list at the head of a batch, checked."""
     try:
         listed = [(e["name"], e["size"]) for e in json.loads(text)]
@@ -95,7 +121,7 @@ def _entries(text: bytes) -> list[tuple[str, int]]:
     return listed
 
 
-def parse_batch(body: bytes) -> list[Source]:
+def parse_batch(body: bytes | bytearray) -> list[Source]:
     """Cut a batch into its files.
 
     Raises:
@@ -127,62 +153,84 @@ def _lines(outcomes: Iterator[Outcome]) -> Iterator[bytes]:
     yield _line(end=True)
 
 
-def _answer(lines: Iterator[bytes]) -> Response:
-    return StreamingResponse(lines, media_type="application/x-ndjson", headers=_HEADERS)
+class _Answer(StreamingResponse):
+    """Lines as they are made; the place is free when the last one is written.
+
+    Also where the browser has gone meanwhile: then writing ends with an error.
+    """
+
+    def __init__(self, lines: Iterator[bytes], place: ExitStack) -> None:
+        super().__init__(lines, media_type="application/x-ndjson", headers=_HEADERS)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 async def upload(request: Request) -> Response:
     """`POST /upload/<tray>`: a batch of files."""
-    body = bytearray()
-    try:
-        tray = _tray(request)
-        async for piece in _bounded(request, _LENGTH.size + MAX_LIST + MAX_BATCH):
-            body += piece
-        sources = parse_batch(bytes(body))
-    except BadBatch as problem:
-        return PlainTextResponse(str(problem), problem.status)
-    except ClientDisconnect:
-        return Response(status_code=400)
-    classifier = await asyncio.to_thread(_classifier)
-    return _answer(_lines(receive(sources, tray, classifier)))
+    body, limit = bytearray(), _LENGTH.size + MAX_LIST + MAX_BATCH
+    with ExitStack() as place:
+        try:
+            tray = _tray(request)
+            await _take_room(_declared(request, limit), place, PATIENCE)
+            async for piece in _bounded(request, limit):
+                body += piece
+            sources = parse_batch(body)
+        except BadBatch as problem:
+            return PlainTextResponse(str(problem), problem.status)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        classifier = await asyncio.to_thread(_classifier)
+        lines = _lines(receive(sources, tray, classifier))
+        return _Answer(lines, place.pop_all())
 
 
 def _unpacked(
     file: IO[bytes], name: str, tray: Tray, classifier: Classifier | None
 ) -> Iterator[bytes]:
     """What became of each picture in an archive, after a line that counts them."""
-    with file:
-        try:
-            archive = Archive(file)
-        except Refused as problem:
-            yield _line(total=1)
-            yield from _lines(iter([Outcome(name, refusal=str(problem))]))
-            return
-        yield _line(total=len(archive))
-        sources = (Source(inner, data) for inner, data in archive.pictures())
-        yield from _lines(receive(sources, tray, classifier))
+    try:
+        archive = Archive(file)
+    except Refused as problem:
+        yield _line(total=1)
+        yield from _lines(iter([Outcome(name, refusal=str(problem))]))
+        return
+    yield _line(total=len(archive))
+    sources = (Source(inner, data) for inner, data in archive.pictures())
+    yield from _lines(receive(sources, tray, classifier))
+
+
+async def _received(request: Request) -> IO[bytes]:
+    """An archive as a file on disk: on its way it needs no room in memory."""
+    file = await asyncio.to_thread(_spool)
+    try:
+        async for piece in _bounded(request, MAX_ARCHIVE):
+            await asyncio.to_thread(file.write, piece)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 async def upload_archive(request: Request) -> Response:
     """`POST /upload/<tray>/zip?name=`: one ZIP, unpacked here."""
-    try:
-        tray = _tray(request)
-        file = await asyncio.to_thread(_spool)
+    with ExitStack() as place:
         try:
-            async for piece in _bounded(request, MAX_ARCHIVE):
-                await asyncio.to_thread(file.write, piece)
-        except BaseException:
-            file.close()
-            raise
-    except BadBatch as problem:
-        return PlainTextResponse(str(problem), problem.status)
-    except ClientDisconnect:
-        return Response(status_code=400)
-    except OSError:
-        return PlainTextResponse("The disk is full or read-only.", 507)
-    name = request.query_params.get("name", "archive.zip")
-    classifier = await asyncio.to_thread(_classifier)
-    return _answer(_unpacked(file, name, tray, classifier))
+            tray = _tray(request)
+            file = place.enter_context(await _received(request))
+            await _take_room(CHUNK_BYTES, place, LONG_PATIENCE)
+        except BadBatch as problem:
+            return PlainTextResponse(str(problem), problem.status)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except OSError:
+            return PlainTextResponse("The disk is full or read-only.", 507)
+        name = request.query_params.get("name", "archive.zip")
+        classifier = await asyncio.to_thread(_classifier)
+        lines = _unpacked(file, name, tray, classifier)
+        return _Answer(lines, place.pop_all())
 
 
 def _spool() -> IO[bytes]:

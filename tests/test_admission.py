@@ -1,0 +1,171 @@
+"""Uploads take turns: bounded memory, a clear word to whom there is no room for."""
+
+import asyncio
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from test_upload_route import (  # noqa: F401  # fixtures
+    Client,
+    address,
+    archive,
+    batch,
+    client,
+    lines,
+    png,
+    tray_id,
+)
+
+from ui import admission, resources, upload_route
+from ui.admission import DECODED, Room
+from ui.upload_route import BUSY
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Room:
+    """Room for two small batches."""
+    made = Room(2 * DECODED + 2**16)
+    monkeypatch.setattr(upload_route, "_room", made)
+    return made
+
+
+def emptied(room: Room) -> bool:
+    deadline = time.monotonic() + 20
+    while room.taken and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return room.taken == 0
+
+
+def half_sent(client: Client, tray: str) -> socket.socket:  # noqa: F811
+    """A connection that announces 10,000 bytes, sends some and says no more."""
+    parts = urlsplit(client.address)
+    line = socket.create_connection((parts.hostname, parts.port))
+    cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    headers = client.headers | {"Cookie": cookie, "Content-Length": "10000"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    start = f"POST /upload/{tray} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+    line.sendall(f"{start}{head}\r\n".encode() + bytes(100))
+    return line
+
+
+@pytest.mark.threat("G52")
+@pytest.mark.parametrize("path", ["", "/zip?name=a.zip"])
+def test_without_room_one_is_told_to_come_again(
+    client: Client,  # noqa: F811
+    tray_id: str,  # noqa: F811
+    room: Room,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+):
+    for name in ("PATIENCE", "LONG_PATIENCE"):
+        monkeypatch.setattr(upload_route, name, 0.1)
+    body = archive({"a.png": png(1)}) if path else batch({"a.png": png(1)})
+    room.taken = room.size - DECODED
+    answer = client.post(f"/upload/{tray_id}{path}", content=body)
+    assert (answer.status_code, answer.text) == (503, BUSY)
+    assert resources.tray(tray_id).items() == []
+    assert room.taken == room.size - DECODED
+    room.taken = 0
+    assert lines(client.post(f"/upload/{tray_id}{path}", content=body))[-1]["new"]
+
+
+@pytest.mark.threat("G52")
+def test_many_at_once_take_turns(client: Client, tray_id: str, room: Room):  # noqa: F811
+    most, answers = 0, []
+    take = room.take
+
+    async def watched(wanted: int, patience: float):
+        nonlocal most
+        await take(wanted, patience)
+        most = max(most, room.taken)
+
+    room.take = watched
+
+    def send(n: int):
+        body = batch({f"{n}.png": png(n)})
+        answers.append(lines(client.post(f"/upload/{tray_id}", content=body)))
+
+    threads = [threading.Thread(target=send, args=(n,)) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer[0]["new"] for answer in answers] == [True] * 12
+    assert DECODED < most <= room.size
+    assert emptied(room)
+
+
+@pytest.mark.threat("G52")
+def test_every_end_gives_the_room_back(client: Client, tray_id: str, room: Room):  # noqa: F811
+    good, zipped = batch({"a.png": png(1)}), archive({"b.png": png(2)})
+    for path, body, status in [
+        ("", good, 200),
+        ("", good[:-1], 400),
+        ("", iter([good]), 200),
+        ("/zip", zipped, 200),
+        ("/zip", b"PK\3\4no", 200),
+    ]:
+        answer = client.post(f"/upload/{tray_id}{path}", content=body)
+        assert answer.status_code == status
+        assert emptied(room)
+
+
+@pytest.mark.threat("G52")
+def test_who_hangs_up_gives_the_room_back(client: Client, tray_id: str, room: Room):  # noqa: F811
+    line = half_sent(client, tray_id)
+    while not room.taken:
+        time.sleep(0.01)
+    line.close()
+    assert emptied(room)
+
+
+@pytest.mark.threat("G52")
+def test_who_sends_nothing_is_cut_off(
+    client: Client,  # noqa: F811
+    tray_id: str,  # noqa: F811
+    room: Room,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(admission, "GRACE", 0.3)
+    with half_sent(client, tray_id) as line:
+        line.settimeout(20)
+        assert b" 408 " in line.recv(1000).splitlines()[0]
+    assert emptied(room)
+
+
+@pytest.mark.threat("G52")
+def test_nobody_is_overtaken():
+    """A large one at the head of the line is not kept waiting by small ones."""
+    room, order = Room(10), []
+
+    async def one(name: str, wanted: int):
+        await room.take(wanted, 10)
+        order.append(name)
+        assert room.taken <= 10
+        await asyncio.sleep(0.05)
+        room.give_back(wanted)
+
+    async def all_of_them():
+        wanted = {"a": 4, "b": 4, "large": 99, "c": 1, "d": 1}
+        await asyncio.gather(*(one(name, size) for name, size in wanted.items()))
+
+    asyncio.run(all_of_them())
+    assert order == ["a", "b", "large", "c", "d"]
+    assert room.taken == 0
+
+
+@pytest.mark.threat("G52")
+def test_who_gives_up_leaves_the_line():
+    room = Room(10)
+
+    async def waiting():
+        await room.take(10, 1)
+        with pytest.raises(TimeoutError):
+            await room.take(1, 0.05)
+        room.give_back(10)
+        await room.take(1, 1)
+
+    asyncio.run(waiting())
+    assert room.taken == 1
