@@ -35,7 +35,7 @@ from PIL import Image
 from websockets.exceptions import WebSocketException
 
 from bench.startup import _resident_mb
-from bench.streamlit_client import Visitor, Wrong
+from bench.streamlit_client import Visitor, Wrong, is_up
 from model.bundle import WEIGHTS, BundleError, load_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,12 +137,9 @@ def _server(data: Path, weights: Path) -> Iterator[tuple[str, int]]:
 def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            requests.get(f"{url}/_stcore/health", timeout=1).raise_for_status()
-        except requests.RequestException:
-            time.sleep(0.2)
-        else:
+        if is_up(url):
             return
+        time.sleep(0.2)
     raise RuntimeError("the server did not start")
 
 

@@ -39,11 +39,14 @@ EXCEPTIONS = {
     ("model/publish.py", "intake"),
 }
 
+# Visits the page on this machine, and speaks Streamlit's messages for that.
+CLIENT = "bench/streamlit_client.py"
+
 BANNED = {
     "Image.open": ("intake", "bench/pictures.py"),  # which times going around it
     "requests.get": "intake/fetch.py",
     "requests.post": "",
-    "requests.Session": "intake/fetch.py",
+    "requests.Session": ("intake/fetch.py", CLIENT),
     "urlopen": "",
     "JsCode": "ui/history_grid.py",
     "st.image": "",
@@ -85,9 +88,15 @@ def test_imports_point_down_only(name: str):
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_only_the_page_knows_streamlit(name: str):
-    if room_of(name) not in ("ui", "app"):
+    if room_of(name) not in ("ui", "app") and name != CLIENT:
         modules = {module.split(".")[0] for module in imported(SOURCES[name])}
         assert not modules & {"streamlit", "st_aggrid", "streamlit_js_eval"}
+
+
+def test_the_client_knows_only_the_messages():
+    modules = [m for m in imported(SOURCES[CLIENT]) if m.startswith("streamlit")]
+    assert modules
+    assert all(module.startswith("streamlit.proto.") for module in modules)
 
 
 @pytest.mark.parametrize("name", SOURCES)
