@@ -63,6 +63,7 @@ def _said(pipe: Connection) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.threat("F48")
+@pytest.mark.timeout(200 + 5 * KILLS)
 def test_killed_at_any_moment_it_keeps_what_it_acknowledged(path: Path):  # noqa: F811
     """The oracle is the other end of a pipe: it knows nothing of the database."""
     Database.open(path, CLASSES)

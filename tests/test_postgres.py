@@ -172,6 +172,7 @@ def test_processes_share_it_and_lose_nothing(server: str):
 
 
 @pytest.mark.threat("G51")
+@pytest.mark.timeout(300 + REVIEWS // 10)
 def test_no_verdict_is_lost_among_many(db: Database):
     """Reviews by 8 people at once, who all saw the pictures unreviewed: each is on
     record, in one order, and all but the first on a picture are told of another."""
