@@ -61,6 +61,9 @@ class Visitor:
         with ExitStack() as stack:
             self._http = stack.enter_context(requests.Session())
             self._http.trust_env = False  # no proxy stands before this machine
+            # A kept connection may be closed by the server just when it is used again.
+            # Browsers then send again, `requests` does not: none is kept.
+            self._http.headers["Connection"] = "close"
             for path in ("/", "/_stcore/health", "/_stcore/host-config"):
                 self._get(path)
             self._token = self._http.cookies[_COOKIE]
