@@ -27,6 +27,7 @@ from model.bundle import BundleError
 from ui import resources
 from ui.download import BadSelection, selection
 from ui.login import Gate
+from ui.memory import share_heaps
 from ui.review_route import review
 from ui.upload_route import upload, upload_archive
 
@@ -93,6 +94,8 @@ async def warm_up(_: st.App) -> AsyncIterator[dict[str, Any]]:
     threading.Thread(target=load, daemon=True).start()
     yield {}
 
+
+share_heaps()
 
 app = st.App(
     "ui/page.py",
