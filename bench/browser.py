@@ -1,8 +1,8 @@
 """What the browser-driven measurements share: servers, a browser and a stopwatch.
 
 The stopwatch runs inside the page: it starts with the event that a person's act makes
-and stops at the frame after the one in which the awaited thing stands in the document.
-What the driver of the browser needs for itself is not counted.
+and stops once the frame is painted that shows the awaited thing. What the driver of
+the browser needs for itself is not counted.
 """
 
 import http.client
@@ -66,7 +66,9 @@ def stopwatch(event: str, ready: str) -> str:
             if (!ready()) return;
             watcher.disconnect();
             clearInterval(timer);
-            requestAnimationFrame(() => stop(performance.now() - timeStamp));
+            // A timer set while a frame is being made fires once it is painted.
+            requestAnimationFrame(() =>
+              setTimeout(() => stop(performance.now() - timeStamp)));
           }};
           const watcher = new MutationObserver(look);
           for (const root of roots)

@@ -5,7 +5,8 @@ browser: seconds from giving files to seeing their labels, timed inside the page
 `bench.browser`), systems and cases in an order drawn anew for every round, a fresh
 page for each. Gradio is an `Interface` with flagging that answers without a click on
 Submit, and for a hundred files one from `Files` to `Dataframe` that asks the model
-once for all of them (`bench/gradio_app.py`).
+once for all of them (`bench/gradio_app.py`); `--gradio-loop` and `--gradio-engine
+torch` make it the plainer application that most would write.
 
 Then the seconds to correct 20 of 100 pictures. Here: the review queue, by keys, all
 100 of them (80 confirmed, 20 corrected) until the last verdict is on disk, with the
@@ -315,6 +316,8 @@ def measure(options: argparse.Namespace, apart: list[int]) -> list[Comparison]:
         command += ["--ports", *map(str, ports), "--flagged", str(flagged)]
         if options.gradio_engine:
             command.append(f"--engine={options.gradio_engine}")
+        if options.gradio_loop:
+            command.append("--loop")
         quiet = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder}
         answering = dict.fromkeys(ports, "/")
         log = Path(folder) / "gradio.log"
@@ -348,6 +351,11 @@ def _parser() -> argparse.ArgumentParser:
         "--gradio-engine",
         choices=["openvino", "torch"],
         help="what computes on Gradio's side; by default what does here",
+    )
+    parser.add_argument(
+        "--gradio-loop",
+        action="store_true",
+        help="a hundred files one after another, as Gradio's examples do",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -42,15 +42,22 @@ def one(classifier: Classifier, flagged: str) -> gr.Interface:
     )
 
 
-def many(classifier: Classifier, flagged: str) -> gr.Interface:
-    """Many files in, a table of labels out; all of them in one call of the model."""
+def many(classifier: Classifier, flagged: str, *, loop: bool) -> gr.Interface:
+    """Many files in, a table of labels out.
+
+    Args:
+        classifier: answers.
+        flagged: folder for what is flagged.
+        loop: ask it for one picture after another, not for all at once.
+    """
 
     def classify(paths: list[str] | None) -> list[list[object]]:
         images = []
         for path in paths or []:
             with Image.open(path) as image:
                 images.append(image.convert("RGB"))
-        found = classifier.predict(images)
+        parts = [[image] for image in images] if loop else [images]
+        found = [answer for part in parts for answer in classifier.predict(part)]
         return [
             [Path(path).name, prediction.label, round(prediction.confidence, 4)]
             for path, prediction in zip(paths or [], found, strict=True)
@@ -74,10 +81,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--flagged", required=True, help="folder for what is flagged")
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--engine", choices=["openvino", "torch"])
+    parser.add_argument("--loop", action="store_true", help="one picture at a time")
     options = parser.parse_args(arguments)
     classifier = load_classifier(options.weights, options.engine)
-    for make, port in zip((one, many), options.ports, strict=True):
-        make(classifier, f"{options.flagged}/{make.__name__}").launch(
+    interfaces = (
+        one(classifier, f"{options.flagged}/one"),
+        many(classifier, f"{options.flagged}/many", loop=options.loop),
+    )
+    for interface, port in zip(interfaces, options.ports, strict=True):
+        interface.launch(
             server_name="127.0.0.1",
             server_port=port,
             prevent_thread_lock=True,
