@@ -355,7 +355,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gradio-loop",
         action="store_true",
-        help="a hundred files one after another, as Gradio's examples do",
+        help="a hundred files one after another, as a plain loop would",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
