@@ -69,8 +69,8 @@ def fill(path: Path, rows: int) -> Database:
     with closing(sqlite3.connect(path)) as raw, raw:
         numbers = [(n,) for n in range(1, rows + 1)]
         raw.executemany(
-            "INSERT INTO images VALUES "
-            "(?1, printf('%064x', ?1), 'JPEG', 32, 32, '2026-01-01')",
+            "INSERT INTO images VALUES (?1, printf('%064x', ?1), 'JPEG', 32, 32, "
+            "'2026-01-01', printf('%064x', ?1))",
             numbers,
         )
         raw.executemany("INSERT INTO image_blobs VALUES (?1, x'00', x'00')", numbers)

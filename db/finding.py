@@ -58,6 +58,7 @@ _HISTORY = (
     state.c.reviewed_at,
     images.c.width,
     images.c.height,
+    state.c.near_copy,
 )
 
 
@@ -70,6 +71,7 @@ def filters(query: HistoryQuery) -> ColumnElement[bool]:
         "unreviewed": state.c.correct.is_(None),
         "custom": state.c.custom.is_(True),
         "outside": state.c.in_scope.is_(False),
+        "near": state.c.near_copy.is_(True),
     }
     if query.state != "all":
         wanted.append(by_state[query.state])
@@ -141,7 +143,7 @@ class Finding(Base):
             return Page(self._rows(connection, ids), total, more)
 
     def _count(self, connection: Connection, query: HistoryQuery) -> int:
-        if query.state == "outside":  # few, and no part of the kept counts
+        if query.state in ("outside", "near"):  # few, and no part of the kept counts
             few = select(func.count()).select_from(state).where(filters(query))
             return connection.execute(few).scalar_one()
         counted = select(func.sum(tally.c.pictures))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 
 from db.base import Base
 from db.common import AnyRow, new_id
+from db.near import join_group
 from db.schema import image_blobs, images, predictions, reviews, state
 from db.types import ImportedImage, SaveResult
 from db.undo import standing, stands
@@ -65,6 +66,9 @@ class Importing(Base):
             "deleted": deleted,
             "reviewed_at": reviewed_at,
             "search": search_text(entry.name, newest.source, newest.label, label),
+            "near_copy": join_group(
+                work.connection, image_id, entry.sha256, entry.dhash, entry.group
+            ),
         }
         work.enter(image_id, None, values)
         return label is not None

@@ -7,10 +7,12 @@ and, where it takes an event back, that event (`undoes`). `state` is what follow
 the newest rows (the last prediction, the standing label, whether it lies in the
 trash), kept in the same transaction, because asking for the newest of each group for
 100,000 pictures at every click would not be quick. `tally` counts `state` by
-prediction and label, for the same reason.
+prediction and label, for the same reason. `near_bands` finds what resembles a picture,
+`near_key` names its group (`db/near.py`).
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData()
@@ -35,7 +38,22 @@ images = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("created", String(32), nullable=False),
+    Column("near_key", String(64), index=True),  # null until it is grouped
     sqlite_autoincrement=True,
+)
+
+near_bands = Table(
+    "near_bands",
+    metadata,
+    Column("band", Integer, primary_key=True),
+    Column(
+        "image_id",
+        ForeignKey("images.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
+    Column("dhash", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 image_blobs = Table(
@@ -101,6 +119,7 @@ state = Table(
     Column("reviewed_at", String(32)),
     Column("search", Text, nullable=False),
     Column("in_scope", Boolean),
+    Column("near_copy", Boolean, nullable=False, server_default=false()),
     Index("ix_state_image", "deleted", "image_id"),
     Index("ix_state_confidence", "deleted", "confidence"),
     Index("ix_state_name", "deleted", "name"),
@@ -112,7 +131,7 @@ state = Table(
     # Each filter with each order: any page is then read off an index.
     *(
         Index(f"ix_state_{column}_{sort}", "deleted", column, sort)
-        for column in ("correct", "custom", "label", "in_scope")
+        for column in ("correct", "custom", "label", "in_scope", "near_copy")
         for sort in ("image_id", "confidence", "name", "predicted")
     ),
 )

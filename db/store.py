@@ -25,10 +25,17 @@ from db.common import groups, new_id, now
 from db.engine import copy_sqlite, open_engine, sqlite_path
 from db.errors import DatabaseError
 from db.exporting import Exporting
-from db.finding import Finding
 from db.importing import Importing
 from db.labels import clean_label
-from db.schema import image_blobs, images, predictions, reviews, state
+from db.near import NearCopies, join_group
+from db.schema import (
+    image_blobs,
+    images,
+    near_bands,
+    predictions,
+    reviews,
+    state,
+)
 from db.types import (
     Change,
     NewImage,
@@ -44,7 +51,7 @@ _BEFORE = (
 )
 
 
-class Database(Exporting, Finding, Importing, LabelBook, Undo):
+class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
     """Pictures, predictions and reviews."""
 
     @classmethod
@@ -102,6 +109,10 @@ class Database(Exporting, Finding, Importing, LabelBook, Undo):
         reviewed_at = work.time if judged else reviewed_at
         label = entry.label if judged else stood
         values = self._stands(entry, prediction_id, label, reviewed_at)
+        if before is None:
+            values["near_copy"] = join_group(
+                work.connection, image_id, entry.sha256, entry.dhash
+            )
         work.enter(image_id, before, values)
         return before is None or back, judged
 
@@ -273,7 +284,7 @@ class Database(Exporting, Finding, Importing, LabelBook, Undo):
         connection.execute(
             delete(reviews).where(reviews.c.prediction_id.in_(of_images))
         )
-        for table in (state, predictions, image_blobs):
+        for table in (state, predictions, image_blobs, near_bands):
             connection.execute(delete(table).where(table.c.image_id.in_(image_ids)))
         connection.execute(delete(images).where(images.c.id.in_(image_ids)))
 

@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-State = Literal["all", "correct", "incorrect", "unreviewed", "custom", "outside"]
+State = Literal[
+    "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near"
+]
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class NewImage:
         label: None while nobody has judged the picture.
         scope_score, in_scope: whether the model takes it for one of the classes at
             all; None where it was not asked.
+        dhash: perceptual hash of the thumbnail; None where it is too plain for one.
     """
 
     sha256: str
@@ -34,6 +37,7 @@ class NewImage:
     label: str | None = None
     scope_score: float | None = None
     in_scope: bool | None = None
+    dhash: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class HistoryRow:
         label: None while nobody has judged it.
         correct: whether prediction and label agree; None without a label.
         custom: whether the label is none of the classes.
+        near_copy: whether it resembled an earlier picture when it was saved.
         created, reviewed_at: ISO 8601, UTC.
     """
 
@@ -119,6 +124,7 @@ class HistoryRow:
     reviewed_at: str | None
     width: int
     height: int
+    near_copy: bool = False
 
 
 @dataclass(frozen=True)
@@ -300,7 +306,8 @@ class ImportedImage:
     Attributes:
         standing: the place of the newest prediction.
         in_scope: what that one says of the classes; None where it was not asked.
-        data, format, width, height, thumbnail: from the door for pictures.
+        group: the key of the near copies it was with, or "".
+        data, format, width, height, thumbnail, dhash: from the door for pictures.
     """
 
     sha256: str
@@ -310,11 +317,13 @@ class ImportedImage:
     predictions: tuple[ImportedPrediction, ...]
     events: tuple[ImportedEvent, ...]
     in_scope: bool | None = None
+    group: str = ""
     data: bytes = b""
     format: str = ""
     width: int = 0
     height: int = 0
     thumbnail: bytes = b""
+    dhash: int | None = None
 
 
 def wilson(correct: int, n: int, z: float = 1.959964) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from intake.decode import MAX_BYTES, MAX_PIXELS, sniff
 from intake.errors import Refused
+from intake.near import dhash
 from intake.worker import WORKERS, Pool
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "Picture", "read_picture", "read_pictures"]
@@ -54,6 +55,11 @@ class Picture:
         A picture that is no larger comes through pixel by pixel.
         """
         return Image.frombytes("RGB", self.size, self.rgb)
+
+    @cached_property
+    def dhash(self) -> int | None:
+        """Perceptual hash; None where the picture is too plain for one."""
+        return dhash(self.thumbnail)
 
 
 def read_picture(data: bytes) -> Picture:

@@ -18,6 +18,7 @@ import test_db
 import test_export
 import test_hostile_text
 import test_labels
+import test_near
 import test_undo
 from postgres import new_database, running
 from sqlalchemy import create_engine, text
@@ -40,6 +41,7 @@ OF_SQLITE = {
     "test_connections_follow_the_rules": "asks for SQLite's settings",
     "test_deleting_an_image_takes_its_bytes": "reads SQLite's message",
     "test_a_backup_is_a_whole_database": "PostgreSQL is copied by pg_dump",
+    "test_a_look_up_uses_its_index": "reads SQLite's query plan",
 }
 NUMBERS = counter()
 REVIEWS = int(os.environ.get("REVIEWS", 400))
@@ -84,7 +86,15 @@ def _shared(module: ModuleType) -> dict[str, Callable]:
     }
 
 
-MODULES = (test_db, test_export, test_labels, test_hostile_text, test_undo, test_book)
+MODULES = (
+    test_db,
+    test_export,
+    test_labels,
+    test_hostile_text,
+    test_near,
+    test_undo,
+    test_book,
+)
 for _module in MODULES:
     globals().update(_shared(_module))
 
@@ -92,7 +102,7 @@ for _module in MODULES:
 def test_many_tests_are_shared():
     shared = [test for module in MODULES for test in _shared(module)]
     assert len(shared) > 30
-    assert set(OF_SQLITE) <= set(vars(test_db))
+    assert set(OF_SQLITE) <= set(vars(test_db)) | set(vars(test_near))
 
 
 @pytest.mark.threat("D41")

@@ -56,6 +56,7 @@ def _checked(
                 width=picture.width,
                 height=picture.height,
                 thumbnail=picture.thumbnail,
+                dhash=picture.dhash,
             )
 
 

@@ -6,10 +6,12 @@ threads; both get these from here.
 
 import os
 import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from db import Database, configured_url
+from db import Database, DatabaseError, configured_url
+from intake.near import dhash
 from intake.tray import Tray
 from model.classifier import Classifier, load_classifier
 from model.labels import CLASSES
@@ -43,9 +45,17 @@ def tray(tray_id: str) -> Tray:
     return Tray(trays_folder(), tray_id)
 
 
+def _group_old(database: Database) -> None:
+    with suppress(DatabaseError):  # the next start goes on with it
+        database.group_old(dhash)
+
+
 @cache
 def _database(url: str) -> Database:
-    return Database.open(url, CLASSES)
+    database = Database.open(url, CLASSES)
+    if database.has_ungrouped():
+        threading.Thread(target=_group_old, args=(database,), daemon=True).start()
+    return database
 
 
 def database() -> Database:

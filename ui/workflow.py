@@ -20,6 +20,7 @@ from db import (
     matching,
 )
 from intake.errors import Refused
+from intake.near import dhash
 from intake.pictures import Picture, read_pictures
 from intake.tray import Arrival, Item, Tray
 from model.classifier import Classifier
@@ -257,13 +258,14 @@ def judge(
 
 def _entry(tray: Tray, item: Item) -> NewImage:
     prediction = item.prediction or {}
+    thumbnail = tray.thumbnail(item.sha256)
     return NewImage(
         sha256=item.sha256,
         data=tray.data(item.sha256),
         format=item.format,
         width=item.width,
         height=item.height,
-        thumbnail=tray.thumbnail(item.sha256),
+        thumbnail=thumbnail,
         name=item.name,
         source=item.source,
         prediction=prediction["label"],
@@ -273,6 +275,7 @@ def _entry(tray: Tray, item: Item) -> NewImage:
         label=item.label,
         scope_score=prediction.get("scope_score"),  # none from before there was one
         in_scope=prediction.get("in_scope"),
+        dhash=dhash(thumbnail),
     )
 
 
