@@ -97,15 +97,15 @@ class Options:
     split: bool = False
 
 
-def split_of(sha256: str) -> str:
-    """The part that a picture belongs to, for good.
+def split_of(group: str) -> str:
+    """The part that a picture and its near copies belong to, for good.
 
-    It follows from the picture's own hash: none changes sides as others come, are
-    judged or deleted, in this database or another. Each label is then divided 80, 10,
-    10 as far as chance has it, which is close for some hundreds. Near copies of one
-    picture have hashes of their own and may fall on different sides.
+    It follows from the group's key, which is the hash of the earliest of them, and the
+    picture's own where it resembles none: nobody changes sides as others come, are
+    judged or deleted. Each label is then divided 80, 10, 10 as far as chance has it,
+    which is close for some hundreds.
     """
-    place = int(hashlib.sha256(f"split {sha256}".encode()).hexdigest()[:8], 16) % 100
+    place = int(hashlib.sha256(f"split {group}".encode()).hexdigest()[:8], 16) % 100
     for part, percent in SPLITS:
         if place < percent:
             return part
@@ -259,7 +259,7 @@ def _members(
                 lists.leave_out(pick.sha256, reason)
                 continue
             path = file_name(row, folder[row.label or row.predicted])
-            part = split_of(pick.sha256) if options.split else ""
+            part = split_of(row.group) if options.split else ""
             lists.add(row, part, path)
             method = NO_COMPRESSION_64(len(data), zlib.crc32(data))
             place = f"{part}/{path}" if part else path

@@ -189,6 +189,9 @@ def _image(entry: dict[str, Any]) -> tuple[str, ImportedImage]:
     in_scope = entry["in_scope"]
     if in_scope not in (True, False, None):
         raise ValueError("neither yes nor no")
+    group = _text(entry.get("group", ""))  # none in exports from before there were any
+    if group and not _HASH.fullmatch(group):
+        raise ValueError("no hash")
     return _text(entry["file_name"]), ImportedImage(
         sha256=entry["sha256"],
         name=_text(entry["name"]),
@@ -197,6 +200,7 @@ def _image(entry: dict[str, Any]) -> tuple[str, ImportedImage]:
         predictions=predictions,
         events=events,
         in_scope=in_scope,
+        group=group,
     )
 
 

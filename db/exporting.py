@@ -41,6 +41,7 @@ _FACTS = (
         func.length(image_blobs.c.data).label("size"),
         state.c.name,
         state.c.in_scope,
+        func.coalesce(images.c.near_key, images.c.sha256).label("near_key"),
     )
     .select_from(images)
     .join(image_blobs, image_blobs.c.image_id == images.c.id)
@@ -210,6 +211,7 @@ def _row(
         size=fact.size,
         scope_score=newest.scope_score,
         in_scope=fact.in_scope,
+        group=fact.near_key,
         record=record,
     )
 

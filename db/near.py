@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sqlalchemy import Connection, insert, select, update
 
-from db.common import groups
+from db.common import MANY, groups
 from db.finding import Finding
 from db.schema import image_blobs, images, near_bands, state
 from db.types import HistoryRow
@@ -74,13 +74,16 @@ def _neighbours(connection: Connection, hashes: Iterable[int]) -> dict[int, list
     }
 
 
-def _key(connection: Connection, dhash: int) -> str | None:
-    """The group of the earliest picture that this hash nearly agrees with."""
-    near = _neighbours(connection, [dhash])[dhash]
-    if not near:
-        return None
-    found = select(images.c.near_key).where(images.c.id == near[0])
-    return connection.execute(found).scalar()
+def _key(connection: Connection, dhash: int, exported: str) -> str | None:
+    """The group of the earliest picture that this hash nearly agrees with.
+
+    Of several groups, the one that an export names: what was exported, and only that,
+    then comes back as it was, in whatever order.
+    """
+    near = _neighbours(connection, [dhash])[dhash][:MANY]
+    found = select(images.c.near_key).where(images.c.id.in_(near)).order_by(images.c.id)
+    keys = list(connection.execute(found).scalars()) if near else []
+    return exported if exported in keys else next(iter(keys), None)
 
 
 def join_group(
@@ -101,7 +104,7 @@ def join_group(
     Returns:
         Whether it is a near copy of an earlier picture.
     """
-    near = _key(connection, dhash) if dhash is not None else None
+    near = _key(connection, dhash, exported) if dhash is not None else None
     key = near or exported or sha256
     of = images.c.id == image_id
     connection.execute(update(images).where(of).values(near_key=key))

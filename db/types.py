@@ -244,6 +244,7 @@ class ExportRow:
     """What an exported picture is described by.
 
     Attributes:
+        group: the key of its near copies, the hash of the earliest of them.
         record: every prediction and event, numbered within the picture.
     """
 
@@ -264,6 +265,7 @@ class ExportRow:
     size: int
     scope_score: float | None
     in_scope: bool | None
+    group: str
     record: dict[str, Any]
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -231,6 +232,27 @@ def test_a_split_is_stable_and_near_its_shares(db: Database):  # noqa: F811
     shares = Counter(split_of(f"{n:064x}") for n in range(5000))
     assert 0.78 < shares["train"] / 5000 < 0.82
     assert 0.08 < shares["test"] / 5000 < 0.12
+
+
+def parts(database: Database) -> dict[str, str]:
+    """Which part of a split each picture is in, by name."""
+    archive = opened(exported(database, split=True))
+    exact = json.loads(archive.read("labels.json"))["images"]
+    return {e["name"]: e["file_name"].split("/")[0] for e in exact}
+
+
+def test_a_split_keeps_near_copies_together(db: Database):  # noqa: F811
+    chance = random.Random(5)
+    hashes = [chance.getrandbits(64) for _ in range(20)]
+    db.save([picture(n, "cat", dhash=h) for n, h in enumerate(hashes)])
+    before = parts(db)
+    assert len(set(before.values())) > 1
+    db.save([picture(n + 20, "cat", dhash=h ^ 1) for n, h in enumerate(hashes)])
+    after = parts(db)
+    assert after == before | {f"{n + 20}.png": before[f"{n}.png"] for n in range(20)}
+    db.delete([1, 2, 3])
+    db.purge_deleted()
+    assert parts(db).items() <= after.items()
 
 
 def test_each_part_of_a_split_has_its_list(db: Database):  # noqa: F811

@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,14 @@ from hostile import encoded, scene
 from test_db import db, entry, path  # noqa: F401  # fixtures
 from test_history import check_counts
 
-from db import Database, HistoryQuery
+from db import Database, HistoryQuery, ImportedImage
 from export import Options, export_zip
 from importing import Export, ImportRefused
 from intake.pictures import read_picture
 from model.labels import CLASSES
 from ui.import_zip import Imported, read_back, summary
+
+FROM_THE_DOOR = ("data", "format", "width", "height", "thumbnail", "dhash")
 
 CONTENT = """
 SELECT i.sha256, i.format, i.width, i.height, i.created, b.data, b.thumbnail
@@ -34,7 +38,7 @@ SELECT i.sha256, r.event, r.label, who, r.created, operation,
 FROM reviews r JOIN predictions p ON p.id = prediction_id
 JOIN images i ON i.id = p.image_id ORDER BY 1, r.id;
 SELECT i.sha256, predicted, confidence, name, label, correct, custom, deleted,
-  reviewed_at, search, in_scope
+  reviewed_at, search, in_scope, near_copy, near_key
 FROM state s JOIN images i ON i.id = s.image_id ORDER BY 1;
 SELECT * FROM tally ORDER BY 1, 2, 3
 """
@@ -48,9 +52,8 @@ def content(path: Path) -> list[list[tuple]]:  # noqa: F811
 
 def picture(n: int, label: str | None = None, **changes):
     checked = read_picture(encoded(scene((30 + n, 30))))
-    fields = ("sha256", "data", "format", "width", "height", "thumbnail")
-    known = {name: getattr(checked, name) for name in fields}
-    return entry(n, label, **(known | changes))
+    known = {name: getattr(checked, name) for name in FROM_THE_DOOR}
+    return entry(n, label, **({"sha256": checked.sha256} | known | changes))
 
 
 def exported(database: Database) -> bytes:
@@ -62,6 +65,14 @@ def imported(database: Database, data: bytes) -> Imported:
     for counts in read_back(database, io.BytesIO(data)):  # noqa: B007  # the last
         pass
     return counts
+
+
+def again(archive: bytes, hashes: dict[str, int | None]) -> Iterator[ImportedImage]:
+    """What an export lists, with perceptual hashes as a test wants them."""
+    for image, data in Export(io.BytesIO(archive)).pictures():
+        assert data is not None
+        known = {f: getattr(read_picture(data), f) for f in FROM_THE_DOOR}
+        yield replace(image, **known | {"dhash": hashes[image.sha256]})
 
 
 @pytest.fixture
@@ -89,6 +100,46 @@ def test_export_wipe_import_is_the_same_database(busy: Database, path: Path):  #
     (row,) = busy.page(HistoryQuery(label="=house boat"), 9).rows
     busy.undo_last([row.image_id])
     assert busy.labels() == [("raft", 1)]
+
+
+def test_an_import_brings_groups_back(db: Database, path: Path):  # noqa: F811
+    """In whatever order: an export's is that of the hashes."""
+    value = 0x0123_4567_89AB_CDEF
+    pictures = [picture(n, dhash=value ^ (1 << n)) for n in range(6)]
+    entries = sorted(pictures, key=lambda p: p.sha256, reverse=True)
+    db.save(entries)
+    before, archive = content(path), exported(db)
+    db.clear()
+    db.restore_images(again(archive, {p.sha256: p.dhash for p in pictures}))
+    assert content(path) == before
+    assert exported(db) == archive
+    assert db.page(HistoryQuery(state="near"), 1).total == 5
+
+
+def test_an_import_joins_the_group_that_is_here(db: Database):  # noqa: F811
+    value = 0x0123_4567_89AB_CDEF
+    db.save([picture(1, dhash=value)])
+    archive = exported(db)
+    db.clear()
+    db.save([picture(2, dhash=value)])
+    db.restore_images(again(archive, {picture(1).sha256: value}))
+    found = json.loads(zipfile.ZipFile(io.BytesIO(exported(db))).read("labels.json"))
+    assert {e["group"] for e in found["images"]} == {picture(2).sha256}
+
+
+@pytest.mark.parametrize("group", ["x", 5, None, ["a"], "A" * 64])
+def test_a_group_that_is_no_hash_is_refused(group: object, db: Database):  # noqa: F811
+    db.save([picture(1)])
+    with zipfile.ZipFile(io.BytesIO(exported(db))) as archive:
+        found = json.loads(archive.read("labels.json"))
+        found["images"][0]["group"] = group
+        changed = io.BytesIO()
+        with zipfile.ZipFile(changed, "w") as new:
+            for name in archive.namelist():
+                listed = name == "labels.json"
+                new.writestr(name, json.dumps(found) if listed else archive.read(name))
+    with pytest.raises(ImportRefused, match="damaged"):
+        imported(db, changed.getvalue())
 
 
 def test_importing_again_changes_nothing(busy: Database, path: Path):  # noqa: F811
