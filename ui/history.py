@@ -26,6 +26,7 @@ STATES = {
     "Not reviewed": "unreviewed",
     "Custom label": "custom",
     "May be none of these": "outside",
+    "Near copies": "near",
 }
 SORTS = {
     "Newest first": ("created", True),

@@ -39,6 +39,12 @@ function(params) {{
 }}
 """)
 
+_NAME = JsCode("""
+function(params) {
+  return params.data.near_copy ? params.value + ' · near copy' : params.value;
+}
+""")
+
 _PERCENT = JsCode("""
 function(params) {
   const p = params.value;
@@ -84,7 +90,14 @@ GRID_OPTIONS: dict[str, Any] = {
             minWidth=76,
             resizable=False,
         ),
-        _column("name", "Name", flex=2, minWidth=130, tooltipField="name"),
+        _column(
+            "name",
+            "Name",
+            flex=2,
+            minWidth=130,
+            tooltipField="name",
+            valueFormatter=_NAME,
+        ),
         _column("predicted", "Prediction", flex=1, minWidth=100),
         _column(
             "confidence",
@@ -127,6 +140,7 @@ def rows_frame(rows: Sequence[HistoryRow]) -> pd.DataFrame:
         "label",
         "created",
         "model_version",
+        "near_copy",
     ]
     records = [
         {name: getattr(row, name) for name in columns}

@@ -14,6 +14,7 @@ from db import Database, DatabaseError, HistoryRow, LabelRefused
 from intake.tray import Item, Tray
 from model.labels import CLASSES
 from ui.contact_sheet import render_sheet
+from ui.near import near_copies, near_html
 from ui.review_queue import render_queue, review_data
 from ui.reviewer import reviewer_name
 from ui.text import count, percent, plain
@@ -117,7 +118,12 @@ def _verdict(item: Item, earlier: HistoryRow | None) -> str:
     return f'<span class="verdict incorrect">✗ It is {plain(item.label)}</span>'
 
 
-def card_html(tray_id: str, item: Item, earlier: HistoryRow | None) -> str:
+def card_html(
+    tray_id: str,
+    item: Item,
+    earlier: HistoryRow | None,
+    copy: HistoryRow | None = None,
+) -> str:
     """One picture and what the model says of it, as HTML with all text escaped."""
     name = plain(item.name)
     source = f"/tray/{tray_id}/{item.sha256}.jpg"
@@ -131,6 +137,8 @@ def card_html(tray_id: str, item: Item, earlier: HistoryRow | None) -> str:
         )
         if item.label is None and item.prediction.get("in_scope") is False:
             answer += '<div class="doubt">May be none of the ten</div>'
+    if copy:
+        answer += near_html(copy)
     caption = f'<div class="name" title="{name}">{name}</div>'
     verdict = _verdict(item, earlier)
     return f'<div class="picture">{figure}{caption}{answer}{verdict}</div>'
@@ -170,9 +178,14 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
 
 
 def _render_card(
-    tray: Tray, item: Item, earlier: HistoryRow | None, own: list[str], db: Database
+    tray: Tray,
+    item: Item,
+    seen: tuple[HistoryRow | None, HistoryRow | None],
+    own: list[str],
+    db: Database,
 ) -> None:
-    st.html(card_html(tray.tray_id, item, earlier))
+    """One card; `seen` is what is saved of the picture, and what resembles it."""
+    st.html(card_html(tray.tray_id, item, *seen))
     if not item.prediction:
         return
     left, right = st.columns([2, 3], gap="xsmall")
@@ -317,11 +330,14 @@ def render_tray(tray: Tray, database: Database | None) -> None:
         return
     shown = _page(items)
     earlier = known_earlier(database, shown)
+    new = (item.sha256 for item in shown if item.sha256 not in earlier)
+    copies = near_copies(tray, database, new)
     own = own_labels(database, items)
     with st.grid(min_column_width=230, gap="small") as grid:
         for item in shown:
             with grid.cell(), st.container(border=True, key=f"card-{item.sha256[:16]}"):
-                _render_card(tray, item, earlier.get(item.sha256), own, database)
+                seen = earlier.get(item.sha256), copies.get(item.sha256)
+                _render_card(tray, item, seen, own, database)
     if len(shown) > 1 and any(i.label is None and i.prediction for i in shown):
         st.button(
             "Confirm the rest of this page",
