@@ -7,6 +7,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
+from conftest import run_async
 from test_upload_route import (  # noqa: F401  # fixtures
     Client,
     address,
@@ -151,7 +152,7 @@ def test_nobody_is_overtaken():
         wanted = {"a": 4, "b": 4, "large": 99, "c": 1, "d": 1}
         await asyncio.gather(*(one(name, size) for name, size in wanted.items()))
 
-    asyncio.run(all_of_them())
+    run_async(all_of_them())
     assert order == ["a", "b", "large", "c", "d"]
     assert room.taken == 0
 
@@ -167,5 +168,5 @@ def test_who_gives_up_leaves_the_line():
         room.give_back(10)
         await room.take(1, 1)
 
-    asyncio.run(waiting())
+    run_async(waiting())
     assert room.taken == 1

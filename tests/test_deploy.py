@@ -1,12 +1,11 @@
 """Login and the files for a team, as far as they can be checked without containers."""
 
-import asyncio
 import re
 
 import pytest
 import streamlit as st
 import yaml
-from conftest import ROOT
+from conftest import ROOT, run_async
 
 from ui.login import HEADER, SECRET, Gate, clean_name
 
@@ -34,7 +33,7 @@ def asked(headers: dict[bytes, bytes], path: str = "/", kind: str = "http") -> o
         sent.append(dict(message))
 
     scope = {"type": kind, "path": path, "headers": list(headers.items())}
-    asyncio.run(Gate(application)(scope, None, send))
+    run_async(Gate(application)(scope, None, send))
     return sent[0].get("status", sent[0].get("code"))
 
 
