@@ -248,6 +248,11 @@ def test_the_chart_counts_every_picture_past_its_last_bar():
     assert sum(figure.data[1].x) == sum(c.incorrect for c in labels)
 
 
+def test_the_chart_marks_whole_pictures_only():
+    assert distribution([LabelCount("cat", 2, 1)]).layout.xaxis.dtick == 1
+    assert distribution([LabelCount("cat", 200, 100)]).layout.xaxis.dtick is None
+
+
 def test_words_for_numbers():
     assert count(1, "picture") == "1 picture"
     assert count(1200, "picture") == "1,200 pictures"

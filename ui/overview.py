@@ -14,6 +14,19 @@ MOST_BARS = 24
 ROW_PIXELS = 26
 
 
+def _mark_axes(figure: go.Figure, names: Sequence[str], longest: int) -> None:
+    """Labels beside the bars, whole numbers of pictures below them."""
+    # Between whole pictures there is nothing to mark.
+    steps = {"dtick": 1} if longest < 5 else {"nticks": 5}
+    figure.update_xaxes(rangemode="tozero", tickformat=",d", **steps)
+    figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=[n if len(n) <= 16 else n[:15] + "…" for n in names],
+        autorange="reversed",
+        automargin=True,
+    )
+
+
 def distribution(classes: Sequence[LabelCount]) -> go.Figure:
     """Stacked horizontal bars, one a label: correct against incorrect.
 
@@ -45,7 +58,6 @@ def distribution(classes: Sequence[LabelCount]) -> go.Figure:
             customdata=names,
             hovertemplate=f"%{{customdata}}: %{{x}} {title.lower()}<extra></extra>",
         )
-    short = [n if len(n) <= 16 else n[:15] + "…" for n in names]
     figure.update_layout(
         barmode="stack",
         height=70 + ROW_PIXELS * len(names),
@@ -54,10 +66,8 @@ def distribution(classes: Sequence[LabelCount]) -> go.Figure:
         legend_traceorder="normal",
         bargap=0.25,
     )
-    figure.update_xaxes(rangemode="tozero", tickformat=",d", nticks=5)
-    figure.update_yaxes(
-        tickvals=places, ticktext=short, autorange="reversed", automargin=True
-    )
+    longest = max((r + w for r, w in zip(right, wrong, strict=True)), default=0)
+    _mark_axes(figure, names, longest)
     return figure
 
 
