@@ -10,10 +10,10 @@ from sqlalchemy import Connection, insert, select
 from db.base import Base
 from db.common import AnyRow, new_id
 from db.near import join_group
-from db.schema import image_blobs, images, predictions, reviews, state
+from db.schema import images, predictions, reviews, state
 from db.types import ImportedImage, SaveResult
 from db.undo import standing, stands
-from db.work import Work, search_text
+from db.work import Work, insert_image, search_text
 
 
 class Importing(Base):
@@ -47,7 +47,7 @@ class Importing(Base):
         return SaveResult(saved, known, reviewed)
 
     def _restore(self, work: Work, entry: ImportedImage) -> bool:
-        image_id = _insert_image(work.connection, entry)
+        image_id = insert_image(work.connection, entry, entry.created)
         made = [
             _insert_prediction(work.connection, image_id, p) for p in entry.predictions
         ]
@@ -84,25 +84,6 @@ def _add_verdict(work: Work, here: AnyRow, entry: ImportedImage) -> bool:
         return False
     work.judge(here, label)
     return True
-
-
-def _insert_image(connection: Connection, entry: ImportedImage) -> int:
-    made = connection.execute(
-        insert(images).values(
-            sha256=entry.sha256,
-            format=entry.format,
-            width=entry.width,
-            height=entry.height,
-            created=entry.created,
-        )
-    )
-    image_id = new_id(made)
-    connection.execute(
-        insert(image_blobs).values(
-            image_id=image_id, data=entry.data, thumbnail=entry.thumbnail
-        )
-    )
-    return image_id
 
 
 def _insert_prediction(connection: Connection, image_id: int, prediction: Any) -> int:

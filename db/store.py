@@ -42,7 +42,7 @@ from db.types import (
     SaveResult,
 )
 from db.undo import Undo
-from db.work import Work, key, search_text, verdict
+from db.work import Work, insert_image, key, search_text, verdict
 
 _BEFORE = (
     select(state)
@@ -92,7 +92,7 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
         found = _BEFORE.where(images.c.sha256 == entry.sha256)
         before = work.connection.execute(found).one_or_none()
         if before is None:
-            image_id = self._insert_image(work.connection, entry)
+            image_id = insert_image(work.connection, entry, now())
             prediction_id = self._insert_prediction(work.connection, image_id, entry)
         else:
             image_id = before.image_id
@@ -115,24 +115,6 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
             )
         work.enter(image_id, before, values)
         return before is None or back, judged
-
-    def _insert_image(self, connection: Connection, entry: NewImage) -> int:
-        made = connection.execute(
-            insert(images).values(
-                sha256=entry.sha256,
-                format=entry.format,
-                width=entry.width,
-                height=entry.height,
-                created=now(),
-            )
-        )
-        image_id = new_id(made)
-        connection.execute(
-            insert(image_blobs).values(
-                image_id=image_id, data=entry.data, thumbnail=entry.thumbnail
-            )
-        )
-        return image_id
 
     def _insert_prediction(
         self, connection: Connection, image_id: int, entry: NewImage

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db import substrings
-from db.common import AnyRow, groups, now
+from db.common import AnyRow, groups, new_id, now
 from db.labels import fold
-from db.schema import predictions, reviews, state, tally
-from db.types import Change, Conflict
+from db.schema import image_blobs, images, predictions, reviews, state, tally
+from db.types import Change, Conflict, ImportedImage, NewImage
 
 _ROWS = select(state, predictions.c.source).join(
     predictions, predictions.c.id == state.c.prediction_id
@@ -49,6 +49,28 @@ _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 def key(deleted: bool, predicted: str, label: str | None) -> Key:
     """The row of `tally` that counts such a picture."""
     return deleted, predicted, label or ""
+
+
+def insert_image(
+    connection: Connection, entry: NewImage | ImportedImage, created: str
+) -> int:
+    """Write a picture and its bytes; returns its id."""
+    made = connection.execute(
+        insert(images).values(
+            sha256=entry.sha256,
+            format=entry.format,
+            width=entry.width,
+            height=entry.height,
+            created=created,
+        )
+    )
+    image_id = new_id(made)
+    connection.execute(
+        insert(image_blobs).values(
+            image_id=image_id, data=entry.data, thumbnail=entry.thumbnail
+        )
+    )
+    return image_id
 
 
 def verdict(label: str, predicted: str) -> str:
