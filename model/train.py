@@ -1,6 +1,6 @@
 """Train the network: `python -m model.train --data FOLDER --held-out FOLDER`.
 
-Reads top to bottom: the recipe, the data, the optimizer, the loop, the evaluation.
+Reads top to bottom: the recipe, the data, the loop, the evaluation.
 Without `--data` it trains on torchvision's CIFAR-10. Training is one run from the
 first step to the last, so it writes a checkpoint after every epoch and goes on from
 there when started again. It ends in a weights file, which `python -m model.publish`
@@ -9,7 +9,8 @@ itself.
 
 Epochs at a small size are cheap (16 pixels: a quarter of the arithmetic) and teach
 nearly as much early on, so the sizes grow. The convolutions learn by Muon, which on
-two cores was at the same loss as SGD after two thirds of the pictures.
+two cores was at the same loss as SGD after two thirds of the pictures, and each epoch
+but the last few leaves out a part of what is known already (`model/pruning.py`).
 `model/README.md` has what was tried, `weights/README.md` the time and accuracy of the
 run that made the weights in this repository.
 """
@@ -17,14 +18,12 @@ run that made the weights in this repository.
 import argparse
 import hashlib
 import json
-import math
 import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +36,9 @@ from model.data import Labelled, load_cifar10, load_folder
 from model.labels import CLASSES
 from model.machine import describe_machine
 from model.network import build_network, load_matching
+from model.optimizer import Optimizer
 from model.preprocess import MEAN, STD
+from model.pruning import choose
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,21 @@ class Recipe:
     warm_up: float = 0.15
     """Share of all steps over which the learning rates rise."""
     ema_decay: float = 0.99
+    pruned: float = 0.5
+    """Share of the easy pictures that an epoch leaves out (`model/pruning.py`)."""
+    unpruned_end: float = 0.125
+    """Share of all epochs, the last ones, that take every picture."""
     seed: int = 0
 
     @property
     def sizes(self) -> list[int]:
         """Side in pixels of every epoch."""
         return [size for epochs, size in self.stages for _ in range(epochs)]
+
+    def pruned_in(self, epoch: int) -> float:
+        """Share of the easy pictures that this epoch leaves out."""
+        epochs = len(self.sizes)
+        return self.pruned if epoch < epochs * (1 - self.unpruned_end) else 0.0
 
 
 def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
@@ -94,87 +104,16 @@ def normalise(images: Tensor) -> Tensor:
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def inner_kernels(network: nn.Module) -> list[nn.Parameter]:
-    """Weights of every convolution but the first, whose three inputs are colours."""
-    return [
-        parameter
-        for name, parameter in network.named_parameters()
-        if parameter.ndim == 4 and name != "conv1.weight"
-    ]
-
-
-def as_matrix(kernel: Tensor) -> Tensor:
-    """View a kernel [out, in, h, w] that is channels_last as [out, h * w * in]."""
-    return kernel.permute(0, 2, 3, 1).view(len(kernel), -1)
-
-
-class Optimizer:
-    """Muon (Jordan 2024) for the convolutions, Nesterov SGD for the rest.
-
-    Muon takes matrices: it works on views that share the kernels' memory. Batch norm
-    follows every convolution, so a kernel's length means nothing but how fast it
-    turns; it is kept at the root of the number of outputs, which makes Muon's learning
-    rate the share by which a step changes the kernel.
-    """
-
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        """Take on the parameters of a network that is channels_last."""
-        self.kernels = inner_kernels(network)
-        self.matrices = [nn.Parameter(as_matrix(k.detach())) for k in self.kernels]
-        inner = {id(kernel) for kernel in self.kernels}
-        rest = [p for p in network.parameters() if id(p) not in inner]
-        self.muon = torch.optim.Muon(
-            self.matrices,
-            lr=0.0,
-            weight_decay=0.0,
-            momentum=recipe.momentum,
-            ns_steps=3,
-        )
-        groups: list[dict[str, Any]] = [
-            {
-                "params": [p for p in rest if p.ndim > 1],
-                "weight_decay": recipe.weight_decay,
-            },
-            {"params": [p for p in rest if p.ndim <= 1]},
-        ]
-        self.sgd = torch.optim.SGD(
-            groups,
-            lr=0.0,
-            momentum=recipe.sgd_momentum,
-            nesterov=True,
-        )
-        self._peaks = ((self.muon, recipe.peak_lr), (self.sgd, recipe.sgd_lr))
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        self.sgd.zero_grad()
-        for kernel in self.kernels:
-            kernel.grad = None
-
-    def step(self, share: float) -> None:
-        """Change the weights, at this share of the peak learning rates."""
-        for optimizer, peak in self._peaks:
-            for group in optimizer.param_groups:
-                group["lr"] = share * peak
-        for matrix, kernel in zip(self.matrices, self.kernels, strict=True):
-            gradient = kernel.grad
-            assert gradient is not None  # noqa: S101  # backward() has run
-            layout = gradient.contiguous(memory_format=torch.channels_last)
-            matrix.grad = as_matrix(layout)
-        self.muon.step()  # type: ignore[no-untyped-call]  # torch gives it no types
-        self.sgd.step()
-        with torch.no_grad():
-            for matrix in self.matrices:
-                matrix.mul_(len(matrix) ** 0.5 / matrix.norm())
-
-    def state_dict(self) -> dict[str, Any]:
-        """What both have accumulated."""
-        return {"muon": self.muon.state_dict(), "sgd": self.sgd.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self.muon.load_state_dict(state["muon"])
-        self.sgd.load_state_dict(state["sgd"])
+def make_optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
+    """Take on the parameters of a network that is channels_last."""
+    return Optimizer(
+        network,
+        muon_lr=recipe.peak_lr,
+        momentum=recipe.momentum,
+        sgd_lr=recipe.sgd_lr,
+        sgd_momentum=recipe.sgd_momentum,
+        weight_decay=recipe.weight_decay,
+    )
 
 
 def make_average(network: nn.Module, recipe: Recipe) -> AveragedModel:
@@ -184,24 +123,68 @@ def make_average(network: nn.Module, recipe: Recipe) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=average, use_buffers=True)
 
 
-def batches(data: Labelled, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-    """One epoch of augmented batches; the epoch's number seeds its own generator."""
-    generator = Generator().manual_seed(recipe.seed * 1000 + epoch)
-    order = torch.randperm(len(data), generator=generator)
-    size = recipe.sizes[epoch]
-    for chosen in torch.split(order, recipe.batch_size):
-        if len(chosen) > 1:
-            view = training_view(data.images[chosen], size, generator)
-            yield normalise(view), data.labels[chosen]
+@dataclass(frozen=True)
+class Batch:
+    """Some of the pictures, augmented.
+
+    Attributes:
+        chosen: which pictures, [N].
+        images: normalised float32, [N, 3, side, side].
+        labels: int64, [N].
+        counts: how much each counts in the loss, [N].
+    """
+
+    chosen: Tensor
+    images: Tensor
+    labels: Tensor
+    counts: Tensor
+
+
+class Epoch:
+    """One pass over the pictures; its number seeds its own generator."""
+
+    def __init__(
+        self, data: Labelled, losses: Tensor, recipe: Recipe, epoch: int
+    ) -> None:
+        """Choose the pictures by their last losses, [pictures]."""
+        self._data = data
+        self._size = recipe.sizes[epoch]
+        self._generator = Generator().manual_seed(recipe.seed * 1000 + epoch)
+        share = recipe.pruned_in(epoch)
+        chosen, counts = choose(losses, share, self._generator)
+        # Batch norm has nothing to normalise a single picture by.
+        self._parts = [
+            part
+            for part in zip(
+                torch.split(chosen, recipe.batch_size),
+                torch.split(counts, recipe.batch_size),
+                strict=True,
+            )
+            if len(part[0]) > 1
+        ]
+
+    def __len__(self) -> int:
+        """Count the batches."""
+        return len(self._parts)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Augment batch after batch."""
+        for chosen, counts in self._parts:
+            images = self._data.images[chosen]
+            view = training_view(images, self._size, self._generator)
+            yield Batch(chosen, normalise(view), self._data.labels[chosen], counts)
 
 
 class Run:
     """A training run that can be put down after any epoch and taken up again."""
 
-    def __init__(self, recipe: Recipe, checkpoint: Path, init: Path | None) -> None:
-        """Start anew, or from `checkpoint` if it exists."""
+    def __init__(
+        self, recipe: Recipe, pictures: int, checkpoint: Path, init: Path | None
+    ) -> None:
+        """Start anew on so many pictures, or from `checkpoint` if it exists."""
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
+        self.losses = torch.full((pictures,), torch.inf)
         self.checkpoint = checkpoint
         self.network = build_network(len(CLASSES))
         self.start = ""
@@ -212,7 +195,7 @@ class Run:
             self.start = f"weights {digest[:12]}"
         self.network = self.network.to(memory_format=torch.channels_last)
         self.ema = make_average(self.network, recipe)
-        self.optimizer = Optimizer(self.network, recipe)
+        self.optimizer = make_optimizer(self.network, recipe)
         self.epoch = 0
         self.seconds = 0.0
         if checkpoint.exists():
@@ -225,6 +208,9 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if len(state["losses"]) != len(self.losses):
+            raise ValueError(f"{self.checkpoint} belongs to other pictures; remove it")
+        self.losses = state["losses"]
         self.epoch = state["epoch"]
         self.seconds = state["seconds"]
         print(f"resuming after epoch {self.epoch}")
@@ -236,6 +222,7 @@ class Run:
             "network": self.network.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "losses": self.losses,
             "epoch": self.epoch,
             "seconds": self.seconds,
         }
@@ -246,25 +233,27 @@ class Run:
     def train_epoch(self, data: Labelled) -> float:
         """One pass over the data; returns the mean loss in nats."""
         self.network.train()
-        steps = math.ceil(len(data) / self.recipe.batch_size)
-        total = steps * len(self.recipe.sizes)
+        epochs = len(self.recipe.sizes)
+        epoch = Epoch(data, self.losses, self.recipe, self.epoch)
         losses = []
         began = time.monotonic()
-        for step, (images, labels) in enumerate(batches(data, self.recipe, self.epoch)):
-            share = rate(self.recipe, (self.epoch * steps + step) / total)
-            losses.append(self._step(images, labels, share))
+        for step, batch in enumerate(epoch):
+            progress = (self.epoch + step / len(epoch)) / epochs
+            losses.append(self._step(batch, rate(self.recipe, progress)))
         self.epoch += 1
         self.seconds += time.monotonic() - began
         return sum(losses) / len(losses)
 
-    def _step(self, images: Tensor, labels: Tensor, share: float) -> float:
+    def _step(self, batch: Batch, share: float) -> float:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_fast()):
-            logits = self.network(images)
-        loss = F.cross_entropy(logits.float(), labels)
+            logits = self.network(batch.images)
+        losses = F.cross_entropy(logits.float(), batch.labels, reduction="none")
+        loss = (losses * batch.counts).sum() / batch.counts.sum()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.optimizer.step(share)
         self.ema.update_parameters(self.network)
+        self.losses[batch.chosen] = losses.detach()
         return loss.item()
 
     def weights(self) -> dict[str, Tensor]:
@@ -322,6 +311,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sgd-lr", type=float, default=Recipe.sgd_lr)
     parser.add_argument("--warm-up", type=float, default=Recipe.warm_up)
     parser.add_argument("--ema-decay", type=float, default=Recipe.ema_decay)
+    parser.add_argument("--pruned", type=float, default=Recipe.pruned)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     return parser.parse_args(arguments)
 
@@ -359,13 +349,15 @@ def main(arguments: list[str] | None = None) -> int:
         sgd_lr=options.sgd_lr,
         warm_up=options.warm_up,
         ema_decay=options.ema_decay,
+        pruned=options.pruned,
         seed=options.seed,
     )
     try:
         data, held_out = read_data(options)
         print(f"{len(data)} pictures, {len(recipe.sizes)} epochs, {recipe}", flush=True)
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        run = Run(recipe, options.out.with_suffix(".checkpoint"), options.init)
+        checkpoint = options.out.with_suffix(".checkpoint")
+        run = Run(recipe, len(data), checkpoint, options.init)
     except (OSError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1

@@ -14,10 +14,12 @@ from torchvision.models import ResNet
 
 from model import train
 from model.bundle import expected_shapes
-from model.data import load_folder
+from model.data import Labelled, load_folder
 from model.labels import CLASSES
 from model.network import build_network, features, load_matching
-from model.train import Optimizer, Recipe, Run, parse_stages, rate
+from model.optimizer import as_matrix
+from model.pruning import choose
+from model.train import Epoch, Recipe, Run, make_optimizer, parse_stages, rate
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +75,17 @@ def test_the_same_seed_gives_the_same_weights(
     assert same(load_file(again), load_file(whole))
 
 
+def first_batch(pictures: Labelled, recipe: Recipe, epoch: int = 0) -> train.Batch:
+    unseen = torch.full((len(pictures),), torch.inf)
+    return next(iter(Epoch(pictures, unseen, recipe, epoch)))
+
+
 def test_another_seed_begins_and_goes_on_otherwise(data: Path, tmp_path: Path) -> None:
     pictures = load_folder(data)
     recipes = [Recipe(seed=seed, batch_size=8) for seed in (0, 1, 0)]
-    starts = [Run(recipe, tmp_path / "none", None).weights() for recipe in recipes]
-    views = [next(train.batches(pictures, recipe, 0))[0] for recipe in recipes]
+    nothing = tmp_path / "none"
+    starts = [Run(recipe, 20, nothing, None).weights() for recipe in recipes]
+    views = [first_batch(pictures, recipe).images for recipe in recipes]
     assert same(starts[0], starts[2])
     assert not same(starts[0], starts[1])
     assert torch.equal(views[0], views[2])
@@ -87,9 +95,49 @@ def test_another_seed_begins_and_goes_on_otherwise(data: Path, tmp_path: Path) -
 def test_every_epoch_draws_anew_and_sees_each_picture_once(data: Path) -> None:
     pictures = load_folder(data)
     recipe = Recipe(stages=((2, 8),), batch_size=20)
-    first, second = (next(train.batches(pictures, recipe, n)) for n in (0, 1))
-    assert not torch.equal(first[0], second[0])
-    assert torch.equal(first[1].sort().values, pictures.labels.sort().values)
+    first, second = (first_batch(pictures, recipe, n) for n in (0, 1))
+    assert not torch.equal(first.images, second.images)
+    assert torch.equal(first.chosen.sort().values, torch.arange(20))
+    assert torch.equal(first.labels, pictures.labels[first.chosen])
+    assert torch.equal(first.counts, torch.ones(20))
+
+
+def test_an_epoch_leaves_out_half_of_what_is_easy_and_counts_the_rest_twice() -> None:
+    losses = torch.cat([torch.zeros(2000), torch.ones(1000)])
+    chosen, counts = choose(losses, 0.5, torch.Generator().manual_seed(0))
+    hard = chosen >= 2000
+    assert torch.equal(chosen[hard].sort().values, torch.arange(2000, 3000))
+    assert 900 < int((~hard).sum()) < 1100
+    assert len(chosen.unique()) == len(chosen)
+    assert torch.equal(counts, torch.where(hard, 1.0, 2.0))
+
+
+def test_nothing_is_left_out_before_it_was_seen_or_of_the_last_epochs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    unseen = torch.full((50,), torch.inf)
+    assert len(choose(unseen, 0.5, generator)[0]) == 50
+    assert len(choose(torch.rand(50), 0.0, generator)[0]) == 50
+    recipe = Recipe(stages=((8, 16),), pruned=0.5, unpruned_end=0.25)
+    assert [recipe.pruned_in(epoch) for epoch in range(8)] == [0.5] * 6 + [0.0] * 2
+
+
+def test_a_loss_counts_pictures_as_the_epoch_says(data: Path, tmp_path: Path) -> None:
+    pictures = load_folder(data)
+    recipe = Recipe(stages=((1, 8),), batch_size=20, peak_lr=0.0, sgd_lr=0.0)
+    run = Run(recipe, 20, tmp_path / "none", None)
+    batch = first_batch(pictures, recipe)
+    batch.counts[:10] = 3.0
+    loss = run._step(batch, 0.0)
+    each = run.losses[batch.chosen]
+    assert loss == pytest.approx(float((3 * each[:10]).sum() + each[10:].sum()) / 40)
+    assert torch.isfinite(run.losses).all()
+
+
+def test_a_checkpoint_of_other_pictures_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "resnet18.checkpoint"
+    Run(Recipe(), 20, file, None).save()
+    with pytest.raises(ValueError, match="other pictures"):
+        Run(Recipe(), 21, file, None)
 
 
 def test_an_interrupted_run_ends_where_the_whole_one_does(
@@ -130,7 +178,7 @@ def test_a_checkpoint_cut_short_leaves_the_last_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "resnet18.checkpoint"
-    run = Run(Recipe(), file, None)
+    run = Run(Recipe(), 20, file, None)
     run.save()
     before = file.read_bytes()
 
@@ -146,7 +194,7 @@ def test_a_checkpoint_cut_short_leaves_the_last_one(
 
 def test_a_few_steps_lower_the_loss(data: Path, tmp_path: Path) -> None:
     recipe = Recipe(stages=((8, 16),), batch_size=10, peak_lr=0.05, sgd_lr=0.02)
-    run = Run(recipe, tmp_path / "resnet18.checkpoint", None)
+    run = Run(recipe, 20, tmp_path / "resnet18.checkpoint", None)
     pictures = load_folder(data)
     losses = [run.train_epoch(pictures) for _ in recipe.sizes]
     assert losses[-1] < losses[0] - 0.3
@@ -183,7 +231,7 @@ def test_weights_of_another_network_lend_what_fits(whole: Path, tmp_path: Path) 
 
 def test_a_run_can_start_from_given_weights(data: Path, whole: Path) -> None:
     recipe = Recipe(seed=5)
-    run = Run(recipe, whole.with_name("none"), whole)
+    run = Run(recipe, 20, whole.with_name("none"), whole)
     given = load_file(whole)["conv1.weight"].float()
     assert torch.equal(run.network.conv1.weight, given)
     digest = hashlib.sha256(whole.read_bytes()).hexdigest()
@@ -212,7 +260,7 @@ def channels_last_network() -> ResNet:
 
 def test_every_parameter_is_learned_by_one_of_the_two_optimizers() -> None:
     network = channels_last_network()
-    optimizer = Optimizer(network, Recipe())
+    optimizer = make_optimizer(network, Recipe())
     decayed, spared = optimizer.sgd.param_groups
     assert decayed["weight_decay"] == Recipe.weight_decay
     assert spared["weight_decay"] == 0
@@ -228,7 +276,7 @@ def test_every_parameter_is_learned_by_one_of_the_two_optimizers() -> None:
 
 def test_muon_turns_kernels_evenly_and_keeps_their_norm() -> None:
     network = channels_last_network()
-    optimizer = Optimizer(network, Recipe(peak_lr=0.1))
+    optimizer = make_optimizer(network, Recipe(peak_lr=0.1))
     kernel = network.layer2[0].conv2.weight
     before = kernel.detach().clone()
     before *= 128**0.5 / before.norm()
@@ -237,9 +285,9 @@ def test_muon_turns_kernels_evenly_and_keeps_their_norm() -> None:
     assert torch.allclose(kernel, before, atol=1e-6)
     optimizer.step(1.0)
     assert kernel.norm().item() == pytest.approx(128**0.5, rel=1e-5)
-    change = train.as_matrix((kernel - before).detach())
+    change = as_matrix((kernel - before).detach())
     assert 0.02 < change.norm() / before.norm() < 0.2
-    gradient = train.as_matrix(kernel.grad)
+    gradient = as_matrix(kernel.grad)
     # Strong directions of the gradient do not drown the weak ones.
     assert evenness(change) > 3 * evenness(gradient)
 

@@ -1,0 +1,101 @@
+"""Muon for the convolutions, SGD for the rest, as one optimizer."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def inner_kernels(network: nn.Module) -> list[nn.Parameter]:
+    """Weights of every convolution but the first, whose three inputs are colours."""
+    return [
+        parameter
+        for name, parameter in network.named_parameters()
+        if parameter.ndim == 4 and name != "conv1.weight"
+    ]
+
+
+def as_matrix(kernel: Tensor) -> Tensor:
+    """View a kernel [out, in, h, w] that is channels_last as [out, h * w * in]."""
+    return kernel.permute(0, 2, 3, 1).view(len(kernel), -1)
+
+
+class Optimizer:
+    """Muon (Jordan 2024) for the convolutions, Nesterov SGD for the rest.
+
+    Muon takes matrices: it works on views that share the kernels' memory. Batch norm
+    follows every convolution, so a kernel's length means nothing but how fast it
+    turns; it is kept at the root of the number of outputs, which makes Muon's learning
+    rate the share by which a step changes the kernel.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        muon_lr: float,
+        momentum: float,
+        sgd_lr: float,
+        sgd_momentum: float,
+        weight_decay: float,
+    ) -> None:
+        """Take on the parameters of a network that is channels_last.
+
+        Learning rates are peaks; `weight_decay` is for first and last layer's weights.
+        """
+        self.kernels = inner_kernels(network)
+        self.matrices = [nn.Parameter(as_matrix(k.detach())) for k in self.kernels]
+        inner = {id(kernel) for kernel in self.kernels}
+        rest = [p for p in network.parameters() if id(p) not in inner]
+        self.muon = torch.optim.Muon(
+            self.matrices,
+            lr=0.0,
+            weight_decay=0.0,
+            momentum=momentum,
+            ns_steps=3,
+        )
+        groups: list[dict[str, Any]] = [
+            {
+                "params": [p for p in rest if p.ndim > 1],
+                "weight_decay": weight_decay,
+            },
+            {"params": [p for p in rest if p.ndim <= 1]},
+        ]
+        self.sgd = torch.optim.SGD(
+            groups,
+            lr=0.0,
+            momentum=sgd_momentum,
+            nesterov=True,
+        )
+        self._peaks = ((self.muon, muon_lr), (self.sgd, sgd_lr))
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        self.sgd.zero_grad()
+        for kernel in self.kernels:
+            kernel.grad = None
+
+    def step(self, share: float) -> None:
+        """Change the weights, at this share of the peak learning rates."""
+        for optimizer, peak in self._peaks:
+            for group in optimizer.param_groups:
+                group["lr"] = share * peak
+        for matrix, kernel in zip(self.matrices, self.kernels, strict=True):
+            gradient = kernel.grad
+            assert gradient is not None  # noqa: S101  # backward() has run
+            layout = gradient.contiguous(memory_format=torch.channels_last)
+            matrix.grad = as_matrix(layout)
+        self.muon.step()  # type: ignore[no-untyped-call]  # torch gives it no types
+        self.sgd.step()
+        with torch.no_grad():
+            for matrix in self.matrices:
+                matrix.mul_(len(matrix) ** 0.5 / matrix.norm())
+
+    def state_dict(self) -> dict[str, Any]:
+        """What both have accumulated."""
+        return {"muon": self.muon.state_dict(), "sgd": self.sgd.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.muon.load_state_dict(state["muon"])
+        self.sgd.load_state_dict(state["sgd"])
