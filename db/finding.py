@@ -59,6 +59,7 @@ _HISTORY = (
     images.c.width,
     images.c.height,
     state.c.near_copy,
+    state.c.in_scope,
 )
 
 

@@ -107,6 +107,8 @@ class HistoryRow:
         correct: whether prediction and label agree; None without a label.
         custom: whether the label is none of the classes.
         near_copy: whether it resembled an earlier picture when it was saved.
+        in_scope: whether that model takes it for one of the classes; None where it
+            was not asked.
         created, reviewed_at: ISO 8601, UTC.
     """
 
@@ -125,6 +127,7 @@ class HistoryRow:
     width: int
     height: int
     near_copy: bool = False
+    in_scope: bool | None = None
 
 
 @dataclass(frozen=True)

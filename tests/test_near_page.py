@@ -18,7 +18,7 @@ from intake.decode import decode
 from ui import resources
 from ui.history import STATES
 from ui.history_grid import GRID_OPTIONS, rows_frame
-from ui.near import near_html
+from ui.near import near_html, near_lines
 
 SCENE = blotches(7, (200, 150))
 
@@ -44,6 +44,25 @@ def test_the_picture_itself_is_no_near_copy(page: AppTest):  # noqa: F811
         assert "Near copy" not in html(page)
         button(page, "Save 1 picture").click().run()
     assert names(resources.database(), state="near") == []
+
+
+def test_bulk_review_names_it_and_looks_each_picture_up_once(
+    page: AppTest,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    upload(page, first=encoded(SCENE))
+    button(page, "Save 1 picture").click().run()
+    upload(page, second=encoded(SCENE, "JPEG", quality=60), other=encoded(blotches(8)))
+    tray, database = resources.tray(page.query_params["tray"]), resources.database()
+    hashes = {item.name: item.sha256 for item in tray.items()}
+    known: dict[str, str] = {}
+    found = near_lines(tray, database, hashes.values(), known)
+    assert found == {
+        hashes["second.png"]: "Near copy of first.png, saved, not reviewed"
+    }
+    assert known[hashes["other.png"]] == ""
+    monkeypatch.setattr(tray, "thumbnail", None)  # whoever asks again fails
+    assert near_lines(tray, database, hashes.values(), known) == found
 
 
 def test_the_history_offers_every_state():

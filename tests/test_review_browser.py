@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from conftest import free_port, start_server
+from hostile import encoded
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
+from test_near import blotches
 
 from intake.pictures import read_pictures
 from intake.tray import Arrival, Item, Tray, new_tray_id
@@ -185,6 +187,35 @@ def test_two_hundred_by_keys_alone(desk: Desk):
     on_disk(page)
     assert desk.labels() == wanted
     assert desk.save(200) == wanted
+
+
+def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
+    """What may be none of the ten, and near copies, in queue and contact sheet."""
+    scene = blotches(7, (200, 150))
+    files = [encoded(scene), encoded(scene, "JPEG", quality=60)]
+    picture, copy = read_pictures(files)
+    flagged = {**prediction(1), "in_scope": False}
+    desk.tray.add_many([Arrival(picture, "<b>one</b>.png", prediction=prediction(2))])
+    page = desk.page
+    desk.show("Queue")
+    page.get_by_role("button", name="Save 1 picture").click()
+    expect(page.get_by_text("Saved 1 picture")).to_be_visible(timeout=SLOW)
+    desk.tray.add_many([Arrival(copy, "two.jpg", prediction=flagged)])
+    desk.show("Queue")
+    doubt, near = "May be none of the ten", "Near copy of <b>one</b>.png, saved"
+    expect(page.locator(".flags")).to_contain_text(doubt)
+    expect(page.locator(".flags")).to_contain_text(near)
+    desk.choose("Contact sheet")
+    tile = page.locator(".tile")
+    expect(tile.locator(".flag")).to_have_text("?")
+    assert doubt in tile.get_attribute("title")
+    assert near in tile.get_attribute("title")
+    desk.choose("Queue")
+    expect(page.locator(".st-key-queue .root")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".verdict")).to_have_text("✓ Correct")
+    expect(page.locator(".flags")).not_to_contain_text(doubt)
+    expect(page.locator(".flags")).to_contain_text(near)
 
 
 def test_undo_fifty(desk: Desk):

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from intake.tray import Tray, new_tray_id
 from model.labels import CLASSES
 from ui import resources
 from ui.guard import COOKIE, HEADER
-from ui.review_queue import doubt
+from ui.review_queue import OUTSIDE, doubt, row
 from ui.review_route import MAX_VERDICTS, parse_verdicts, review
 from ui.workflow import GONE, judge
 
@@ -144,3 +145,17 @@ def test_a_mistake_is_likelier_where_two_classes_are_close():
     close, clear = {"cat": 0.5, "dog": 0.4}, {"cat": 0.9, "dog": 0.05}
     assert doubt(None, close) < doubt(None, clear)
     assert doubt("dog", clear) < doubt("cat", clear) < doubt("my own", clear)
+
+
+@pytest.mark.parametrize(
+    ("in_scope", "said"), [(False, OUTSIDE), (True, ""), (None, "")]
+)
+def test_the_browser_is_told_what_may_be_none_of_the_ten(
+    tray: Tray, in_scope: bool | None, said: str
+):
+    item = tray.items()[0]
+    chances = [0.1] * 10
+    answer = {"label": "cat", "probabilities": chances, "in_scope": in_scope}
+    given = row(replace(item, prediction=answer), None, "Near copy of <b>, saved")
+    assert given["outside"] == said
+    assert given["near"] == "Near copy of <b>, saved"

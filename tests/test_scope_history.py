@@ -13,6 +13,7 @@ from test_page import button, data, html, page, png, upload  # noqa: F401
 from db import Database, HistoryQuery
 from db.engine import _alembic, make_engine
 from model.labels import CLASSES
+from ui.history_grid import GRID_OPTIONS, rows_frame
 
 INSIDE = {"scope_score": 1.25, "in_scope": True}
 OUTSIDE = {"scope_score": 0.25, "in_scope": False}
@@ -22,6 +23,16 @@ def test_the_history_finds_what_may_be_none_of_these(db: Database):  # noqa: F81
     db.save([entry(1, **INSIDE), entry(2, **OUTSIDE), entry(3)])
     assert names(db, state="outside") == ["2.png"]
     assert len(names(db)) == 3
+
+
+def test_the_grid_is_told(db: Database):  # noqa: F811
+    db.save([entry(1, **INSIDE), entry(2, **OUTSIDE), entry(3)])
+    rows = db.page(HistoryQuery(), 9).rows
+    frame = rows_frame(rows).set_index("name")["outside"].to_dict()
+    assert frame == {"1.png": False, "2.png": True, "3.png": False}
+    (column,) = (c for c in GRID_OPTIONS["columnDefs"] if c["field"] == "predicted")
+    assert "data.outside" in column["valueFormatter"].js_code
+    assert "data.outside" in column["tooltipValueGetter"].js_code
 
 
 def test_the_newest_model_decides(db: Database):  # noqa: F811

@@ -45,6 +45,18 @@ function(params) {
 }
 """)
 
+_PREDICTION = JsCode("""
+function(params) {
+  return params.data.outside ? params.value + ' · may be none' : params.value;
+}
+""")
+
+_PREDICTION_HINT = JsCode("""
+function(params) {
+  return params.data.outside ? 'May be none of the ten' : null;
+}
+""")
+
 _PERCENT = JsCode("""
 function(params) {
   const p = params.value;
@@ -98,7 +110,14 @@ GRID_OPTIONS: dict[str, Any] = {
             tooltipField="name",
             valueFormatter=_NAME,
         ),
-        _column("predicted", "Prediction", flex=1, minWidth=100),
+        _column(
+            "predicted",
+            "Prediction",
+            flex=1,
+            minWidth=100,
+            valueFormatter=_PREDICTION,
+            tooltipValueGetter=_PREDICTION_HINT,
+        ),
         _column(
             "confidence",
             "Confidence",
@@ -144,10 +163,14 @@ def rows_frame(rows: Sequence[HistoryRow]) -> pd.DataFrame:
     ]
     records = [
         {name: getattr(row, name) for name in columns}
-        | {"label": row.label or "", "verdict": VERDICTS[row.correct]}
+        | {
+            "label": row.label or "",
+            "verdict": VERDICTS[row.correct],
+            "outside": row.in_scope is False,
+        }
         for row in rows
     ]
-    return pd.DataFrame.from_records(records, columns=[*columns, "verdict"])
+    return pd.DataFrame.from_records(records, columns=[*columns, "verdict", "outside"])
 
 
 def render_grid(rows: Sequence[HistoryRow], *, key: str) -> list[int]:

@@ -14,8 +14,8 @@ from db import Database, DatabaseError, HistoryRow, LabelRefused
 from intake.tray import Item, Tray
 from model.labels import CLASSES
 from ui.contact_sheet import render_sheet
-from ui.near import near_copies, near_html
-from ui.review_queue import render_queue, review_data
+from ui.near import near_copies, near_html, near_lines
+from ui.review_queue import OUTSIDE, render_queue, review_data
 from ui.reviewer import reviewer_name
 from ui.text import count, percent, plain
 from ui.upload import GENERATION, OUTCOMES
@@ -27,6 +27,7 @@ OTHER = "Other…"
 OWN_LABEL = "own_label_open"
 PROBLEMS = "label_problems"
 SAVED = "saved"
+NEAR = "near_lines"
 RELOAD = "reload"
 
 WELCOME = f"""
@@ -136,7 +137,7 @@ def card_html(
             f"<span>{percent(p)}</span></div><div class='bars'>{_bars(item)}</div>"
         )
         if item.label is None and item.prediction.get("in_scope") is False:
-            answer += '<div class="doubt">May be none of the ten</div>'
+            answer += f'<div class="doubt">{OUTSIDE}</div>'
     if copy:
         answer += near_html(copy)
     caption = f'<div class="name" title="{name}">{name}</div>'
@@ -305,7 +306,9 @@ def _render_bulk(
 ) -> None:
     """The tray as queue or contact sheet, for verdicts by the hundred."""
     earlier = known_earlier(database, items)
-    data = review_data(tray, items, earlier, own_labels(database, items))
+    new = (i.sha256 for i in items if i.prediction and i.sha256 not in earlier)
+    near = near_lines(tray, database, new, st.session_state.setdefault(NEAR, {}))
+    data = review_data(tray, items, earlier, own_labels(database, items), near)
     if not data["items"]:
         st.write("No picture is classified yet.")
     elif mode == "Queue":

@@ -17,8 +17,17 @@ from ui.assets import component
 _queue = component("queue", "verdicts")
 
 
-def row(item: Item, earlier: HistoryRow | None) -> dict[str, Any]:
-    """What the browser needs of a classified picture, as plain data."""
+OUTSIDE = "May be none of the ten"
+
+
+def row(item: Item, earlier: HistoryRow | None, near: str = "") -> dict[str, Any]:
+    """What the browser needs of a classified picture, as plain data.
+
+    Args:
+        item: the picture.
+        earlier: what is saved of it.
+        near: what to say of a saved picture that it resembles.
+    """
     prediction = item.prediction or {}
     chances = dict(zip(CLASSES, prediction["probabilities"], strict=True))
     top = sorted(chances.items(), key=lambda pair: -pair[1])[:3]
@@ -31,6 +40,8 @@ def row(item: Item, earlier: HistoryRow | None) -> dict[str, Any]:
         "doubt": round(doubt(item.label, chances), 4),
         "label": item.label,
         "earlier": earlier.label if earlier else None,
+        "outside": OUTSIDE if prediction.get("in_scope") is False else "",
+        "near": near,
     }
 
 
@@ -51,13 +62,15 @@ def review_data(
     items: Sequence[Item],
     earlier: Mapping[str, HistoryRow],
     labels: Sequence[str],
+    near: Mapping[str, str],
 ) -> dict[str, Any]:
     """What queue and contact sheet are given: people's text as data only."""
+    found = [item for item in items if item.prediction]
     return {
         "tray": tray.tray_id,
         "classes": list(CLASSES),
         "labels": [*CLASSES, *labels],
-        "items": [row(i, earlier.get(i.sha256)) for i in items if i.prediction],
+        "items": [row(i, earlier.get(i.sha256), near.get(i.sha256, "")) for i in found],
     }
 
 

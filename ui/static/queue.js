@@ -251,6 +251,7 @@ class Queue {
     this.find(".predicted").textContent = item.predicted;
     this.find(".sure").textContent = percent(item.top[0][1]);
     this.find(".bars").replaceChildren(...item.top.flatMap(drawBar));
+    this.drawFlags(item);
     this.drawVerdict(item);
     for (const button of this.find(".classes").children)
       button.classList.toggle("chosen", button.dataset.label === item.label);
@@ -258,6 +259,12 @@ class Queue {
     this.find(".place").textContent = `${number(place)} of ${number(this.ids.length)}`;
     this.drawNote();
     this.preload();
+  }
+
+  drawFlags(item) {
+    const outside = item.label === null ? item.outside : "";
+    const lines = [outside, item.near].filter(Boolean);
+    this.find(".flags").replaceChildren(...lines.map((line) => make("div", "flag", line)));
   }
 
   drawVerdict(item) {

@@ -249,13 +249,15 @@ const newTile = (store, item) => {
   tile.type = "button";
   tile.dataset.id = item.id;
   tile.setAttribute("role", "checkbox");
-  tile.title = item.name;
+  const flags = [item.outside, item.near].filter(Boolean);
+  tile.title = [item.name, ...flags].join("\n");
   const image = make("img");
   image.loading = "lazy";
   image.decoding = "async";
-  image.alt = item.name;
+  image.alt = [item.name, ...flags].join(". ");
   image.src = pictureUrl(store, item);
   tile.append(image, make("span", "tick", "✓"), make("span", "share", percent(sure(item))));
+  if (flags.length) tile.append(make("span", "flag", "?"));
   return tile;
 };
 
