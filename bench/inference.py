@@ -6,9 +6,10 @@ applications use it (eager, float32), ONNX Runtime, OpenVINO in float32, in bflo
 and in eight bits, and ours, which is the one of these that the page would choose here.
 Each classifies the same 32x32 pictures through the same `Classifier`, from pictures to
 probabilities, each picture looked at once. The last line is the page as it is, with
-the second look that the model card asks for. What is printed is the median round;
-trust the ratios more than the milliseconds. ONNX Runtime takes part where it is
-installed (requirements-dev.txt).
+the second look that the model card asks for where the first is not sure. How often that
+is depends on the pictures: give them with `--data`; without, they are noise, of which
+nothing is sure. What is printed is the median round; trust the ratios more than the
+milliseconds. ONNX Runtime takes part where it is installed (requirements-dev.txt).
 """
 
 import argparse
@@ -29,6 +30,7 @@ from PIL import Image
 from model.bundle import WEIGHTS, Bundle, BundleError, load_bundle
 from model.classifier import Classifier
 from model.engines import MOST_THREADS, Engine, OpenVinoEngine, TorchEngine
+from model.evaluate import decode, labelled_files
 from model.machine import available_cores
 from model.preprocess import INPUT_SIZE
 
@@ -72,20 +74,34 @@ def contestants(weights: Path) -> dict[str, Classifier]:
     once = replace(bundle, preprocessing=replace(bundle.preprocessing, looks=1))
     engines = _engines(bundle) | {f"ours ({ours.precision})": ours}
     return {name: Classifier(once, engine) for name, engine in engines.items()} | {
-        f"as served, {bundle.preprocessing.looks} looks": Classifier(bundle, ours)
+        f"as served, up to {bundle.preprocessing.looks} looks": Classifier(bundle, ours)
     }
 
 
-def pictures(n: int) -> list[Image.Image]:
-    """Noise: the arithmetic does not depend on what is shown."""
+def pictures(n: int, folder: Path | None = None) -> list[Image.Image]:
+    """Some of a folder's pictures, of every class alike, small; or noise.
+
+    Raises:
+        ValueError: the folder holds too few.
+    """
+    if folder:
+        files = labelled_files(folder)
+        some = files[:: max(1, len(files) // n)][:n]
+        read = decode((path.read_bytes(), label) for path, label in some)
+        small = [p.resize((INPUT_SIZE, INPUT_SIZE)) for p, _ in read if p]
+        if len(small) < n:
+            raise ValueError(f"{folder} holds fewer than {n} pictures")
+        return small
     noise = np.random.default_rng(0)
     shape = (n, INPUT_SIZE, INPUT_SIZE, 3)
     return [Image.fromarray(p) for p in noise.integers(0, 256, shape, np.uint8)]
 
 
-def measure(engines: dict[str, Classifier], batch: int, rounds: int) -> list[Timing]:
+def measure(
+    engines: dict[str, Classifier], images: Sequence[Image.Image], rounds: int
+) -> list[Timing]:
     """Median times of interleaved rounds; the first round warms up and is dropped."""
-    images = pictures(batch)
+    batch = len(images)
     times: dict[str, list[float]] = {name: [] for name in engines}
     order = list(engines)
     for _ in range(rounds + 1):
@@ -113,22 +129,24 @@ def as_text(timings: Sequence[Timing]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure as the command line says; 1 if there is no model to measure."""
+    """Measure as the command line says; 1 if there is nothing to measure."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.inference",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the bundle")
+    parser.add_argument("--data", type=Path, help="folder of class folders")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     try:
         engines = contestants(options.weights)
-    except BundleError as problem:
+        batches = [pictures(n, options.data) for n in BATCHES]
+    except (BundleError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    timings = [t for n in BATCHES for t in measure(engines, n, options.rounds)]
+    timings = [t for each in batches for t in measure(engines, each, options.rounds)]
     if options.json:
         load = os.getloadavg()[0]
         rows = [asdict(timing) for timing in timings]

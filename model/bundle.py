@@ -32,7 +32,7 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 WEIGHTS_FILE = "resnet18-cifar10.safetensors"
 SCOPE_FILE = "resnet18-cifar10-scope.safetensors"
 CARD_FILE = "resnet18-cifar10.json"
-FORMAT = 2
+FORMAT = 3
 FEATURE_SIZE = 512
 """Numbers that a picture becomes before the last layer."""
 
@@ -177,8 +177,11 @@ def _preprocessing(card: dict[str, Any]) -> Preprocessing:
     looks = card["looks"]
     if not isinstance(looks, int) or not 1 <= looks <= len(views):
         raise ValueError("looks is not a number of views")
+    sure = _number(card["sure"], "sure")
+    if not 0 <= sure <= 1:
+        raise ValueError("sure is not a probability")
     mean = _numbers(card["mean"], 3, "mean")
-    return Preprocessing(tuple(views), looks, card["filter"], mean, std)
+    return Preprocessing(tuple(views), looks, card["filter"], sure, mean, std)
 
 
 def _ranges(card: dict[str, Any]) -> dict[str, float]:

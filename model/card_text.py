@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from model.classifier import GRADUAL
+
 LIMITS = """\
 ## What it is for, and what not
 
@@ -221,7 +223,10 @@ def _opening(card: dict[str, Any]) -> list[str]:
         f"A picture is reduced to {seen['size']}x{seen['size']} pixels with a"
         f" {seen['filter']} filter; the first {seen['looks']} distinct views of"
         f" {', '.join(seen['views'])} are averaged as logits, which are divided by the"
-        f" temperature {card['temperature']} and become probabilities.",
+        f" temperature {card['temperature']} and become probabilities. Where the first"
+        f" view alone gives a class {seen['sure'] + GRADUAL:.0%} or more (before the"
+        f" temperature), no other is looked at; from {seen['sure']:.0%} on the others"
+        " count less and less, so that no answer hangs on a last bit.",
         "",
     ]
 

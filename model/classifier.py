@@ -8,11 +8,12 @@ the network here must agree with the card about it.
 This module never imports torch unless torch is what computes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from model.bundle import (
@@ -24,12 +25,19 @@ from model.bundle import (
     load_bundle,
 )
 from model.calibration import softmax
-from model.engines import Engine, OpenVinoEngine, Outputs, TorchEngine
+from model.engines import Engine, Logits, OpenVinoEngine, Outputs, TorchEngine
 from model.labels import CLASSES
-from model.preprocess import to_pixels
+from model.preprocess import Pixels, views_of
 
 BATCH = 64
 """Views a call of the engine: larger ones gain no speed, and others wait longer."""
+
+GRADUAL = 0.02
+"""Of probability, above `Preprocessing.sure`, over which further looks fade out.
+
+At a sharp edge the last bit of a probability would decide, and the same picture could
+get two answers.
+"""
 
 SAME_ANSWER = 0.02
 """Most that a probability may differ between two times the same picture is seen."""
@@ -73,24 +81,54 @@ class Classifier:
     def read(self, images: Sequence[Image.Image]) -> Outputs:
         """Logits, before the temperature, and features: means over a picture's views.
 
-        The last layer is linear: the mean logits are those of the mean features.
+        The last layer is linear: the mean logits are those of the mean features. Only
+        pictures that the network is not sure of at first look are looked at again.
         """
         if not images:
             return Outputs(
                 np.empty((0, len(CLASSES)), np.float32),
                 np.empty((0, FEATURE_SIZE), np.float32),
             )
-        pixels, starts = to_pixels(images, self.bundle.preprocessing)
+        views = [views_of(image, self.bundle.preprocessing) for image in images]
+        first = self._pass([next(each) for each in views])
+        shares = self._shares(first.logits)
+        asked = {i: list(views[i]) for i in np.flatnonzero(shares).tolist()}
+        more = {i: each for i, each in asked.items() if each}
+        if more:
+            self._add_looks(first, shares, more)
+        return first
+
+    def _pass(self, views: Sequence[Pixels]) -> Outputs:
+        """What the network makes of each view alone."""
+        pixels = np.stack(views)
         parts = [
             self.compute(pixels[first : first + BATCH])
             for first in range(0, len(pixels), BATCH)
         ]
-        counts = np.diff(np.append(starts, len(pixels)))[:, None]
-        logits, features = (
-            (np.add.reduceat(np.concatenate(part), starts) / counts).astype(np.float32)
-            for part in zip(*parts, strict=True)
-        )
-        return Outputs(logits, features)
+        return Outputs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def _shares(self, logits: Logits) -> NDArray[np.float32]:
+        """How much further looks count after this first one: 0 to 1, [N]."""
+        largest = softmax(logits).max(axis=1)
+        sure = self.bundle.preprocessing.sure
+        shares: Logits = np.clip((sure + GRADUAL - largest) / GRADUAL, 0, 1)
+        return shares.astype(np.float32)
+
+    def _add_looks(
+        self,
+        first: Outputs,
+        shares: NDArray[np.float32],
+        more: Mapping[int, Sequence[Pixels]],
+    ) -> None:
+        """Turn first looks into means over all looks, as far as these count."""
+        found = self._pass([view for views in more.values() for view in views])
+        counts = np.array([len(views) for views in more.values()])
+        starts = np.cumsum(counts) - counts
+        asked = list(more)
+        share = (shares[asked] / (counts + 1))[:, None]
+        for seen, again in zip(first, found, strict=True):
+            sums = np.add.reduceat(again, starts)
+            seen[asked] += share * (sums - counts[:, None] * seen[asked])
 
     def predict(self, images: Sequence[Image.Image]) -> list[Prediction]:
         """Classify RGB pictures of any size; one prediction each, in order."""

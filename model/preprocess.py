@@ -4,12 +4,13 @@ A photograph is larger than that and loosely framed, so there is a choice to mak
 squash the whole of it into a square, or cut the largest square out of its middle.
 These are its *views*, each plain or mirrored. The model card lists them in order of
 preference and says how many a picture gets; their logits are averaged. A picture that
-is square already looks the same squashed and cut, so it gets the next on the list.
+is square already looks the same squashed and cut, so it gets the next on the list. One
+that the network is sure of at first look gets no other (`model.classifier`).
 
 Plain Pillow and numpy: the page uses this, and must not pay for torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,10 +42,12 @@ Pixels = NDArray[np.uint8]
 class Preprocessing:
     """What lies between a picture and the network; travels in the model card."""
 
-    views: tuple[str, ...] = ("squash", "crop", "squash-mirrored")
-    looks: int = 2
-    """Distinct views of every picture, the first that `views` lists."""
+    views: tuple[str, ...] = ("squash", "crop", "squash-mirrored", "crop-mirrored")
+    looks: int = 4
+    """Most distinct views of a picture, the first that `views` lists."""
     filter: str = "box"
+    sure: float = 0.94
+    """Largest probability at first look, before the temperature, that asks for more."""
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
 
@@ -68,32 +71,28 @@ def _scale(
     return image.resize((INPUT_SIZE, INPUT_SIZE), chosen, box=frame)
 
 
-def views_of(image: Image.Image, preprocessing: Preprocessing) -> list[Pixels]:
-    """The distinct views of one picture, 32x32x3 each: one, or up to `looks`."""
+def views_of(image: Image.Image, preprocessing: Preprocessing) -> Iterator[Pixels]:
+    """The distinct views of a picture, 32x32x3 each, made as they are asked for.
+
+    One or more, `looks` at most: a square one has two, its own and its mirror image.
+    """
     if image.mode != "RGB":
         image = image.convert("RGB")
     scaled: dict[tuple[float, ...], Image.Image] = {}
-    seen: dict[tuple[tuple[float, ...], bool], Pixels] = {}
+    seen: set[tuple[tuple[float, ...], bool]] = set()
     for view in preprocessing.views:
         if len(seen) == preprocessing.looks:
             break
         frame, mirrored = _frame(image, view), view.endswith("mirrored")
+        if (frame, mirrored) in seen:
+            continue
+        seen.add((frame, mirrored))
         if frame not in scaled:
             scaled[frame] = _scale(image, frame, preprocessing.filter)
         small = ImageOps.mirror(scaled[frame]) if mirrored else scaled[frame]
-        seen.setdefault((frame, mirrored), np.asarray(small))
-    return list(seen.values())
+        yield np.asarray(small)
 
 
-def to_pixels(
-    images: Sequence[Image.Image], preprocessing: Preprocessing
-) -> tuple[Pixels, NDArray[np.intp]]:
-    """All views of all pictures in one array, and where each picture's begin.
-
-    Returns:
-        uint8, [views, 32, 32, 3], and the index of each picture's first view, [N].
-    """
-    views = [views_of(image, preprocessing) for image in images]
-    counts = np.array([len(each) for each in views])
-    starts = np.cumsum(counts) - counts
-    return np.stack([pixels for each in views for pixels in each]), starts
+def to_pixels(images: Sequence[Image.Image], preprocessing: Preprocessing) -> Pixels:
+    """All views of all pictures in one array: uint8, [views, 32, 32, 3]."""
+    return np.stack([v for image in images for v in views_of(image, preprocessing)])

@@ -141,6 +141,7 @@ def draft_bundle(
                 "filter": preprocessing.filter,
                 "views": list(preprocessing.views),
                 "looks": preprocessing.looks,
+                "sure": preprocessing.sure,
                 "mean": list(preprocessing.mean),
                 "std": list(preprocessing.std),
             },
@@ -175,7 +176,7 @@ def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Cla
     decoded = list(decode(samples))
     images = [image for image, _ in decoded if image]
     batches = [
-        to_pixels(images[first : first + BATCH], draft.preprocessing)[0]
+        to_pixels(images[first : first + BATCH], draft.preprocessing)
         for first in range(0, len(images), BATCH)
     ]
     draft = replace(draft, ranges=largest_activations(draft, batches))

@@ -43,7 +43,7 @@ def _try_views(
     classifier: Classifier, photos: Decoded, views: tuple[str, ...], name: str
 ) -> ViewFigures:
     bundle = classifier.bundle
-    looking = Preprocessing(views, len(views), name)
+    looking = Preprocessing(views, len(views), name, sure=1.0)
     readings = read_all(
         Classifier(replace(bundle, preprocessing=looking), classifier.compute), photos
     )

@@ -174,6 +174,7 @@ PREPROCESSING = {
     "size": 64,
     "views": ["upside-down"],
     "looks": 9,
+    "sure": 1.5,
     "filter": "nearest",
     "std": [0.2, 0.2, 0],
     "mean": [0.5, 0.5],

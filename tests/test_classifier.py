@@ -19,10 +19,16 @@ from PIL import Image
 from model import machine
 from model.bundle import FEATURE_SIZE, WEIGHTS, BundleError, known_picture
 from model.calibration import softmax
-from model.classifier import BATCH, SAME_ANSWER, Classifier, load_classifier
+from model.classifier import (
+    BATCH,
+    GRADUAL,
+    SAME_ANSWER,
+    Classifier,
+    load_classifier,
+)
 from model.engines import OpenVinoEngine, Outputs, TorchEngine
 from model.labels import CLASSES
-from model.preprocess import Preprocessing, to_pixels, views_of
+from model.preprocess import Pixels, Preprocessing, to_pixels, views_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -198,7 +204,7 @@ def test_an_engine_asked_for_is_the_one_used(
 def outputs(classifier: Classifier, precision: str | None) -> Outputs:
     """Of structured pictures, through the engine alone."""
     images = [picture(n) for n in range(40)] + [known_picture()]
-    pixels, _ = to_pixels(images, classifier.bundle.preprocessing)
+    pixels = to_pixels(images, classifier.bundle.preprocessing)
     if precision is None:
         return TorchEngine(classifier.bundle)(pixels)
     return OpenVinoEngine(classifier.bundle, precision=precision)(pixels)
@@ -281,13 +287,57 @@ def test_views_are_averaged_as_logits(classifier: Classifier) -> None:
     bundle = classifier.bundle
 
     def seen(*views: str) -> np.ndarray:
-        looking = replace(bundle.preprocessing, views=views, looks=len(views))
+        looking = replace(bundle.preprocessing, views=views, looks=len(views), sure=1.0)
         changed = replace(bundle, preprocessing=looking)
         return Classifier(changed, classifier.compute).read([image]).logits[0]
 
     both = seen("squash", "crop")
     assert np.allclose(both, (seen("squash") + seen("crop")) / 2, atol=1e-4)
     assert not np.allclose(seen("squash"), seen("crop"), atol=1e-2)
+
+
+class Eyes:
+    """An engine that is as sure of each view as the brightness of its corner says."""
+
+    name = "eyes"
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def __call__(self, pixels: Pixels) -> Outputs:
+        self.seen += pixels[:, 0, 0, 0].tolist()
+        logits = np.zeros((len(pixels), 10), np.float32)
+        logits[:, 3] = pixels[:, 0, 0, 0] / 10
+        features = np.repeat(logits[:, 3:4], FEATURE_SIZE, axis=1)
+        return Outputs(logits, features)
+
+
+def two_sided(left: int, right: int) -> Image.Image:
+    """Its first view shows `left` in the corner, its second, mirrored, `right`."""
+    columns = np.full((32, 32, 3), left, np.uint8)
+    columns[:, 16:] = right
+    return Image.fromarray(columns)
+
+
+def test_only_what_is_not_sure_at_first_look_is_looked_at_again(
+    classifier: Classifier,
+) -> None:
+    eyes = Eyes()
+    images = [two_sided(90, 0), two_sided(10, 30), two_sided(80, 1), two_sided(0, 40)]
+    found = Classifier(classifier.bundle, eyes).read(images)
+    assert eyes.seen == [90, 10, 80, 0, 30, 40]
+    assert found.logits[:, 3].tolist() == pytest.approx([9, 2, 8, 2])
+    assert found.features[:, 0].tolist() == pytest.approx([9, 2, 8, 2])
+
+
+def test_a_picture_at_the_edge_of_sure_does_not_jump(classifier: Classifier) -> None:
+    """Further looks fade out: a last bit must not decide between two answers."""
+    sure = classifier.bundle.preprocessing.sure
+    edge = [sure - 1e-5, sure, sure + GRADUAL / 2, sure + GRADUAL]
+    logits = np.zeros((4, 10))
+    logits[:, 3] = [np.log(9 * p / (1 - p)) for p in edge]
+    shares = classifier._shares(logits)
+    assert shares.tolist() == pytest.approx([1, 1, 0.5, 0], abs=1e-4)
 
 
 def test_a_small_square_picture_reaches_the_network_untouched() -> None:
@@ -300,7 +350,7 @@ def test_a_small_square_picture_reaches_the_network_untouched() -> None:
 def test_squash_shows_all_and_crop_the_middle() -> None:
     image = Image.new("RGB", (128, 64), "red")
     image.paste("blue", (32, 0, 96, 64))
-    squash, crop = views_of(image, Preprocessing())
+    squash, crop = views_of(image, Preprocessing(looks=2))
     blue = np.array([0, 0, 255])
     assert (crop == blue).all()
     assert (squash[:, 8:24] == blue).all()
@@ -314,17 +364,21 @@ def test_reducing_averages_every_pixel() -> None:
     assert np.abs(reduced - exact).max() <= 1
 
 
-@pytest.mark.parametrize("size", [(32, 32), (64, 64), (65, 64), (20, 20)])
-def test_every_picture_is_looked_at_as_often(size: tuple[int, int]) -> None:
-    views = views_of(picture(9, size), Preprocessing())
-    assert len(views) == 2
-    assert not np.array_equal(*views)
+@pytest.mark.parametrize(
+    ("size", "number"), [((32, 32), 2), ((64, 64), 2), ((65, 64), 4), ((20, 20), 2)]
+)
+def test_a_square_picture_has_two_views_and_another_four(
+    size: tuple[int, int], number: int
+) -> None:
+    views = list(views_of(picture(9, size), Preprocessing()))
+    assert len({view.tobytes() for view in views}) == len(views) == number
+    fewer = list(views_of(picture(9, size), Preprocessing(looks=1)))
+    assert [view.tobytes() for view in fewer] == [views[0].tobytes()]
 
 
 def test_pictures_keep_their_own_views_in_a_batch() -> None:
     images = [picture(1), picture(2, (50, 20)), picture(3)]
     looking = Preprocessing(("squash", "crop"), 2)
-    pixels, starts = to_pixels(images, looking)
-    assert starts.tolist() == [0, 1, 3]
+    pixels = to_pixels(images, looking)
     assert pixels.shape == (4, 32, 32, 3)
     assert np.array_equal(pixels[3], np.asarray(images[2]))
