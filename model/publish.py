@@ -15,14 +15,11 @@ eyes by that chance.
 
 import argparse
 import hashlib
-import io
 import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,38 +43,21 @@ from model.bundle import (
     expected_shapes,
     known_picture,
 )
-from model.calibration import (
-    fit_temperature,
-    reliability,
-    softmax,
-)
+from model.calibration import reliability, softmax
 from model.card_text import readme
-from model.classifier import BATCH, SAME_ANSWER, Classifier, load_classifier
-from model.engines import OpenVinoEngine, TorchEngine, largest_activations
-from model.evaluate import (
-    Readings,
-    Sample,
-    decode,
-    folder_samples,
-    labelled_files,
-    read_all,
-    report,
-)
+from model.classifier import SAME_ANSWER, Classifier, load_classifier
+from model.engines import OpenVinoEngine, TorchEngine
+from model.evaluate import Readings, decode, folder_samples, read_all, report
+from model.fitting import calibrated, read_training, scoped, scores
 from model.labels import CLASSES
 from model.machine import describe_machine
-from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, to_pixels
-from model.scope import METHODS, PASSES, USED, Scope, fit_threshold, mean_features
+from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing
+from model.scope import METHODS, PASSES, USED, Scope
 from model.scope_figures import compare_scores, shares_that_pass
 from model.view_figures import compare_views
 
 TOLERANCE = 0.05
 """Of the known picture: above what eight bits round off, below another answer."""
-
-TWIN_QUALITY = 75
-"""Of the JPEG twins of held-out pictures: what programs save with by default."""
-
-TRAINING_PICTURES = 5000
-"""Looked at for the mean features of the classes: more of them change nothing."""
 
 
 def write_atomically(file: Path, data: bytes) -> None:
@@ -149,77 +129,25 @@ def draft_bundle(
     )
 
 
-def with_jpeg_twins(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Every picture as it is, then as a JPEG file of ordinary quality.
-
-    People's pictures are crisp and compressed alike, and confidence and distances
-    differ between the two: what is fitted to one alone does not fit the other.
-    """
-    for data, label in samples:
-        yield data, label
-        for image, _ in decode([(data, label)]):
-            if image:
-                twin = io.BytesIO()
-                image.save(twin, "JPEG", quality=TWIN_QUALITY)
-                yield twin.getvalue(), label
+def exact(classifier: Classifier) -> Classifier | None:
+    """The same in float32, to compare with; None if that is what is served."""
+    engine = OpenVinoEngine(classifier.bundle, precision="f32")
+    same = engine.name == classifier.engine
+    return None if same else Classifier(classifier.bundle, engine)
 
 
-def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Classifier:
-    """What held-out pictures settle: the eight-bit ranges, then the temperature.
-
-    Photographs count among them, picture for picture: on those the network is surer
-    than it should be, and they are what people bring.
-    """
-    samples = with_jpeg_twins(folder_samples(held_out))
-    if photos:
-        samples = chain(samples, folder_samples(photos))
-    decoded = list(decode(samples))
-    images = [image for image, _ in decoded if image]
-    batches = [
-        to_pixels(images[first : first + BATCH], draft.preprocessing)
-        for first in range(0, len(images), BATCH)
-    ]
-    draft = replace(draft, ranges=largest_activations(draft, batches))
-    engine = OpenVinoEngine(draft)
-    readings = read_all(Classifier(draft, engine), decoded)
-    temperature = round(fit_temperature(readings.logits, readings.labels), 4)
-    return Classifier(replace(draft, temperature=temperature), engine)
-
-
-def read_training(classifier: Classifier, folder: Path) -> Readings:
-    """Features of some training pictures, every class alike often as it is there."""
-    files = labelled_files(folder)
-    some = files[:: max(1, len(files) // TRAINING_PICTURES)]
-    samples = ((path.read_bytes(), label) for path, label in some)
-    return read_all(classifier, decode(samples))
-
-
-def _scores(bundle: Bundle, readings: Readings) -> NDArray[np.float64]:
-    last = bundle.tensors["fc.weight"]
-    return bundle.scope.scores(readings.logits, readings.features, last)
-
-
-def scoped(classifier: Classifier, training: Readings, held_out: Path) -> Classifier:
-    """Class means from training pictures; the threshold from held-out ones."""
-    bundle = classifier.bundle
-    means = mean_features(training.features, training.labels, len(CLASSES))
-    half = means.astype(np.float16).astype(np.float32)  # as it will be loaded
-    scope = Scope(bundle.scope.method, -math.inf, half)
-    samples = with_jpeg_twins(folder_samples(held_out))
-    readings = read_all(classifier, decode(samples))
-    threshold = fit_threshold(_scores(replace(bundle, scope=scope), readings))
-    scope = replace(scope, threshold=round(threshold, 6))
-    return Classifier(replace(bundle, scope=scope), classifier.compute)
-
-
-def _figures(classifier: Classifier, folder: Path) -> dict[str, Any]:
+def _figures(
+    classifier: Classifier, reference: Classifier | None, folder: Path
+) -> dict[str, Any]:
     bundle = classifier.bundle
     readings = read_all(classifier, decode(folder_samples(folder)))
     before = report(readings, 1.0)
     after = report(readings, bundle.temperature)
-    passing = _scores(bundle, readings) >= bundle.scope.threshold
+    passing = scores(bundle, readings) >= bundle.scope.threshold
     right = readings.logits.argmax(axis=1) == readings.labels
+    precise = reference and read_all(reference, decode(folder_samples(folder)))
     return after.as_dict() | {
+        "top1_float32": round(report(precise or readings, 1.0).top1, 2),
         "ece_before": round(before.ece, 2),
         "in_scope": _percent(passing),
         "in_scope_if_right": _percent(passing[right]),
@@ -240,7 +168,12 @@ def measure(classifier: Classifier, options: argparse.Namespace) -> dict[str, An
         "test": options.test,
         "photographs": options.photos,
     }
-    return {name: _figures(classifier, path) for name, path in sets.items() if path}
+    reference = exact(classifier)
+    return {
+        name: _figures(classifier, reference, path)
+        for name, path in sets.items()
+        if path
+    }
 
 
 def known_probabilities(bundle: Bundle) -> list[float]:

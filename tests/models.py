@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from model.bundle import FEATURE_SIZE, SCOPE_FILE, Bundle
 from model.classifier import SAME_ANSWER, Classifier
 from model.engines import OpenVinoEngine
+from model.fitting import calibrated
 from model.network import build_network
 from model.preprocess import Preprocessing
 from model.publish import (
-    calibrated,
     draft_bundle,
     half_precision,
     scope_file,
