@@ -8,6 +8,7 @@ library is imported before an engine of it is made.
 import os
 import queue
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -44,12 +45,13 @@ class Engine(Protocol):
         ...
 
 
-def _compile(model: Any, precision: str | None) -> Any:
+def _compile(model: Any, precision: str | None, streams: int) -> Any:
+    """Compile for so many callers at once, of one thread each."""
     import openvino as ov
 
     settings: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": min(available_cores(), MOST_THREADS),
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": streams,
         "ENABLE_CPU_PINNING": False,  # others live on this machine too
     }
     if precision:
@@ -64,6 +66,10 @@ class OpenVinoEngine:
     of bfloat16, four times that of float32, and the same accuracy. Older processors
     sum into 16 bits, which overflow and quietly spoil answers: they get bfloat16 if
     they have it natively, which OpenVINO finds out, or float32.
+
+    A batch is cut into parts that run side by side on a thread each. Threads that share
+    every layer wait at each for the slowest: a little slower on an idle machine, and a
+    quarter slower on a busy one.
     """
 
     def __init__(self, bundle: Bundle, *, precision: str | None = None) -> None:
@@ -75,19 +81,28 @@ class OpenVinoEngine:
         eight_bit = precision == "int8" or (precision is None and multiplies_bytes())
         ranges = bundle.ranges if eight_bit else None
         graph = Graph(bundle.tensors, bundle.preprocessing, ranges)
-        compiled = _compile(graph.model, None if eight_bit else precision)
+        streams = min(available_cores(), MOST_THREADS)
+        compiled = _compile(graph.model, None if eight_bit else precision, streams)
         found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self.precision = "int8" if eight_bit else found
         self.name = f"OpenVINO {ov.__version__.split('-')[0]} {self.precision}"
         # A request in use refuses a second caller, so callers take turns at a few:
         # in a queue, and not one a thread, as a page makes a thread for every visit.
-        requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(requests):
+        for _ in range(streams):
             self._requests.put(compiled.create_infer_request())
+        self._streams = streams
+        self._pool = ThreadPoolExecutor(streams, "openvino")
 
     def __call__(self, pixels: Pixels) -> Outputs:
         """Logits and features of pictures [N, 32, 32, 3]."""
+        parts = [part for part in np.array_split(pixels, self._streams) if len(part)]
+        if len(parts) == 1:
+            return self._infer(parts[0])
+        found = zip(*self._pool.map(self._infer, parts), strict=True)
+        return Outputs(*(np.concatenate(each) for each in found))
+
+    def _infer(self, pixels: Pixels) -> Outputs:
         request = self._requests.get()
         try:
             found = request.infer([pixels])
@@ -101,7 +116,7 @@ def largest_activations(bundle: Bundle, batches: list[Pixels]) -> dict[str, floa
     from model.graph import Graph
 
     graph = Graph(bundle.tensors, bundle.preprocessing)
-    compiled = _compile(graph.largest_activations(), "f32")
+    compiled = _compile(graph.largest_activations(), "f32", streams=1)
     largest = np.zeros(len(graph.activations))
     for pixels in batches:
         found = list(compiled([pixels]).values())

@@ -220,6 +220,18 @@ def test_openvino_computes_what_torch_computes(real: Classifier) -> None:
     assert np.abs(ours.features - theirs.features).max() < 1e-3
 
 
+@pytest.mark.parametrize("number", [1, 2, 3, 7])
+def test_a_batch_cut_into_parts_comes_back_in_order(number: int, real: Classifier):
+    images = [picture(n) for n in range(number)]
+    pixels = to_pixels(images, replace(real.bundle.preprocessing, looks=1))
+    engine = OpenVinoEngine(real.bundle)
+    together = engine(pixels)
+    alone = [engine(pixels[n : n + 1]) for n in range(number)]
+    assert np.allclose(together.logits, [a.logits[0] for a in alone], atol=1e-4)
+    assert np.allclose(together.features, [a.features[0] for a in alone], atol=1e-4)
+    assert len({tuple(row) for row in together.logits.tolist()}) == number
+
+
 @pytest.mark.parametrize(("precision", "most"), [("bf16", 0.02), ("int8", 0.05)])
 def test_fewer_bits_move_probabilities_little(
     precision: str, most: float, real: Classifier
