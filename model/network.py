@@ -5,12 +5,9 @@ would leave an 8x8 map of a 32-pixel one. He et al. 2016 (section 4.2) start sma
 pictures at full resolution instead: a 3x3 convolution with stride 1, no max-pool.
 """
 
-from pathlib import Path
-
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models import ResNet, resnet18
+from torchvision.models import ResNet, ResNet18_Weights, resnet18
 
 
 def build_network(classes: int = 10) -> ResNet:
@@ -21,8 +18,21 @@ def build_network(classes: int = 10) -> ResNet:
     return network
 
 
-def load_matching(network: nn.Module, file: Path) -> list[str]:
-    """Copy every tensor of a safetensors file that fits `network` by name and shape.
+def imagenet_weights() -> dict[str, Tensor]:
+    """torchvision's ResNet-18 as trained on ImageNet, downloaded where it is not yet.
+
+    Raises:
+        OSError: it is not on this machine, and the network does not have it.
+    """
+    # Not a pickle's code, only its tensors; the file's name holds its hash.
+    found: dict[str, Tensor] = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(
+        progress=False, check_hash=True, weights_only=True
+    )
+    return found
+
+
+def load_matching(network: nn.Module, tensors: dict[str, Tensor]) -> list[str]:
+    """Copy every tensor that fits `network` by name and shape.
 
     Weights made for another stem or another number of classes (ImageNet's, say)
     lend everything but those layers.
@@ -33,7 +43,7 @@ def load_matching(network: nn.Module, file: Path) -> list[str]:
     own = network.state_dict()
     fits = {
         name: tensor
-        for name, tensor in load_file(file).items()
+        for name, tensor in tensors.items()
         if name in own and own[name].shape == tensor.shape
     }
     network.load_state_dict(own | fits)

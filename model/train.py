@@ -27,7 +27,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Generator, Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -35,10 +36,12 @@ from model.augment import training_view
 from model.data import Labelled, load_cifar10, load_folder
 from model.labels import CLASSES
 from model.machine import describe_machine
-from model.network import build_network, load_matching
+from model.network import build_network, imagenet_weights, load_matching
 from model.optimizer import Optimizer
 from model.preprocess import MEAN, STD
 from model.pruning import choose
+
+IMAGENET = "imagenet"
 
 
 @dataclass(frozen=True)
@@ -175,13 +178,37 @@ class Epoch:
             yield Batch(chosen, normalise(view), self._data.labels[chosen], counts)
 
 
+def read_init(init: str) -> tuple[dict[str, Tensor], str]:
+    """Weights to start from: ImageNet's for the word `imagenet`, or a file's.
+
+    Returns:
+        The tensors, and what to say of where they are from.
+
+    Raises:
+        OSError: they cannot be had.
+        ValueError: the file does not hold tensors in the safetensors format.
+    """
+    if init == IMAGENET:
+        return imagenet_weights(), "ImageNet, torchvision's weights of ResNet-18"
+    data = Path(init).read_bytes()
+    try:
+        return load(data), f"weights {hashlib.sha256(data).hexdigest()[:12]}"
+    except SafetensorError as problem:
+        raise ValueError(f"{init} is not in the safetensors format") from problem
+
+
 class Run:
     """A training run that can be put down after any epoch and taken up again."""
 
     def __init__(
-        self, recipe: Recipe, pictures: int, checkpoint: Path, init: Path | None
+        self, recipe: Recipe, pictures: int, checkpoint: Path, init: str = ""
     ) -> None:
-        """Start anew on so many pictures, or from `checkpoint` if it exists."""
+        """Start anew on so many pictures, or from `checkpoint` if it exists.
+
+        Args:
+            recipe, pictures, checkpoint: what to do, on how many, noted where.
+            init: weights to start from, random ones if empty (see `read_init`).
+        """
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.losses = torch.full((pictures,), torch.inf)
@@ -189,10 +216,9 @@ class Run:
         self.network = build_network(len(CLASSES))
         self.start = ""
         if init:
-            kept = load_matching(self.network, init)
+            tensors, self.start = read_init(init)
+            kept = load_matching(self.network, tensors)
             print(f"starting from {init}; not in it: {', '.join(kept) or 'nothing'}")
-            digest = hashlib.sha256(init.read_bytes()).hexdigest()
-            self.start = f"weights {digest[:12]}"
         self.network = self.network.to(memory_format=torch.channels_last)
         self.ema = make_average(self.network, recipe)
         self.optimizer = make_optimizer(self.network, recipe)
@@ -304,7 +330,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--held-out", type=Path, help="the same, never trained on")
     parser.add_argument("--download", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("runs/resnet18.safetensors"))
-    parser.add_argument("--init", type=Path, help="safetensors file to start from")
+    parser.add_argument(
+        "--init", default="", help=f"a safetensors file to start from, or `{IMAGENET}`"
+    )
     parser.add_argument("--stages", type=parse_stages, default=Recipe.stages)
     parser.add_argument("--batch-size", type=int, default=Recipe.batch_size)
     parser.add_argument("--peak-lr", type=float, default=Recipe.peak_lr)

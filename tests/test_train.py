@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from models import class_folders
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
-from torchvision.models import ResNet
+from torchvision.models import ResNet, resnet18
 
 from model import train
 from model.bundle import expected_shapes
@@ -84,7 +85,7 @@ def test_another_seed_begins_and_goes_on_otherwise(data: Path, tmp_path: Path) -
     pictures = load_folder(data)
     recipes = [Recipe(seed=seed, batch_size=8) for seed in (0, 1, 0)]
     nothing = tmp_path / "none"
-    starts = [Run(recipe, 20, nothing, None).weights() for recipe in recipes]
+    starts = [Run(recipe, 20, nothing).weights() for recipe in recipes]
     views = [first_batch(pictures, recipe).images for recipe in recipes]
     assert same(starts[0], starts[2])
     assert not same(starts[0], starts[1])
@@ -124,7 +125,7 @@ def test_nothing_is_left_out_before_it_was_seen_or_of_the_last_epochs() -> None:
 def test_a_loss_counts_pictures_as_the_epoch_says(data: Path, tmp_path: Path) -> None:
     pictures = load_folder(data)
     recipe = Recipe(stages=((1, 8),), batch_size=20, peak_lr=0.0, sgd_lr=0.0)
-    run = Run(recipe, 20, tmp_path / "none", None)
+    run = Run(recipe, 20, tmp_path / "none")
     batch = first_batch(pictures, recipe)
     batch.counts[:10] = 3.0
     loss = run._step(batch, 0.0)
@@ -135,9 +136,9 @@ def test_a_loss_counts_pictures_as_the_epoch_says(data: Path, tmp_path: Path) ->
 
 def test_a_checkpoint_of_other_pictures_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "resnet18.checkpoint"
-    Run(Recipe(), 20, file, None).save()
+    Run(Recipe(), 20, file).save()
     with pytest.raises(ValueError, match="other pictures"):
-        Run(Recipe(), 21, file, None)
+        Run(Recipe(), 21, file)
 
 
 def test_an_interrupted_run_ends_where_the_whole_one_does(
@@ -178,7 +179,7 @@ def test_a_checkpoint_cut_short_leaves_the_last_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "resnet18.checkpoint"
-    run = Run(Recipe(), 20, file, None)
+    run = Run(Recipe(), 20, file)
     run.save()
     before = file.read_bytes()
 
@@ -194,7 +195,7 @@ def test_a_checkpoint_cut_short_leaves_the_last_one(
 
 def test_a_few_steps_lower_the_loss(data: Path, tmp_path: Path) -> None:
     recipe = Recipe(stages=((8, 16),), batch_size=10, peak_lr=0.05, sgd_lr=0.02)
-    run = Run(recipe, 20, tmp_path / "resnet18.checkpoint", None)
+    run = Run(recipe, 20, tmp_path / "resnet18.checkpoint")
     pictures = load_folder(data)
     losses = [run.train_epoch(pictures) for _ in recipe.sizes]
     assert losses[-1] < losses[0] - 0.3
@@ -223,7 +224,7 @@ def test_folders_get_the_labels_of_their_names(data: Path) -> None:
 
 def test_weights_of_another_network_lend_what_fits(whole: Path, tmp_path: Path) -> None:
     network = build_network(classes=7)
-    kept = load_matching(network, whole)
+    kept = load_matching(network, load_file(whole))
     assert kept == ["fc.bias", "fc.weight"]
     published = load_file(whole)["layer3.0.conv1.weight"].float()
     assert torch.equal(network.layer3[0].conv1.weight, published)
@@ -231,12 +232,58 @@ def test_weights_of_another_network_lend_what_fits(whole: Path, tmp_path: Path) 
 
 def test_a_run_can_start_from_given_weights(data: Path, whole: Path) -> None:
     recipe = Recipe(seed=5)
-    run = Run(recipe, 20, whole.with_name("none"), whole)
+    run = Run(recipe, 20, whole.with_name("none"), str(whole))
     given = load_file(whole)["conv1.weight"].float()
     assert torch.equal(run.network.conv1.weight, given)
     digest = hashlib.sha256(whole.read_bytes()).hexdigest()
     assert run.start == f"weights {digest[:12]}"
     assert torch.equal(run.ema.module.conv1.weight, given)
+
+
+def test_a_run_can_start_from_imagenet(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A stand-in where torch keeps what it downloaded: torchvision's own network."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    kept = tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
+    kept.parent.mkdir(parents=True)
+    given = resnet18(weights=None).state_dict()
+    torch.save(given, kept)
+    run = Run(Recipe(), 20, tmp_path / "none", "imagenet")
+    said = capsys.readouterr().out
+    assert said.endswith("not in it: conv1.weight, fc.bias, fc.weight\n")
+    assert torch.equal(
+        run.network.layer4[1].conv2.weight, given["layer4.1.conv2.weight"]
+    )
+    assert run.network.fc.weight.shape == (10, 512)
+    out = tmp_path / "resnet18.safetensors"
+    assert train.main(command(data, out, "--init=imagenet")) == 0
+    with safe_open(out, "np") as file:
+        assert file.metadata()["start"].startswith("ImageNet")
+
+
+@pytest.mark.parametrize("wrong", ["nowhere.safetensors", "imagenet", "text"])
+def test_weights_to_start_from_that_cannot_be_had_are_told(
+    wrong: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    monkeypatch.setattr("torch.hub.urlopen", no_network)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("not weights")
+    assert train.main(command(data, tmp_path / "out", f"--init={wrong}")) == 1
+    said = capsys.readouterr().err
+    assert ("no network" if wrong == "imagenet" else wrong) in said
 
 
 def test_features_are_what_the_last_layer_sees() -> None:
