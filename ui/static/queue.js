@@ -25,7 +25,7 @@ class Queue {
     this.touched = new Set(); // looked at in this sitting, so not offered again
     this.ahead = new Map();
     this.leave = [];
-    this.report = () => {};
+    this.report = new Report(this.store, IDLE_MS);
     this.build(parent);
   }
 
@@ -128,23 +128,14 @@ class Queue {
     this.touched.add(id);
     this.store.judge([[id, label]]);
     this.advance();
-    this.idle();
+    this.report.later();
   }
 
   undo() {
     const ids = this.store.undo();
     ids.forEach((id) => this.touched.delete(id));
     if (ids.length) this.go(ids[0]);
-    this.idle();
-  }
-
-  // The page above counts too; it is asked to once the keys are still.
-  idle() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      if (this.store.pending.size) this.idle();
-      else this.report();
-    }, IDLE_MS);
+    this.report.later();
   }
 
   act(name) {
@@ -287,7 +278,7 @@ class Queue {
   }
 
   close() {
-    clearTimeout(this.timer);
+    this.report.close();
     this.leave.forEach((undo) => undo());
     this.store.changed = () => {};
   }
@@ -309,7 +300,7 @@ export default function (component) {
     queue = new Queue(parentElement, data, data.classes);
     mounted.set(parentElement, queue);
   }
-  queue.report = () => setTriggerValue("judged", queue.store.reviewed);
+  queue.report.send = () => setTriggerValue("judged", queue.store.reviewed);
   queue.store.changed = () => queue.draw();
   queue.update(data);
   return () => {

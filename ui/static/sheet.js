@@ -36,7 +36,7 @@ class Sheet {
     this.unticked = new Set();
     this.extra = new Set(); // ticked though below the threshold
     this.tiles = new Map();
-    this.report = () => {};
+    this.report = new Report(this.store, IDLE_MS);
     this.build();
   }
 
@@ -56,7 +56,7 @@ class Sheet {
     this.find(".confirm").onclick = () => this.give((item) => item.predicted);
     this.find(".undo").onclick = () => {
       this.store.undo();
-      this.idle();
+      this.report.later();
     };
     this.find(".label").onclick = () => this.openOwn(true);
     this.find(".cancel").onclick = () => this.openOwn(false);
@@ -131,16 +131,7 @@ class Sheet {
     const changes = this.ticked().map((item) => [item.id, labelOf(item)]);
     for (const [id] of changes) this.extra.delete(id);
     this.store.judge(changes);
-    this.idle();
-  }
-
-  // The page above counts too; it is asked to once everything is on disk.
-  idle() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      if (this.store.pending.size) this.idle();
-      else this.report();
-    }, IDLE_MS);
+    this.report.later();
   }
 
   openOwn(open) {
@@ -222,7 +213,7 @@ class Sheet {
   }
 
   close() {
-    clearTimeout(this.timer);
+    this.report.close();
     this.store.changed = () => {};
   }
 }
@@ -269,7 +260,7 @@ export default function (component) {
     sheet = new Sheet(parentElement, data);
     mounted.set(parentElement, sheet);
   }
-  sheet.report = () => setTriggerValue("judged", sheet.store.reviewed);
+  sheet.report.send = () => setTriggerValue("judged", sheet.store.reviewed);
   sheet.store.changed = () => sheet.draw();
   sheet.update(data);
   return () => {

@@ -107,6 +107,28 @@ class Store {
   }
 }
 
+// The page counts verdicts too; it is asked to once the hands are still and everything
+// is on disk.
+class Report {
+  constructor(store, ms) {
+    this.store = store;
+    this.ms = ms;
+    this.send = () => {};
+  }
+
+  later() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (this.store.pending.size) this.later();
+      else this.send();
+    }, this.ms);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+  }
+}
+
 const storeOf = (tray) => {
   if (!stores.has(tray)) stores.set(tray, new Store(tray));
   return stores.get(tray);
