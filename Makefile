@@ -1,16 +1,19 @@
 # make run: the page on localhost:8501.  make test: linters and every test.
 # Both set up what they need first; the second time there is nothing to do.
+# TORCH=cpu takes torch's CPU build, a tenth of the size, from PyTorch's own index.
 
 PYTHON ?= python3
+TORCH ?= default
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test lint browser postgres check-db clean
+.PHONY: run test lint audit browser postgres containers lock check-db clean
 
 run: $(VENV)/runtime
 	$(BIN)/streamlit run app.py
 
-test: lint browser postgres
+test: lint audit browser postgres containers
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/development
@@ -18,19 +21,45 @@ lint: $(VENV)/development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Known holes in the pinned packages; says so where nobody answers.
+audit: $(VENV)/development
+	$(BIN)/python -m tests.audit
+
 $(BIN)/python:
 	@echo "Making an environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/runtime: requirements.txt | $(BIN)/python
+$(VENV)/runtime: requirements.txt requirements-cpu.txt | $(BIN)/python
 	@echo "Installing what the page needs (torch is large: some minutes the first time)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+ifeq ($(TORCH),cpu)
+	$(PIP) --no-deps --index-url https://download.pytorch.org/whl/cpu \
+	  $$(sed -n 's/^\(torch[a-z]*==[^ ]*\).*/\1/p' requirements.in)
+	$(PIP) --require-hashes -r requirements-cpu.txt
+else
+	$(PIP) --require-hashes -r requirements.txt
+endif
 	@touch $@
 
-$(VENV)/development: requirements-dev.txt requirements-postgres.txt $(VENV)/runtime
+$(VENV)/development: requirements-dev.txt $(VENV)/runtime
 	@echo "Installing what tests and linters need"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# Writes the locked files anew from the short ones. Pins stay unless a short file asks
+# for others; UPGRADE=--upgrade takes the newest of what is only brought along. In
+# requirements-cpu.txt is all but torch and what only its CUDA build needs.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-config \
+  --generate-hashes --no-emit-index-url --annotation-style line \
+  --custom-compile-command "make lock" $(UPGRADE)
+CUDA := cuda-bindings cuda-toolkit nvidia-cudnn-cu13 nvidia-cusparselt-cu13 \
+  nvidia-nccl-cu13 nvidia-nvshmem-cu13 triton
+
+lock: $(VENV)/development
+	$(LOCK) requirements.in -o requirements.txt
+	printf '%s\n' $(CUDA) | $(LOCK) requirements.in -c requirements.txt --excludes - \
+	  --no-emit-package torch --no-emit-package torchvision -o requirements-cpu.txt
+	for part in login postgres dev bench; do \
+	  $(LOCK) requirements-$$part.in -o requirements-$$part.txt || exit; done
 
 # Debian's browser where this user may install it, else Playwright's own.
 browser: $(VENV)/development
@@ -46,6 +75,15 @@ postgres:
 	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
 	  echo "Installing PostgreSQL for the database tests"; \
 	  apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; }
+
+# So are tests of deploy/ without a proxy to run and Compose's client to read its file.
+containers:
+	@PATH="$$PATH:/usr/sbin"; command -v nginx >/dev/null \
+	  && { command -v docker-compose || docker compose version; } >/dev/null 2>&1 \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+	  echo "Installing nginx and Compose for the tests of deploy/"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+	    nginx docker-compose >/dev/null; }
 
 # Every page and every picture's hash; changes nothing.
 check-db: $(VENV)/runtime
