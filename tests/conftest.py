@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
 @dataclass
@@ -53,11 +54,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_server(data: Path, port: int, **environment: str) -> Server:
+def start_server(data: Path, port: int, *options: str, **environment: str) -> Server:
     """`streamlit run app.py`, ready to answer."""
     data.mkdir(parents=True, exist_ok=True)
     log = data / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
     with log.open("ab") as out:
         process = subprocess.Popen(
             [*command, f"--server.port={port}"],
@@ -93,10 +94,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium: the system's where there is one, else Playwright's."""
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=flags
+            executable_path=shutil.which("chromium"), args=list(CHROMIUM)
         )
         yield chromium
         chromium.close()

@@ -1,6 +1,16 @@
-"""Login and the files for a team, as far as they can be checked without containers."""
+"""Login and the files for a team, as far as they can be checked without containers.
 
+What the proxy does with real requests is in test_proxy.py, the page behind it in
+test_team_browser.py.
+"""
+
+import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -77,9 +87,8 @@ def test_the_application_stands_behind_the_gate():
 
 
 def test_every_file_the_containers_need_is_there():
-    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.M)
-    for name in " ".join(copied).split():
-        assert (ROOT / name).exists(), name
+    for place in copied():
+        assert place.exists(), place
     made_by_hand = {"htpasswd", "tls"}
     for service in COMPOSE["services"].values():
         for mount in service.get("volumes", []):
@@ -89,13 +98,116 @@ def test_every_file_the_containers_need_is_there():
                 assert name in made_by_hand or (DEPLOY / name).exists(), name
             else:
                 assert source in COMPOSE["volumes"]
-    for room in ("app", "export", "db", "intake", "model", "ui", "migrations"):
-        assert re.search(rf"\b{room}\b", DOCKERFILE), room
+
+
+def copied() -> list[Path]:
+    """What the image holds of the repository, as it is asked to be copied."""
+    lines = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.M)
+    return [ROOT / name for name in " ".join(lines).split()]
+
+
+def test_nothing_that_the_code_imports_is_left_out_of_the_image():
+    inside = {place.name.removesuffix(".py") for place in copied()}
+    ours = {p.stem for p in [*ROOT.glob("*.py"), *ROOT.glob("*/__init__.py")]}
+    ours |= {folder.name for folder in ROOT.iterdir() if [*folder.glob("*.py")]}
+    for place in copied():
+        for file in place.rglob("*.py") if place.is_dir() else [place]:
+            if file.suffix != ".py":
+                continue
+            for node in ast.walk(ast.parse(file.read_text())):
+                names = []
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom):
+                    names = [node.module or ""]
+                for name in names:
+                    room = name.split(".")[0]
+                    assert room in inside or room not in ours, f"{file} needs {room}"
+
+
+def test_what_is_copied_is_handed_to_the_build():
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert ignored[0] == "*"
+    kept = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    assert kept == {place.name for place in copied()}
+    assert ".streamlit/secrets.toml" in ignored
+
+
+def test_the_image_installs_what_is_locked():
+    pinned = re.findall(r"\btorch\w*==\S+", DOCKERFILE)
+    asked = re.findall(r"^torch\S+", (ROOT / "requirements.in").read_text(), re.M)
+    assert pinned == asked
+    files = re.findall(r"-r (\S+)", DOCKERFILE)
+    assert files == ["requirements-cpu.txt", "requirements-postgres.txt"]
+    assert "--require-hashes" in DOCKERFILE
+
+
+def test_the_linter_of_dockerfiles_has_nothing_to_say():
+    hadolint = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run([hadolint, DEPLOY / "Dockerfile"], capture_output=True)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def client() -> list[str]:
+    """Compose, of either kind; it reads and checks the file without an engine."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]):
+            asked = subprocess.run([*command, "version"], capture_output=True)
+            if not asked.returncode:
+                return command
+    return pytest.skip("Compose is not installed (apt-get install docker-compose)")
+
+
+SETTINGS = {
+    "HOST_NAME": "pictures.example.org",
+    "DATABASE_PASSWORD": "of-the-database",
+    "PROXY_SECRET": "of-the-proxy",
+}
+
+
+def compose(folder: Path, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Have Compose read the file with these settings, as a `.env` holds them."""
+    file = folder / "env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    command = [*client(), "--env-file", file, "--file", DEPLOY / "compose.yaml"]
+    return subprocess.run(
+        [*command, "config"],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_compose_takes_the_file(tmp_path: Path):
+    done = compose(tmp_path, SETTINGS)
+    assert done.returncode == 0, done.stderr
+    read = yaml.safe_load(done.stdout)
+    assert set(read["services"]) == set(COMPOSE["services"])
+    for name in ("page1", "page2"):
+        page = read["services"][name]
+        assert f"--server.allowedHosts={SETTINGS['HOST_NAME']}" in str(page["command"])
+        assert page["environment"]["CLASSIFY_PROXY_SECRET"] == SETTINGS["PROXY_SECRET"]
+
+
+@pytest.mark.parametrize("missing", SETTINGS)
+@pytest.mark.parametrize("value", [None, ""])
+def test_compose_refuses_to_start_without_a_setting(
+    tmp_path: Path, missing: str, value: str | None
+):
+    rest = {name: given for name, given in SETTINGS.items() if name != missing}
+    done = compose(tmp_path, rest if value is None else rest | {missing: value})
+    assert done.returncode != 0
+    assert "env.example" in done.stderr
+
+
+def test_the_example_names_every_setting():
+    example = (DEPLOY / "env.example").read_text()
+    assert set(re.findall(r"^(\w+)=", example, re.M)) == set(SETTINGS)
 
 
 def test_the_page_runs_with_little_power():
-    assert re.search(r"^USER app$", DOCKERFILE, re.M)
-    assert DOCKERFILE.index("USER app") < DOCKERFILE.index("CMD [")
+    assert re.search(r"^USER 10001$", DOCKERFILE, re.M)
+    assert DOCKERFILE.index("USER 10001") < DOCKERFILE.index("CMD [")
     for name in ("page1", "page2"):
         page = COMPOSE["services"][name]
         assert page["read_only"]
