@@ -157,9 +157,8 @@ def _pictures(number: int) -> dict[str, bytes]:
     return files
 
 
-def _act(visitor: Visitor, tally: Tally) -> list[float]:
-    """One thing that people do; the seconds of each click in it."""
-    chance = random.random()  # noqa: S311  # no secret
+def _act(visitor: Visitor, tally: Tally, chance: float) -> list[float]:
+    """One thing that people do, by chance; the seconds of each click in it."""
     if chance < 0.5:
         return [visitor.choose("view", random.choice(VIEWS))]  # noqa: S311
     clicks = [visitor.choose("view", "Classify")]
@@ -179,8 +178,10 @@ def _visit(url: str, tally: Tally, until: float, pause: float) -> None:
         visitor = Visitor(url)
         try:
             with visitor:
-                while time.monotonic() < until:
-                    clicks = _act(visitor, tally)
+                chance = 1.0  # everybody sends and saves once, short as the visit is
+                while chance == 1.0 or time.monotonic() < until:
+                    clicks = _act(visitor, tally, chance)
+                    chance = random.random()  # noqa: S311  # no secret; below 1
                     with tally.lock:
                         tally.clicks += clicks
                     rest = random.uniform(0.5, 1.5) * pause  # noqa: S311

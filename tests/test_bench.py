@@ -76,7 +76,7 @@ def test_sessions_click_send_and_save_without_an_error(
     found = json.loads(capsys.readouterr().out)
     assert (code, found["errors"]) == (0, {})
     assert found["clicks"] > 2
-    assert found["pictures"] > 0
+    assert found["pictures"] >= 2  # each of the two has sent some
     assert found["requests"] > found["clicks"] + found["pictures"]
     assert 0 < found["click_median_s"] <= found["click_slowest_s"]
     assert found["peak_mb"] >= found["after_mb"] > 50
