@@ -138,7 +138,8 @@ def test_the_image_installs_what_is_locked():
     asked = re.findall(r"^torch\S+", (ROOT / "requirements.in").read_text(), re.M)
     assert pinned == asked
     files = re.findall(r"-r (\S+)", DOCKERFILE)
-    assert files == ["requirements-cpu.txt", "requirements-postgres.txt"]
+    parts = ("cpu", "login", "postgres")
+    assert files == [f"requirements-{part}.txt" for part in parts]
     assert "--require-hashes" in DOCKERFILE
 
 

@@ -1,10 +1,11 @@
-"""Login, for a team: a proxy in front checks people and says who asks. Off by default.
+"""Login, for a team: nobody passes who is not known. Off by default.
 
-`CLASSIFY_LOGIN_HEADER` names the header that holds the name, `CLASSIFY_PROXY_SECRET`
-what the proxy proves itself with in `X-Proxy-Secret`: a name alone could be claimed by
-anybody who reaches this port. The gate stands before everything (page, websocket,
-thumbnails, export), for the routes of `app.py` know no session. Why a proxy and not
-Streamlit's own login: that one guards the page only. See `deploy/`.
+Either a proxy in front checks people and says who asks: `CLASSIFY_LOGIN_HEADER` names
+the header that holds the name, `CLASSIFY_PROXY_SECRET` what the proxy proves itself
+with in `X-Proxy-Secret`, for a name alone could be claimed by anybody who reaches this
+port. Or people log in here, at a provider (`ui/oidc.py`). The gate stands before
+everything (page, websocket, thumbnails, export): the routes of `app.py` know no
+session. See `deploy/`.
 """
 
 import hmac
@@ -13,6 +14,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import streamlit as st
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, Response
+
+from ui import oidc
 
 HEADER = "CLASSIFY_LOGIN_HEADER"
 SECRET = "CLASSIFY_PROXY_SECRET"  # noqa: S105  # the variable's name
@@ -38,22 +43,31 @@ def clean_name(text: object) -> str:
 def signed_in() -> str:
     """Who asks, where login is on; else ""."""
     header = os.environ.get(HEADER)
-    return clean_name(st.context.headers.get(header)) if header else ""
+    if header:
+        return clean_name(st.context.headers.get(header))
+    return clean_name(oidc.signed_in(st.context.cookies))
 
 
 def may_pass(headers: dict[bytes, bytes]) -> bool:
     """Whether a request comes through the proxy and names somebody."""
-    header, secret = os.environ.get(HEADER), os.environ.get(SECRET, "")
-    if not header:
-        return True
+    header, secret = os.environ[HEADER], os.environ.get(SECRET, "")
     name = headers.get(header.lower().encode(), b"").decode("latin-1")
     proof = headers.get(PROOF, b"")
     proven = bool(secret) and hmac.compare_digest(proof, secret.encode())
     return proven and bool(clean_name(name))
 
 
+def refusal(asked: HTTPConnection) -> Response | None:
+    """What somebody gets who may not pass; None where the request may."""
+    if not os.environ.get(HEADER):
+        return oidc.refusal(asked)
+    if may_pass(dict(asked.scope["headers"])):
+        return None
+    return PlainTextResponse("Log in through this application's own address.", 401)
+
+
 class Gate:
-    """ASGI middleware: what does not come through the proxy is refused."""
+    """ASGI middleware: only who has logged in passes."""
 
     def __init__(self, app: Application) -> None:
         """Stand before `app`."""
@@ -61,14 +75,11 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or refuse in one sentence."""
-        asks = scope["type"] in ("http", "websocket")
-        if not asks or scope["path"] == HEALTH or may_pass(dict(scope["headers"])):
+        asks = scope["type"] in ("http", "websocket") and scope["path"] != HEALTH
+        refused = refusal(HTTPConnection(scope)) if asks else None
+        if refused is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            plain = [(b"content-type", b"text/plain; charset=utf-8")]
-            head = {"type": "http.response.start", "status": 401, "headers": plain}
-            await send(head)
-            body = b"Log in through this application's own address."
-            await send({"type": "http.response.body", "body": body})
+            await refused(scope, receive, send)

@@ -5,6 +5,7 @@ Nobody has to give one; alone it says nothing, in a team it says whom to ask.
 
 import streamlit as st
 
+from ui import oidc
 from ui.assets import component
 from ui.login import clean_name, signed_in
 
@@ -22,3 +23,5 @@ def reviewer_name() -> str:
 def render_reviewer() -> None:
     """Draw the field for it."""
     _reviewer(key=KEY, data={"name": reviewer_name()}, on_name_change=lambda: None)
+    if oidc.is_on():
+        st.button("Log out", key="log-out", type="tertiary", on_click=st.logout)
