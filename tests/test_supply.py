@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,6 +143,26 @@ def test_the_cpu_build_brings_all_but_torch_and_cuda():
     assert left_out
     assert all(name.startswith(ONLY_CUDA) for name, _ in left_out)
     assert not [name for name in names("-cpu") if name.startswith(ONLY_CUDA)]
+
+
+def made(venv: Path, *arguments: str) -> str:
+    """What `make test` would do in an environment that is there."""
+    command = ["make", "--dry-run", f"VENV={venv}", *arguments, "test"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_what_changed_in_a_locked_file_is_installed(tmp_path: Path):
+    (tmp_path / "bin").mkdir()
+    for name in ("bin/python", "runtime", "development"):
+        (tmp_path / name).touch()
+    assert "--require-hashes" not in made(tmp_path)
+    for part in ("", "-dev"):
+        changed = f"requirements{part}.txt"
+        assert f"--require-hashes -r {changed}" in made(tmp_path, "-W", changed)
+    small = made(tmp_path, "-W", "requirements-cpu.txt", "TORCH=cpu")
+    assert "--require-hashes -r requirements-cpu.txt" in small
+    assert "--require-hashes -r requirements.txt" not in small
 
 
 def test_an_unpinned_or_unhashed_line_is_found(
