@@ -126,6 +126,8 @@ def test_a_reviewer_logs_in_and_out(
     page.goto(server.url)
     title = page.get_by_role("heading", name="Image classification")
     expect(title).to_be_visible(timeout=SLOW)
+    known = page.get_by_text("You review as ada@example.org.")
+    expect(known).to_be_visible(timeout=SLOW)
     upload(page, {"green.png": picture_bytes("green")})
     expect(cards(page)).to_have_count(1, timeout=SLOW)
     card(page, "green.png").get_by_role("button", name="Correct").click()

@@ -82,6 +82,7 @@ def signed_in(chromium: Browser, name: str) -> Iterator[Page]:
     page.goto(f"https://{HOST}/")
     title = page.get_by_role("heading", name="Image classification")
     expect(title).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(f"You review as {name}.")).to_be_visible(timeout=SLOW)
     yield page
     context.close()
 

@@ -8,6 +8,7 @@ import streamlit as st
 from ui import oidc
 from ui.assets import component
 from ui.login import clean_name, signed_in
+from ui.text import plain
 
 KEY = "reviewer"
 
@@ -21,7 +22,11 @@ def reviewer_name() -> str:
 
 
 def render_reviewer() -> None:
-    """Draw the field for it."""
-    _reviewer(key=KEY, data={"name": reviewer_name()}, on_name_change=lambda: None)
+    """Draw the field for it, or say who logged in."""
+    known = signed_in()
+    if not known:
+        _reviewer(key=KEY, data={"name": reviewer_name()}, on_name_change=lambda: None)
+        return
+    st.html(f"You review as <b>{plain(known)}</b>.")
     if oidc.is_on():
         st.button("Log out", key="log-out", type="tertiary", on_click=st.logout)
