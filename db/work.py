@@ -6,6 +6,7 @@ are gathered and written together: ten thousand pictures are two statements, not
 twenty thousand.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from db import substrings
 from db.common import AnyRow, groups, new_id, now
 from db.labels import fold
 from db.schema import image_blobs, images, predictions, reviews, state, tally
-from db.types import Change, Conflict, ImportedImage, NewImage
+from db.types import Change, Conflict, ImportedImage, ImportedPrediction, NewImage
 
 _ROWS = select(state, predictions.c.source).join(
     predictions, predictions.c.id == state.c.prediction_id
@@ -71,6 +72,30 @@ def insert_image(
         )
     )
     return image_id
+
+
+def insert_prediction(
+    connection: Connection,
+    image_id: int,
+    entry: NewImage | ImportedPrediction,
+    label: str,
+    created: str,
+) -> int:
+    """Write what a model said of a picture; returns the prediction's id."""
+    made = connection.execute(
+        insert(predictions).values(
+            image_id=image_id,
+            name=entry.name,
+            source=entry.source,
+            model_version=entry.model_version,
+            label=label,
+            confidence=entry.confidence,
+            probabilities=json.dumps(entry.probabilities),
+            scope_score=entry.scope_score,
+            created=created,
+        )
+    )
+    return new_id(made)
 
 
 def verdict(label: str, predicted: str) -> str:
