@@ -242,9 +242,10 @@ class Export:
     newest_prediction: int
 
 
-@dataclass(frozen=True)
-class ExportRow:
+class ExportRow(NamedTuple):
     """What an exported picture is described by.
+
+    A tuple, for the same reason: making a dataclass of each took as long as reading it.
 
     Attributes:
         group: the key of its near copies, the hash of the earliest of them.

@@ -19,14 +19,8 @@ from test_db import db, entry, path  # noqa: F401  # fixtures
 from torchvision.datasets import ImageFolder
 
 from db import Database, HistoryQuery
-from export import (
-    NothingToExport,
-    Options,
-    export_zip,
-    folders,
-    safe_folder,
-    split_of,
-)
+from export import NothingToExport, Options, export_zip
+from export.names import folders, safe_folder, split_of
 from model.labels import CLASSES
 
 HOSTILE = [
