@@ -78,8 +78,8 @@ def _parts(
             if row is None or reason:
                 lists.leave_out(pick.sha256, reason)
                 continue
-            path = file_name(row, folder[row.label or row.predicted])
-            part = split_of(row.group) if options.split else ""
+            path = file_name(row, folder[row["label"] or row["predicted"]])
+            part = split_of(row["group"]) if options.split else ""
             lists.add(row, part, path)
             place = f"{part}/{path}" if part else path
             yield archive.entry(place, zlib.crc32(data), len(data), len(data))

@@ -38,31 +38,29 @@ COLUMNS = (
 _TRUTH = {None: "", True: "true", False: "false"}
 
 
-def _cells(row: ExportRow, path: str) -> list[Any]:
+def _cells(row: ExportRow, label: str, path: str) -> list[Any]:
     # Numbers are written as `repr` has them, a missing one as nothing.
     return [
         path,
-        neutral(row.label or row.predicted),
-        neutral(row.predicted),
-        row.confidence,
-        neutral(row.model_version),
-        neutral(row.name),
-        neutral(row.source),
-        _TRUTH[row.label is not None],
-        _TRUTH[row.correct],
-        row.created,
-        row.reviewed_at,
-        row.sha256,
-        row.scope_score,
-        _TRUTH[row.in_scope],
+        neutral(label),
+        neutral(row["predicted"]),
+        row["confidence"],
+        neutral(row["model_version"]),
+        neutral(row["name"]),
+        neutral(row["source"]),
+        _TRUTH[row["label"] is not None],
+        _TRUTH[row["correct"]],
+        row["created"],
+        row["reviewed_at"],
+        row["sha256"],
+        row["scope_score"],
+        _TRUTH[row["in_scope"]],
     ]
 
 
-def _entry(row: ExportRow, path: str) -> str:
-    entry: dict[str, Any] = row._asdict()
-    entry["file_name"] = path
-    entry["label"] = row.label or row.predicted
-    entry["reviewed"] = row.label is not None
+def _entry(row: ExportRow, label: str, path: str) -> str:
+    reviewed = row["label"] is not None
+    entry = {**row, "file_name": path, "label": label, "reviewed": reviewed}
     return orjson.dumps(entry).decode()
 
 
@@ -105,9 +103,10 @@ class Lists:
         table = self._tables.get(part)
         if table is None:
             table = self._tables[part] = _Table(self._file())
-        table.add(_cells(row, path))
+        label = row["label"] or row["predicted"]
+        table.add(_cells(row, label, path))
         place = f"{part}/{path}" if part else path
-        self._exact.write(self._between + _entry(row, place))
+        self._exact.write(self._between + _entry(row, label, place))
         self._between = ",\n"
 
     def leave_out(self, sha256: str, reason: str) -> None:

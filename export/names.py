@@ -76,4 +76,4 @@ def neutral(cell: str) -> str:
 
 def file_name(row: ExportRow, folder: str) -> str:
     """Where a picture stands in the ZIP; the hash makes it unique and stable."""
-    return f"{folder}/{row.sha256[:32]}.{EXTENSIONS[row.format]}"
+    return f"{folder}/{row['sha256'][:32]}.{EXTENSIONS[row['format']]}"
