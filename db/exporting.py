@@ -6,8 +6,9 @@ transaction. Memory then hardly grows with the selection, and a slow download ho
 lock that writers wait for.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import (
@@ -32,9 +33,14 @@ from db.types import Export, ExportRow, HistoryQuery, Pick, Record, Selection
 EXPORT_BYTES = 8 * 2**20
 """Bytes of pictures an export holds in memory at a time, one picture at least."""
 
+_Rows: TypeAlias = dict[int, list[AnyRow]]
+"""By picture; its id and size come first in each row."""
+
 _IDS = bindparam("ids", expanding=True, type_=Integer)
 _MADE = (
     select(
+        images.c.id,
+        func.length(image_blobs.c.data),
         predictions.c.id,
         predictions.c.name,
         predictions.c.source,
@@ -44,12 +50,10 @@ _MADE = (
         predictions.c.scope_score,
         predictions.c.created,
         predictions.c.probabilities,
-        images.c.id,
         images.c.format,
         images.c.width,
         images.c.height,
         images.c.created,
-        func.length(image_blobs.c.data),
         state.c.name,
         state.c.in_scope,
         func.coalesce(images.c.near_key, images.c.sha256),
@@ -63,6 +67,7 @@ _MADE = (
 )
 _HAPPENED = (
     select(
+        predictions.c.image_id,
         reviews.c.id,
         reviews.c.prediction_id,
         reviews.c.event,
@@ -140,14 +145,14 @@ class Exporting(Base):
         for start in range(0, len(selection.picks), MANY):
             part = selection.picks[start : start + MANY]
             with self._transaction(writes=False) as connection:
-                rows = _described(connection, part, selection)
-                first, *rest = _within(part, rows, EXPORT_BYTES)
+                told = _told(connection, part, selection)
+                first, *rest = _within(part, told[0], EXPORT_BYTES)
                 data = _bytes(connection, first)
-            yield from _together(first, rows, data)
+            yield from _together(first, told, data)
             for some in rest:
                 with self._transaction(writes=False) as connection:
                     data = _bytes(connection, some)
-                yield from _together(some, rows, data)
+                yield from _together(some, told, data)
 
     def last_export(self) -> Export | None:
         """The newest export that was streamed to its end."""
@@ -192,101 +197,44 @@ def _bytes(connection: Connection, picks: Sequence[Pick]) -> dict[int, bytes]:
     return {row[0]: row[1] for row in connection.execute(_BYTES, {"ids": ids}).all()}
 
 
-def _together(
-    picks: Sequence[Pick], rows: dict[int, ExportRow], data: dict[int, bytes]
-) -> Iterator[tuple[Pick, ExportRow | None, bytes]]:
-    for pick in picks:
-        # Purged between the two reads is purged.
-        row = rows.get(pick.image_id) if pick.image_id in data else None
-        yield pick, row, data.pop(pick.image_id, b"")
-
-
-def _described(
+def _told(
     connection: Connection, picks: Sequence[Pick], selection: Selection
-) -> dict[int, ExportRow]:
-    """What is told of each picture that is still there, as of the selection."""
+) -> tuple[_Rows, _Rows]:
+    """Predictions and events of these pictures, as of the selection."""
     asked = {"ids": [pick.image_id for pick in picks]}
     newest = {"newest": selection.newest_prediction}
-    seen, places = _predictions(connection.execute(_MADE, asked | newest).all())
+    made = _by_picture(connection.execute(_MADE, asked | newest).all())
     newest = {"newest": selection.newest_review}
-    _add_events(places, connection.execute(_HAPPENED, asked | newest).all())
-    return {
-        pick.image_id: _row(pick, *seen[pick.image_id], places[pick.prediction_id][1])
-        for pick in picks
-        if pick.image_id in seen
-    }
+    happened = _by_picture(connection.execute(_HAPPENED, asked | newest).all())
+    return made, happened
 
 
-def _predictions(
-    found: Iterable[AnyRow],
-) -> tuple[dict[int, tuple[Sequence[Any], Record]], dict[int, tuple[Record, int]]]:
-    """Records with predictions, beside what is told of the picture; and where each
-    prediction stands.
-
-    Rows are taken apart at once and in one go: looking up a name in the database's
-    own rows takes ten times as long.
-    """
-    seen: dict[int, tuple[Sequence[Any], Record]] = {}
-    places: dict[int, tuple[Record, int]] = {}
-    for (
-        key,
-        name,
-        source,
-        version,
-        label,
-        sure,
-        score,
-        made,
-        numbers,
-        *picture,
-    ) in found:
-        image_id = picture[0]
-        if image_id not in seen:
-            record: Record = {"standing": 0, "predictions": [], "reviews": []}
-            seen[image_id] = picture, record
-        record = seen[image_id][1]
-        places[key] = record, len(record["predictions"])
-        record["predictions"].append(
-            {
-                "name": name,
-                "source": source,
-                "model_version": version,
-                "label": label,
-                "confidence": sure,
-                "scope_score": score,
-                "created": made,
-                "probabilities": orjson.loads(numbers),
-            }
-        )
-    return seen, places
+def _by_picture(found: Iterable[AnyRow]) -> _Rows:
+    answer: _Rows = defaultdict(list)
+    for row in found:
+        answer[row[0]].append(row)
+    return answer
 
 
-def _add_events(places: dict[int, tuple[Record, int]], found: Iterable[AnyRow]) -> None:
-    """Tell the records what happened; ids mean nothing elsewhere and become places."""
-    order: dict[int, int] = {}
-    for key, prediction_id, event, label, who, created, operation, undoes in found:
-        record, place = places[prediction_id]
-        order[key] = len(record["reviews"])
-        record["reviews"].append(
-            {
-                "event": event,
-                "label": label,
-                "who": who,
-                "created": created,
-                "prediction": place,
-                "operation": operation,
-                "undoes": None if undoes is None else order.get(undoes),
-            }
-        )
+def _together(
+    picks: Sequence[Pick], told: tuple[_Rows, _Rows], data: dict[int, bytes]
+) -> Iterator[tuple[Pick, ExportRow | None, bytes]]:
+    made, happened = told
+    for pick in picks:
+        image_id = pick.image_id
+        if image_id in made and image_id in data:
+            row = _row(pick, made[image_id], happened.get(image_id, ()))
+            yield pick, row, data.pop(image_id)
+        else:  # purged between the two reads is purged
+            yield pick, None, b""
 
 
-def _row(
-    pick: Pick, picture: Sequence[Any], record: Record, standing: int
-) -> ExportRow:
-    _, kind, width, height, created, size, name, in_scope, group = picture
+def _row(pick: Pick, made: Sequence[AnyRow], happened: Sequence[AnyRow]) -> ExportRow:
+    # Rows are taken apart, not asked by name: that takes ten times as long.
+    kind, width, height, created, name, in_scope, group = made[0][-7:]
     _, _, sha256, predicted, label, reviewed_at = pick
-    newest = record["predictions"][standing]
-    record["standing"] = standing
+    record = _record(pick, made, happened)
+    newest = record["predictions"][record["standing"]]
     return {
         "sha256": sha256,
         "format": kind,
@@ -302,7 +250,7 @@ def _row(
         "correct": None if label is None else label == predicted,
         "created": created,
         "reviewed_at": reviewed_at,
-        "size": size,
+        "size": made[0][1],
         "scope_score": newest["scope_score"],
         "in_scope": in_scope,
         "group": group,
@@ -310,15 +258,52 @@ def _row(
     }
 
 
-def _within(
-    picks: Sequence[Pick], rows: dict[int, ExportRow], most: int
-) -> Iterator[list[Pick]]:
+def _record(pick: Pick, made: Sequence[AnyRow], happened: Sequence[AnyRow]) -> Record:
+    """All predictions and events, numbered within the picture: ids mean nothing
+    elsewhere."""
+    places = {row[2]: place for place, row in enumerate(made)}
+    order = {row[1]: place for place, row in enumerate(happened)}
+    return {
+        "standing": places[pick.prediction_id],
+        "predictions": [
+            {
+                "name": name,
+                "source": source,
+                "model_version": version,
+                "label": label,
+                "confidence": confidence,
+                "scope_score": score,
+                "created": created,
+                "probabilities": orjson.loads(numbers),
+            }
+            for row in made
+            for name, source, version, label, confidence, score, created, numbers in (
+                row[3:-7],
+            )
+        ],
+        "reviews": [
+            {
+                "event": event,
+                "label": label,
+                "who": who,
+                "created": created,
+                "prediction": places[prediction_id],
+                "operation": operation,
+                "undoes": order.get(undoes),
+            }
+            for _, _, prediction_id, event, label, who, created, operation, undoes in (
+                happened
+            )
+        ],
+    }
+
+
+def _within(picks: Sequence[Pick], made: _Rows, most: int) -> Iterator[list[Pick]]:
     """Cut into lists of, beyond one picture, at most `most` bytes."""
     part: list[Pick] = []
     held = 0
     for pick in picks:
-        row = rows.get(pick.image_id)
-        size = row["size"] if row else 0
+        size = made[pick.image_id][0][1] if pick.image_id in made else 0
         if part and held + size > most:
             yield part
             part, held = [], 0
