@@ -109,13 +109,38 @@ def _counted(query: HistoryQuery, classes: Sequence[str]) -> ColumnElement[bool]
     return and_(*wanted)
 
 
+def _order(
+    query: HistoryQuery,
+    column: ColumnElement[Any],
+    ties: ColumnElement[int],
+    *,
+    backwards: bool = False,
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    if query.descending != backwards:
+        return column.desc(), ties.desc()
+    return column.asc(), ties.asc()
+
+
 def ordered(query: HistoryQuery, *, backwards: bool = False) -> Select[Any]:
     """The ids that the filters leave, in the order asked for or the opposite one."""
     column, ties = SORTS[query.sort], state.c.image_id
-    found = select(state.c.image_id).where(filters(query))
-    if query.descending != backwards:
-        return found.order_by(column.desc(), ties.desc())
-    return found.order_by(column.asc(), ties.asc())
+    order = _order(query, column, ties, backwards=backwards)
+    return select(ties).where(filters(query)).order_by(*order)
+
+
+def _reads_rows(query: HistoryQuery) -> Select[Any]:
+    """Ids and sort keys of what a search finds, every row that the filters leave read."""
+    found = select(state.c.image_id, SORTS[query.sort].label("key"))
+    return found.where(conditions(query)).order_by(state.c.image_id.desc())
+
+
+def _asks_index(query: HistoryQuery) -> Select[Any]:
+    """The same, off the substring index."""
+    rowid = substrings.index.c.rowid
+    joined = substrings.index.join(state, state.c.image_id == rowid)
+    found = select(rowid.label("image_id"), SORTS[query.sort].label("key"))
+    found = found.select_from(joined).order_by(rowid.desc())
+    return found.where(substrings.matches(query.search), filters(query))
 
 
 class Finding(Base):
@@ -134,11 +159,8 @@ class Finding(Base):
         with self._transaction(writes=False) as connection:
             total, more = self._count(connection, query), False
             if query.search:
-                hits = self._hits(connection, query, total)
-                total, more = len(hits[:MOST_FOUND]), len(hits) > MOST_FOUND
-                among = state.c.image_id.in_(hits[:MOST_FOUND])
-                found = ordered(query).where(among).limit(limit).offset(offset)
-                ids = list(connection.execute(found).scalars())
+                ids, more = self._hits(connection, query, total)
+                total, ids = len(ids), ids[offset : offset + limit]
             else:
                 ids = self._cut(connection, query, total, limit, offset)
             return Page(self._rows(connection, ids), total, more)
@@ -172,19 +194,25 @@ class Finding(Base):
 
     def _hits(
         self, connection: Connection, query: HistoryQuery, filtered: int
-    ) -> list[int]:
-        """Ids of the newest pictures whose text holds the term; one over the most."""
+    ) -> tuple[list[int], bool]:
+        """Ids of the newest pictures whose text holds the term, in the order asked
+        for, and whether there are more of them.
+
+        One statement: to hand 500 ids back for sorting takes as long as to find them.
+        """
         short = len(query.search) < substrings.SHORTEST
         if short or filtered <= FEW or not self.trigrams:
-            found = select(state.c.image_id).where(conditions(query))
-            newest = found.order_by(state.c.image_id.desc())
+            found = _reads_rows(query)
         else:
-            rowid = substrings.index.c.rowid
-            joined = substrings.index.join(state, state.c.image_id == rowid)
-            found = select(rowid).select_from(joined)
-            found = found.where(substrings.matches(query.search), filters(query))
-            newest = found.order_by(rowid.desc())
-        return list(connection.execute(newest.limit(MOST_FOUND + 1)).scalars())
+            found = _asks_index(query)
+        newest = found.limit(MOST_FOUND + 1).subquery()
+        order = _order(query, newest.c.key, newest.c.image_id)
+        sorted_ = select(newest.c.image_id).order_by(*order)
+        ids = list(connection.execute(sorted_).scalars())
+        more = len(ids) > MOST_FOUND
+        if more:
+            ids.remove(min(ids))
+        return ids, more
 
     def _rows(self, connection: Connection, ids: Sequence[int]) -> list[HistoryRow]:
         answer: dict[int, HistoryRow] = {}
