@@ -1,8 +1,8 @@
 """Finding: pages of the history, counts, one picture's bytes and its record.
 
 A page of 100,000 pictures costs what a page of 1,000 does: counts are kept
-(`tally`), every order under every filter is read off an index, and a search stops
-after `MOST_FOUND` pictures and says so.
+(`tally`), every order under every filter is read off an index, far pages are begun at
+bookmarks, and a search stops after `MOST_FOUND` pictures and says so.
 """
 
 import hashlib
@@ -10,13 +10,31 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 
 from db import substrings
 from db.base import Base
+from db.bookmarks import STEP, Place
 from db.common import groups
 from db.errors import DatabaseError
-from db.schema import image_blobs, images, predictions, reviews, state, tally
+from db.schema import (
+    image_blobs,
+    images,
+    last_change,
+    predictions,
+    reviews,
+    state,
+    tally,
+)
 from db.types import (
     Event,
     HistoryQuery,
@@ -121,15 +139,32 @@ def _order(
     return column.asc(), ties.asc()
 
 
-def ordered(query: HistoryQuery, *, backwards: bool = False) -> Select[Any]:
-    """The ids that the filters leave, in the order asked for or the opposite one."""
+def ordered(
+    query: HistoryQuery, *, backwards: bool = False, place: Place | None = None
+) -> Select[Any]:
+    """The rows that the filters leave, in the order asked for or the opposite one.
+
+    Args:
+        query: the filters and the order.
+        backwards: the opposite one.
+        place: begin at this row; backwards, right before it.
+
+    Returns:
+        Sort key and id of each.
+    """
     column, ties = SORTS[query.sort], state.c.image_id
     order = _order(query, column, ties, backwards=backwards)
-    return select(ties).where(filters(query)).order_by(*order)
+    found = select(column.label("key"), ties).where(filters(query)).order_by(*order)
+    if place is None:
+        return found
+    here, there = tuple_(column, ties), tuple_(*map(literal, place))
+    if query.descending:
+        return found.where(here > there if backwards else here <= there)
+    return found.where(here < there if backwards else here >= there)
 
 
 def _reads_rows(query: HistoryQuery) -> Select[Any]:
-    """Ids and sort keys of what a search finds, every row that the filters leave read."""
+    """Ids and sort keys of what a search finds, by reading what the filters leave."""
     found = select(state.c.image_id, SORTS[query.sort].label("key"))
     return found.where(conditions(query)).order_by(state.c.image_id.desc())
 
@@ -181,16 +216,49 @@ class Finding(Base):
         limit: int,
         offset: int,
     ) -> list[int]:
-        """Ids of one page, reached from the nearer end: skipping rows takes time."""
+        """Ids of one page, counted to from the nearest end or bookmark."""
         size = min(limit, total - offset)
         if size <= 0:
             return []
-        behind = total - offset - size
-        backwards = behind < offset
-        found = ordered(query, backwards=backwards).limit(size)
-        found = found.offset(behind if backwards else offset)
-        ids = list(connection.execute(found).scalars())
-        return ids[::-1] if backwards else ids
+        places = self._places(connection, query)
+        start = max(n for n in (0, *places) if n <= offset)
+        end = min(n for n in (total, *places) if n >= offset + size)
+        backwards = end - offset - size < offset - start
+        at, goal = (end, offset + size) if backwards else (start, offset)
+        at = self._step(connection, query, places, at, goal)
+        found = ordered(query, backwards=backwards, place=places.get(at))
+        rows = connection.execute(found.limit(size).offset(abs(at - goal))).all()
+        rows = rows[::-1] if backwards else rows
+        return [image_id for _, image_id in rows]
+
+    def _places(self, connection: Connection, query: HistoryQuery) -> dict[int, Place]:
+        change = connection.execute(select(last_change.c.operation)).scalar_one()
+        return self.bookmarks.of(query, change)
+
+    def _step(
+        self,
+        connection: Connection,
+        query: HistoryQuery,
+        places: dict[int, Place],
+        at: int,
+        goal: int,
+    ) -> int:
+        """Go from one bookmark towards a row, leaving others; returns the last.
+
+        None is left where labels are the order: who has none stands before all in one
+        database and behind all in the other.
+        """
+        backwards = at > goal
+        while abs(at - goal) > STEP and query.sort != "label":
+            found = ordered(query, backwards=backwards, place=places.get(at))
+            row = connection.execute(
+                found.limit(1).offset(STEP - backwards)
+            ).one_or_none()
+            if row is None:  # counts and rows are of two moments (PostgreSQL)
+                break
+            at += -STEP if backwards else STEP
+            places[at] = row.key, row.image_id
+        return at
 
     def _hits(
         self, connection: Connection, query: HistoryQuery, filtered: int

@@ -18,7 +18,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from db import substrings
 from db.common import AnyRow, groups, new_id, now
 from db.labels import fold
-from db.schema import image_blobs, images, predictions, reviews, state, tally
+from db.schema import (
+    image_blobs,
+    images,
+    last_change,
+    predictions,
+    reviews,
+    state,
+    tally,
+)
 from db.types import Change, Conflict, ImportedImage, ImportedPrediction, NewImage
 
 _ROWS = select(state, predictions.c.source).join(
@@ -50,6 +58,11 @@ _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 def key(deleted: bool, predicted: str, label: str | None) -> Key:
     """The row of `tally` that counts such a picture."""
     return deleted, predicted, label or ""
+
+
+def mark_change(connection: Connection, operation: str) -> None:
+    """Say that what the history shows has changed."""
+    connection.execute(update(last_change).values(operation=operation))
 
 
 def insert_image(
@@ -135,6 +148,7 @@ class Work:
         self._trigrams = trigrams
         self._texts: dict[int, tuple[str | None, str | None]] = {}
         self._counts: Counter[Key] = Counter()
+        self._changed = False
 
     def rows(self, image_ids: Iterable[int]) -> list[AnyRow]:
         """State and source of these pictures, held against other writers."""
@@ -206,8 +220,9 @@ class Work:
             self._texts[image_id] = first, new
 
     def count(self, where: Key, pictures: int) -> None:
-        """Move the counts."""
+        """Move the counts; whatever changes `state` does, if only there and back."""
         self._counts[where] += pictures
+        self._changed = True
 
     def judge(self, row: AnyRow, label: str, event: str = "") -> None:
         """Record a verdict, and that it stands."""
@@ -243,6 +258,11 @@ class Work:
         """Write everything; counts last and in one order, so that no two wait for
         each other."""
         self.flush()
+        self._move_counts()
+        if self._changed:
+            mark_change(self.connection, self.operation)
+
+    def _move_counts(self) -> None:
         moved = [
             {"deleted": k[0], "predicted": k[1], "label": k[2], "pictures": n}
             for k, n in sorted(self._counts.items())
