@@ -83,7 +83,7 @@ def _declared(request: Request, limit: int) -> int:
     return int(declared)
 
 
-async def _take_room(size: int, place: ExitStack, patience: float) -> None:
+async def take_room(size: int, place: ExitStack, patience: float) -> None:
     """Wait until there is room for files of this size; closing `place` frees it."""
     wanted = size + DECODED
     try:
@@ -143,17 +143,18 @@ def parse_batch(body: bytes | bytearray) -> list[Source]:
     return sources
 
 
-def _line(**fields: Any) -> bytes:
+def line(**fields: Any) -> bytes:
+    """A line of an answer."""
     return json.dumps(fields).encode() + b"\n"
 
 
 def _lines(outcomes: Iterator[Outcome]) -> Iterator[bytes]:
     for outcome in outcomes:
-        yield _line(**asdict(outcome))
-    yield _line(end=True)
+        yield line(**asdict(outcome))
+    yield line(end=True)
 
 
-class _Answer(StreamingResponse):
+class Lines(StreamingResponse):
     """Lines as they are made; the place is free when the last one is written.
 
     Also where the browser has gone meanwhile: then writing ends with an error.
@@ -174,7 +175,7 @@ async def upload(request: Request) -> Response:
     with ExitStack() as place:
         try:
             tray = _tray(request)
-            await _take_room(_declared(request, limit), place, PATIENCE)
+            await take_room(_declared(request, limit), place, PATIENCE)
             async for piece in _bounded(request, limit):
                 body += piece
             sources = parse_batch(body)
@@ -184,7 +185,7 @@ async def upload(request: Request) -> Response:
             return Response(status_code=400)
         classifier = await asyncio.to_thread(_classifier)
         lines = _lines(receive(sources, tray, classifier))
-        return _Answer(lines, place.pop_all())
+        return Lines(lines, place.pop_all())
 
 
 def _unpacked(
@@ -194,15 +195,15 @@ def _unpacked(
     try:
         archive = Archive(file)
     except Refused as problem:
-        yield _line(total=1)
+        yield line(total=1)
         yield from _lines(iter([Outcome(name, refusal=str(problem))]))
         return
-    yield _line(total=len(archive))
+    yield line(total=len(archive))
     sources = (Source(inner, data) for inner, data in archive.pictures())
     yield from _lines(receive(sources, tray, classifier))
 
 
-async def _received(request: Request) -> IO[bytes]:
+async def received(request: Request) -> IO[bytes]:
     """An archive as a file on disk: on its way it needs no room in memory."""
     file = await asyncio.to_thread(_spool)
     try:
@@ -219,8 +220,8 @@ async def upload_archive(request: Request) -> Response:
     with ExitStack() as place:
         try:
             tray = _tray(request)
-            file = place.enter_context(await _received(request))
-            await _take_room(CHUNK_BYTES, place, LONG_PATIENCE)
+            file = place.enter_context(await received(request))
+            await take_room(CHUNK_BYTES, place, LONG_PATIENCE)
         except BadBatch as problem:
             return PlainTextResponse(str(problem), problem.status)
         except ClientDisconnect:
@@ -230,7 +231,7 @@ async def upload_archive(request: Request) -> Response:
         name = request.query_params.get("name", "archive.zip")
         classifier = await asyncio.to_thread(_classifier)
         lines = _unpacked(file, name, tray, classifier)
-        return _Answer(lines, place.pop_all())
+        return Lines(lines, place.pop_all())
 
 
 def _spool() -> IO[bytes]:
