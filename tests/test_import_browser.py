@@ -40,7 +40,7 @@ def test_a_dropped_export_is_asked_about(
     choose(page, {"dataset.zip": archive})
     page.get_by_role("button", name="Classify its pictures as new").click()
     said(page, "2 pictures received, 2 refused.")  # its two lists are no pictures
-    assert len(tray_of(page, server)) == 3
+    assert len(tray_of(page, server).items()) == 3
 
 
 def test_an_export_is_chosen_among_the_data(
