@@ -36,7 +36,6 @@ EXPORT_BYTES = 8 * 2**20
 _Rows: TypeAlias = dict[int, list[AnyRow]]
 """By picture; its id and size come first in each row."""
 
-_IDS = bindparam("ids", expanding=True, type_=Integer)
 _MADE = (
     select(
         images.c.id,
@@ -62,7 +61,7 @@ _MADE = (
     .join(image_blobs, image_blobs.c.image_id == images.c.id)
     .join(state, state.c.image_id == images.c.id)
     .join(predictions, predictions.c.image_id == images.c.id)
-    .where(images.c.id.in_(_IDS), predictions.c.id <= bindparam("newest"))
+    .where(predictions.c.id <= bindparam("newest"))
     .order_by(predictions.c.id)
 )
 _HAPPENED = (
@@ -78,11 +77,11 @@ _HAPPENED = (
         reviews.c.undoes,
     )
     .join(predictions, predictions.c.id == reviews.c.prediction_id)
-    .where(predictions.c.image_id.in_(_IDS), reviews.c.id <= bindparam("newest"))
+    .where(reviews.c.id <= bindparam("newest"))
     .order_by(reviews.c.id)
 )
 _BYTES = select(image_blobs.c.image_id, image_blobs.c.data).where(
-    image_blobs.c.image_id.in_(_IDS)
+    image_blobs.c.image_id.in_(bindparam("ids", expanding=True, type_=Integer))
 )
 
 
@@ -197,15 +196,24 @@ def _bytes(connection: Connection, picks: Sequence[Pick]) -> dict[int, bytes]:
     return {row[0]: row[1] for row in connection.execute(_BYTES, {"ids": ids}).all()}
 
 
+def _among(column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
+    """One of these, or one between them: where few lie between, that is quicker."""
+    if ids[-1] - ids[0] < 2 * len(ids):
+        return column.between(ids[0], ids[-1])
+    return column.in_(ids)
+
+
 def _told(
     connection: Connection, picks: Sequence[Pick], selection: Selection
 ) -> tuple[_Rows, _Rows]:
     """Predictions and events of these pictures, as of the selection."""
-    asked = {"ids": [pick.image_id for pick in picks]}
+    ids = [pick.image_id for pick in picks]
+    found = _MADE.where(_among(images.c.id, ids))
     newest = {"newest": selection.newest_prediction}
-    made = _by_picture(connection.execute(_MADE, asked | newest).all())
+    made = _by_picture(connection.execute(found, newest).all())
+    found = _HAPPENED.where(_among(predictions.c.image_id, ids))
     newest = {"newest": selection.newest_review}
-    happened = _by_picture(connection.execute(_HAPPENED, asked | newest).all())
+    happened = _by_picture(connection.execute(found, newest).all())
     return made, happened
 
 

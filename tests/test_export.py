@@ -190,6 +190,16 @@ def test_little_is_held_at_a_time(
     assert names == [f"{n}.png" for n in range(9)]
 
 
+def test_what_lies_between_stays_out(db: Database):  # noqa: F811
+    """Few pictures among many, and most of them: what was chosen and no other."""
+    db.save([picture(n, "dog" if n % 9 else "cat") for n in range(40)])
+    for label, wanted in (("cat", 5), ("dog", 35)):
+        found = lines(opened(exported(db, HistoryQuery(label=label))))
+        assert [line["label"] for line in found] == [label] * wanted
+        numbers = [int(line["name"].split(".")[0]) for line in found]
+        assert all((n % 9 != 0) == (label == "dog") for n in numbers)
+
+
 def test_several_models_and_events_keep_their_places(db: Database):  # noqa: F811
     db.save([picture(1), picture(2, "cat")], "Ada")
     db.save([picture(1, prediction="dog", model_version="second")], "Ben")
