@@ -118,8 +118,11 @@ def _middle(**query: object) -> Question:
 
 
 def _counted(database: Database, rows: int) -> object:
-    database.bookmarks = Bookmarks()
-    return _page(0.5)(database, rows)
+    kept, database.bookmarks = database.bookmarks, Bookmarks()
+    try:
+        return _page(0.5)(database, rows)
+    finally:
+        database.bookmarks = kept
 
 
 def _name(database: Database, rows: int) -> object:

@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 
 from db.types import HistoryQuery
 
-STEP = 5000
-"""Rows that are counted about as quickly as a statement is sent."""
+STEP = 10_000
+"""Rows between two: half as many take 0.2 ms to count, as a statement does to send."""
 MOST_ORDERS = 100
+"""Orders under filters that are remembered at once."""
 
 Place: TypeAlias = tuple[Any, int]
 """A row's sort key and id."""
