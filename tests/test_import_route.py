@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 
 import pytest
@@ -117,4 +118,7 @@ def test_imports_take_turns_with_other_uploads(
     assert (answer.status_code, answer.text) == (503, upload_route.BUSY)
     full.give_back(1)
     assert lines(client.post("/import", archive))[-1]["said"]
+    until = time.monotonic() + 20
+    while full.taken and time.monotonic() < until:  # just after the last line
+        time.sleep(0.01)
     assert full.taken == 0
