@@ -15,7 +15,7 @@ import shutil
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -96,14 +96,40 @@ def valid_tray_id(text: str) -> bool:
     return _TRAY_ID.fullmatch(text) is not None
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is either there completely or not at all, power cuts too."""
+def _beside(path: Path, data: bytes) -> Path:
+    """Write a file beside its place, complete and safe from a power cut."""
     part = path.with_name(f".{path.name}.{uuid4().hex}")
     with part.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, path)
+    return part
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that is either there completely or not at all, power cuts too."""
+    os.replace(_beside(path, data), path)
+
+
+def _try_beside(file: tuple[Path, bytes]) -> Path | None:
+    try:
+        return _beside(*file)
+    except OSError:
+        return None
+
+
+def _put(moves: Sequence[tuple[Path | None, Path]]) -> Refused | None:
+    """Move one picture's files to their places, in order; none where one is missing."""
+    written = [(part, path) for part, path in moves if part]
+    with suppress(OSError):
+        if len(written) == len(moves):
+            for part, path in written:
+                os.replace(part, path)
+            return None
+    for part, _ in written:
+        with suppress(OSError):
+            part.unlink()
+    return _unkept()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -119,6 +145,10 @@ def _sync_folder(folder: Path) -> None:
 def _clean(text: str) -> str:
     """A name as every database can hold it: no lone surrogates, no NUL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _as_json(item: Item) -> bytes:
+    return json.dumps(asdict(item), ensure_ascii=False).encode()
 
 
 def _unkept() -> Refused:
@@ -242,8 +272,9 @@ class Tray:
         except OSError:
             problems: Iterable[Refused | None] = [_unkept() for _ in new]
         else:
-            pairs = [(answers[place], new[place].picture) for place in new]
-            problems = list(_WRITERS.map(self._keep, pairs))
+            problems = self._write_new(
+                [(answers[place], new[place].picture) for place in new]
+            )
         try:
             _sync_folder(self.folder)
         except OSError:
@@ -252,19 +283,25 @@ class Tray:
             if problem:
                 answers[place] = problem
 
-    def _keep(self, pair: tuple[Any, Picture]) -> Refused | None:
-        (item, _), picture = pair
-        try:
-            _write(self._path(item.sha256, "image"), picture.data)
-            _write(self._path(item.sha256, "jpg"), picture.thumbnail)
-            self._write_item(item)
-        except OSError:
-            return _unkept()
-        return None
+    def _write_new(
+        self, pairs: Sequence[tuple[Any, Picture]]
+    ) -> Iterable[Refused | None]:
+        """Flush all files of all pictures side by side, then put each picture in."""
+        files = [self._files(item, picture) for (item, _), picture in pairs]
+        parts = _WRITERS.map(_try_beside, [file for each in files for file in each])
+        written = iter(list(parts))
+        return [_put([(next(written), path) for path, _ in each]) for each in files]
+
+    def _files(self, item: Item, picture: Picture) -> list[tuple[Path, bytes]]:
+        """What is written of a picture; the JSON file takes its place last."""
+        return [
+            (self._path(item.sha256, "image"), picture.data),
+            (self._path(item.sha256, "jpg"), picture.thumbnail),
+            (self._path(item.sha256, "json"), _as_json(item)),
+        ]
 
     def _write_item(self, item: Item) -> None:
-        text = json.dumps(asdict(item), ensure_ascii=False)
-        _write(self._path(item.sha256, "json"), text.encode())
+        _write(self._path(item.sha256, "json"), _as_json(item))
 
     def _read_item(self, path: Path) -> Item | None:
         """One item; None where its file is missing or damaged: that costs only it."""

@@ -3,7 +3,8 @@
 A batch is one request: four bytes that say how long the list is, the list as JSON
 (`[{"name": …, "size": …}, …]`), then the files one after another. No multipart parser
 stands between, and the sizes are known and checked before a file is read. The answer
-is a line of JSON for each file, written as soon as the picture is on disk.
+is a line of JSON for each file, with what the model says of it, written as soon as the
+picture is on disk.
 
 A ZIP comes alone, as the whole body of a request; its name stands in the address.
 """
@@ -12,7 +13,7 @@ import asyncio
 import json
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import IO, Any
@@ -29,13 +30,13 @@ from model.classifier import Classifier
 from ui import resources
 from ui.admission import DECODED, LONG_PATIENCE, PATIENCE, Room, at_some_speed
 from ui.guard import may_post
-from ui.workflow import CHUNK_BYTES, Outcome, Source, receive
+from ui.workflow import AT_ONCE, CHUNK_BYTES, Outcome, Source, receive_in_chunks
 
-MAX_FILES = 50
+MAX_FILES = 100
 MAX_BATCH = 32 * 2**20
 """Bytes of a batch's files; the largest file allowed still fits alone."""
 MAX_LIST = 2**18
-"""Bytes of the list: fifty long names."""
+"""Bytes of the list: a hundred long names."""
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
 
@@ -147,9 +148,9 @@ def _line(**fields: Any) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-def _lines(outcomes: Iterator[Outcome]) -> Iterator[bytes]:
-    for outcome in outcomes:
-        yield _line(**asdict(outcome))
+def _lines(chunks: Iterable[Sequence[Outcome]]) -> Iterator[bytes]:
+    for outcomes in chunks:
+        yield b"".join(_line(**asdict(outcome)) for outcome in outcomes)
     yield _line(end=True)
 
 
@@ -183,7 +184,7 @@ async def upload(request: Request) -> Response:
         except ClientDisconnect:
             return Response(status_code=400)
         classifier = await asyncio.to_thread(_classifier)
-        lines = _lines(receive(sources, tray, classifier))
+        lines = _lines(receive_in_chunks(sources, tray, classifier))
         return _Answer(lines, place.pop_all())
 
 
@@ -195,11 +196,11 @@ def _unpacked(
         archive = Archive(file)
     except Refused as problem:
         yield _line(total=1)
-        yield from _lines(iter([Outcome(name, refusal=str(problem))]))
+        yield from _lines([[Outcome(name, refusal=str(problem))]])
         return
     yield _line(total=len(archive))
     sources = (Source(inner, data) for inner, data in archive.pictures())
-    yield from _lines(receive(sources, tray, classifier))
+    yield from _lines(receive_in_chunks(sources, tray, classifier))
 
 
 async def _received(request: Request) -> IO[bytes]:
@@ -220,7 +221,7 @@ async def upload_archive(request: Request) -> Response:
         try:
             tray = _tray(request)
             file = place.enter_context(await _received(request))
-            await _take_room(CHUNK_BYTES, place, LONG_PATIENCE)
+            await _take_room(AT_ONCE * CHUNK_BYTES, place, LONG_PATIENCE)
         except BadBatch as problem:
             return PlainTextResponse(str(problem), problem.status)
         except ClientDisconnect:
