@@ -15,7 +15,6 @@ import struct
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from typing import IO, Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -150,7 +149,7 @@ def _line(**fields: Any) -> bytes:
 
 def _lines(chunks: Iterable[Sequence[Outcome]]) -> Iterator[bytes]:
     for outcomes in chunks:
-        yield b"".join(_line(**asdict(outcome)) for outcome in outcomes)
+        yield b"".join(_line(**vars(outcome)) for outcome in outcomes)
     yield _line(end=True)
 
 

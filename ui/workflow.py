@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -184,7 +184,7 @@ def _predict(
     different = {p.sha256: p for p in pictures if isinstance(p, Picture)}
     new = [p for p in different.values() if tray.item(p.sha256) is None]
     answers = classifier.predict([picture.image for picture in new])
-    return {p.sha256: asdict(a) for p, a in zip(new, answers, strict=True)}
+    return {p.sha256: vars(a) for p, a in zip(new, answers, strict=True)}
 
 
 def _keep(
@@ -226,7 +226,7 @@ def _received(name: str, item: Item, new: bool) -> Outcome:
 def _classify(pictures: Sequence[Picture], tray: Tray, classifier: Classifier) -> None:
     predictions = classifier.predict([picture.image for picture in pictures])
     for picture, prediction in zip(pictures, predictions, strict=True):
-        tray.set_prediction(picture.sha256, asdict(prediction))
+        tray.set_prediction(picture.sha256, vars(prediction))
 
 
 def pending(items: Iterable[Item], version: str) -> list[Item]:
