@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 
 from PIL import Image
 
@@ -131,9 +132,14 @@ def read_pictures(items: Iterable[bytes]) -> Iterator[Picture | Refused]:
 
     Only a few groups are held at a time, so `items` may be endless.
     """
+    groups = _groups(items)
+    first = list(islice(groups, 2))
+    if len(first) == 1:  # alone it needs no thread
+        yield from _read_group(first[0])
+        return
     waiting: deque[Future[list[Picture | Refused]]] = deque()
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as threads:
-        for group in _groups(items):
+        for group in chain(first, groups):
             waiting.append(threads.submit(_read_group, group))
             if len(waiting) > 2 * WORKERS:
                 yield from waiting.popleft().result()

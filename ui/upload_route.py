@@ -153,6 +153,11 @@ def _lines(chunks: Iterable[Sequence[Outcome]]) -> Iterator[bytes]:
     yield _line(end=True)
 
 
+def _received_lines(sources: Iterable[Source], tray: Tray) -> Iterator[bytes]:
+    """Runs on a thread, where the classifier may take its time to load."""
+    yield from _lines(receive_in_chunks(sources, tray, _classifier()))
+
+
 class _Answer(StreamingResponse):
     """Lines as they are made; the place is free when the last one is written.
 
@@ -182,14 +187,10 @@ async def upload(request: Request) -> Response:
             return PlainTextResponse(str(problem), problem.status)
         except ClientDisconnect:
             return Response(status_code=400)
-        classifier = await asyncio.to_thread(_classifier)
-        lines = _lines(receive_in_chunks(sources, tray, classifier))
-        return _Answer(lines, place.pop_all())
+        return _Answer(_received_lines(sources, tray), place.pop_all())
 
 
-def _unpacked(
-    file: IO[bytes], name: str, tray: Tray, classifier: Classifier | None
-) -> Iterator[bytes]:
+def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Iterator[bytes]:
     """What became of each picture in an archive, after a line that counts them."""
     try:
         archive = Archive(file)
@@ -199,7 +200,7 @@ def _unpacked(
         return
     yield _line(total=len(archive))
     sources = (Source(inner, data) for inner, data in archive.pictures())
-    yield from _lines(receive_in_chunks(sources, tray, classifier))
+    yield from _received_lines(sources, tray)
 
 
 async def _received(request: Request) -> IO[bytes]:
@@ -228,9 +229,7 @@ async def upload_archive(request: Request) -> Response:
         except OSError:
             return PlainTextResponse("The disk is full or read-only.", 507)
         name = request.query_params.get("name", "archive.zip")
-        classifier = await asyncio.to_thread(_classifier)
-        lines = _unpacked(file, name, tray, classifier)
-        return _Answer(lines, place.pop_all())
+        return _Answer(_unpacked(file, name, tray), place.pop_all())
 
 
 def _spool() -> IO[bytes]:

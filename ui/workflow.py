@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -134,7 +134,21 @@ def receive(
 def receive_in_chunks(
     sources: Iterable[Source], tray: Tray, classifier: Classifier | None
 ) -> Iterator[list[Outcome]]:
-    """What `receive` does, as many outcomes at a time as become known together.
+    """What `receive` does, as many outcomes at a time as become known together."""
+    parts = _portions(sources)
+    first = list(islice(parts, 2))
+    if len(first) > 1:
+        yield from _side_by_side(chain(first, parts), tray, classifier)
+        return
+    for part in first:  # alone it needs no threads
+        pictures = _read(part)
+        yield _keep(part, pictures, tray, _predict(pictures, tray, classifier))
+
+
+def _side_by_side(
+    parts: Iterable[list[Source]], tray: Tray, classifier: Classifier | None
+) -> Iterator[list[Outcome]]:
+    """Decode, classify and write different chunks at a time.
 
     Each of the three steps has a thread to itself: chunks keep their order, and none
     waits for a step that another one is at.
@@ -156,7 +170,7 @@ def receive_in_chunks(
             stack.enter_context(ThreadPoolExecutor(1, f"receive-{name}"))
             for name in ("decode", "classify", "write")
         )
-        for part in _portions(sources):
+        for part in parts:
             pictures = decoder.submit(_read, part)
             predictions = engine.submit(classified, pictures)
             working.append(writer.submit(kept, part, pictures, predictions))
