@@ -3,6 +3,7 @@
 const BATCH_FILES = 100;
 const BATCH_BYTES = 24 * 2 ** 20;
 const FIRST_BYTES = 2 ** 20; // the first labels are there in a second on a slow line
+const FIRST_RERUN_MS = 1000; // the strip has the labels before that
 const RERUN_MS = 2500;
 const TRIES = 3;
 const SHOWN = 200;
@@ -151,11 +152,11 @@ const run = async (tray, state) => {
   state.running = true;
   state.started = performance.now();
   state.stop = new AbortController();
-  let shown = performance.now(); // the strip shows what comes before that
+  let due = state.started + FIRST_RERUN_MS;
   while (state.queue.length && !state.stopping) {
     await sendSurely(tray, nextBatch(state), state);
-    if (performance.now() - shown > RERUN_MS && state.queue.length) {
-      shown = performance.now();
+    if (performance.now() > due && state.queue.length) {
+      due = performance.now() + RERUN_MS;
       state.rerun(state.done);
     }
   }
