@@ -387,7 +387,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gradio-engine",
         choices=["openvino", "torch"],
-        help="what computes on Gradio's side; by default what does here",
+        help="what computes on Gradio's side; by default OpenVINO, as here (torch has"
+        " to be installed there first)",
     )
     parser.add_argument(
         "--gradio-loop",
