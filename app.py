@@ -26,6 +26,7 @@ from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
 from ui.download import BadSelection, selection
+from ui.import_route import import_archive
 from ui.login import Gate
 from ui.memory import share_heaps
 from ui.review_route import review
@@ -106,6 +107,7 @@ app = st.App(
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
         Route("/export.zip", export),
         Route("/review/{tray}", review, methods=["POST"]),
+        Route("/import", import_archive, methods=["POST"]),
         Route("/upload/{tray}", upload, methods=["POST"]),
         Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
     ],

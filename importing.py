@@ -10,7 +10,6 @@ and the rest goes on. Whether the bytes are a picture is not decided here: the c
 sends them through the door for pictures.
 """
 
-import json
 import math
 import re
 import stat
@@ -21,6 +20,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import IO, Any
 
+import orjson
+
 from db import ImportedEvent, ImportedImage, ImportedPrediction, LabelRefused
 from db import clean_label as _clean
 
@@ -28,6 +29,11 @@ MAX_ENTRIES = 200_000
 MAX_PICTURE = 25 * 2**20
 MAX_LIST = 1024 * 2**20
 """Bytes of `labels.json`: 100,000 pictures with a few events take about 150 MB."""
+MAX_WHOLE = 16 * 2**20
+"""Bytes of a list that is read at once, so in any layout. A longer one must be as it
+was exported, a picture a line: then it takes no memory."""
+MAX_LINE = 2**20
+"""Bytes of one picture's line: it has room for 5,000 events."""
 MAX_DIRECTORY = 64 * 2**20
 MAX_RATIO = 200
 RATIO_FROM = 2**20
@@ -204,25 +210,48 @@ def _image(entry: dict[str, Any]) -> tuple[str, ImportedImage]:
     )
 
 
-def _listed(archive: zipfile.ZipFile) -> list[tuple[str, ImportedImage]]:
+def _check_format(found: dict[str, Any]) -> None:
+    if found["format"] != 1:
+        raise ImportRefused("A newer version of this application made the ZIP.")
+
+
+def _lines(file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """The entries of a list as it is exported, a line each."""
+    _check_format(orjson.loads(file.readline(MAX_LINE).strip() + b"]}"))
+    while line := file.readline(MAX_LINE).strip():
+        if line.startswith(b"]"):
+            orjson.loads(b'{"images":[' + line)
+            return
+        yield orjson.loads(line.removesuffix(b","))
+    raise ValueError("the list has no end")
+
+
+def _entries(archive: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
+    """What the list holds; a long one is never in memory whole."""
+    if archive.getinfo("labels.json").file_size > MAX_WHOLE:
+        with archive.open("labels.json") as file:
+            yield from _lines(file)
+        return
+    found = orjson.loads(_read(archive, "labels.json", MAX_WHOLE))
+    _check_format(found)
+    yield from found["images"]
+
+
+def _images(archive: zipfile.ZipFile) -> Iterator[tuple[str, ImportedImage]]:
+    """Names and what is told of the pictures, each value checked."""
     try:
-        text = _read(archive, "labels.json", MAX_LIST)
-        found = json.loads(text)
-        if found["format"] != 1:
-            raise ImportRefused("A newer version of this application made the ZIP.")
-        listed = [_image(entry) for entry in found["images"]]
+        for entry in _entries(archive):
+            yield _image(entry)
     except KeyError as problem:
         raise ImportRefused(
             "The ZIP is no export of this application: it has no complete labels.json."
         ) from problem
-    except (ValueError, TypeError, RecursionError, LabelRefused) as problem:
+    except (ValueError, TypeError, LabelRefused) as problem:
         raise ImportRefused(
             "The list in the ZIP, labels.json, is damaged."
         ) from problem
-    known = {entry.filename for entry in archive.infolist()}
-    if missing := [name for name, _ in listed if name not in known]:
-        raise ImportRefused(f"The ZIP lacks {len(missing):,} of the pictures it lists.")
-    return listed
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError) as problem:
+        raise ImportRefused("The ZIP is damaged inside.") from problem
 
 
 class Export:
@@ -235,16 +264,26 @@ class Export:
             ImportRefused: with the reason, before anything is unpacked but the list.
         """
         self._archive = _opened(file)
-        self._listed = _listed(self._archive)
+        known = set(self._archive.namelist())
+        self._length = missing = 0
+        for name, _ in _images(self._archive):
+            self._length += 1
+            missing += name not in known
+        if missing:
+            raise ImportRefused(f"The ZIP lacks {missing:,} of the pictures it lists.")
 
     def __len__(self) -> int:
         """How many pictures it lists."""
-        return len(self._listed)
+        return self._length
 
     def pictures(self) -> Iterator[tuple[ImportedImage, bytes | None]]:
         """What is told of each picture, and its bytes; None where they are not those
-        that the list names."""
-        for name, image in self._listed:
+        that the list names.
+
+        The list is read once more for it: 100,000 pictures told of would fill the
+        memory.
+        """
+        for name, image in _images(self._archive):
             try:
                 data = _read(self._archive, name, MAX_PICTURE)
             except ImportRefused:

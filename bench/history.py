@@ -4,8 +4,9 @@ Makes one database for each length, of the same kind of rows (the bytes are tiny
 query reads them), and asks each the same questions in turns, in an order drawn anew
 for every round. What is printed is the median processor time at each length (so that
 other programs on the machine do not count) and its ratio to that at the shortest. The
-first line is a question that no index helps: the size of the difference that indexes
-and kept counts make.
+first two lines are questions that no index and no bookmark help: the size of the
+difference that those make. A far page costs as much as the second once after every
+change of the history; the pages in the middle that follow are drawn anew each time.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from db import Database, HistoryQuery
+from db.bookmarks import Bookmarks
 from model.labels import CLASSES
 
 PAGE = 25
@@ -105,6 +107,24 @@ def _page(offset: float = 0, **query: object) -> Question:
     return ask
 
 
+def _middle(**query: object) -> Question:
+    """A page somewhere in the middle, never the same."""
+    chance = random.Random(1)  # noqa: S311  # no secret
+
+    def ask(database: Database, rows: int) -> object:
+        return _page(chance.uniform(0.4, 0.6), **query)(database, rows)
+
+    return ask
+
+
+def _counted(database: Database, rows: int) -> object:
+    kept, database.bookmarks = database.bookmarks, Bookmarks()
+    try:
+        return _page(0.5)(database, rows)
+    finally:
+        database.bookmarks = kept
+
+
 def _name(database: Database, rows: int) -> object:
     return database.page(HistoryQuery(search=f"_{rows // 2:06}"), PAGE)
 
@@ -117,9 +137,11 @@ def _scan(database: Database, rows: int) -> object:
 
 QUESTIONS: dict[str, Question] = {
     "every row read (no index)": _scan,
+    "a first page in the middle": _counted,
     "first page": _page(),
     "next to last page": _page(0.97),
-    "a page in the middle": _page(0.5),
+    "a page in the middle": _middle(),
+    "sort: name, page in the middle": _middle(sort="name"),
     "filter: incorrect": _page(state="incorrect"),
     "filter: own labels": _page(state="custom"),
     "filter: one label": _page(label="cat"),

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from db import substrings
+from db.bookmarks import Bookmarks
 from db.errors import translated
 from db.work import Work
 
@@ -19,6 +20,7 @@ class Base:
         self.engine = engine
         self.classes = tuple(classes)
         self.trigrams = substrings.available(engine)
+        self.bookmarks = Bookmarks()
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Connection]:

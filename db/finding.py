@@ -1,8 +1,8 @@
 """Finding: pages of the history, counts, one picture's bytes and its record.
 
 A page of 100,000 pictures costs what a page of 1,000 does: counts are kept
-(`tally`), every order under every filter is read off an index, and a search stops
-after `MOST_FOUND` pictures and says so.
+(`tally`), every order under every filter is read off an index, far pages are begun at
+bookmarks, and a search stops after `MOST_FOUND` pictures and says so.
 """
 
 import hashlib
@@ -10,13 +10,31 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 
 from db import substrings
 from db.base import Base
+from db.bookmarks import STEP, Place
 from db.common import groups
 from db.errors import DatabaseError
-from db.schema import image_blobs, images, predictions, reviews, state, tally
+from db.schema import (
+    image_blobs,
+    images,
+    last_change,
+    predictions,
+    reviews,
+    state,
+    tally,
+)
 from db.types import (
     Event,
     HistoryQuery,
@@ -109,13 +127,55 @@ def _counted(query: HistoryQuery, classes: Sequence[str]) -> ColumnElement[bool]
     return and_(*wanted)
 
 
-def ordered(query: HistoryQuery, *, backwards: bool = False) -> Select[Any]:
-    """The ids that the filters leave, in the order asked for or the opposite one."""
-    column, ties = SORTS[query.sort], state.c.image_id
-    found = select(state.c.image_id).where(filters(query))
+def _order(
+    query: HistoryQuery,
+    column: ColumnElement[Any],
+    ties: ColumnElement[int],
+    *,
+    backwards: bool = False,
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     if query.descending != backwards:
-        return found.order_by(column.desc(), ties.desc())
-    return found.order_by(column.asc(), ties.asc())
+        return column.desc(), ties.desc()
+    return column.asc(), ties.asc()
+
+
+def ordered(
+    query: HistoryQuery, *, backwards: bool = False, place: Place | None = None
+) -> Select[Any]:
+    """The rows that the filters leave, in the order asked for or the opposite one.
+
+    Args:
+        query: the filters and the order.
+        backwards: the opposite one.
+        place: begin at this row; backwards, right before it.
+
+    Returns:
+        Sort key and id of each.
+    """
+    column, ties = SORTS[query.sort], state.c.image_id
+    order = _order(query, column, ties, backwards=backwards)
+    found = select(column.label("key"), ties).where(filters(query)).order_by(*order)
+    if place is None:
+        return found
+    here, there = tuple_(column, ties), tuple_(*map(literal, place))
+    if query.descending:
+        return found.where(here > there if backwards else here <= there)
+    return found.where(here < there if backwards else here >= there)
+
+
+def _reads_rows(query: HistoryQuery) -> Select[Any]:
+    """Ids and sort keys of what a search finds, by reading what the filters leave."""
+    found = select(state.c.image_id, SORTS[query.sort].label("key"))
+    return found.where(conditions(query)).order_by(state.c.image_id.desc())
+
+
+def _asks_index(query: HistoryQuery) -> Select[Any]:
+    """The same, off the substring index."""
+    rowid = substrings.index.c.rowid
+    joined = substrings.index.join(state, state.c.image_id == rowid)
+    found = select(rowid.label("image_id"), SORTS[query.sort].label("key"))
+    found = found.select_from(joined).order_by(rowid.desc())
+    return found.where(substrings.matches(query.search), filters(query))
 
 
 class Finding(Base):
@@ -134,11 +194,8 @@ class Finding(Base):
         with self._transaction(writes=False) as connection:
             total, more = self._count(connection, query), False
             if query.search:
-                hits = self._hits(connection, query, total)
-                total, more = len(hits[:MOST_FOUND]), len(hits) > MOST_FOUND
-                among = state.c.image_id.in_(hits[:MOST_FOUND])
-                found = ordered(query).where(among).limit(limit).offset(offset)
-                ids = list(connection.execute(found).scalars())
+                ids, more = self._hits(connection, query, total)
+                total, ids = len(ids), ids[offset : offset + limit]
             else:
                 ids = self._cut(connection, query, total, limit, offset)
             return Page(self._rows(connection, ids), total, more)
@@ -159,32 +216,71 @@ class Finding(Base):
         limit: int,
         offset: int,
     ) -> list[int]:
-        """Ids of one page, reached from the nearer end: skipping rows takes time."""
+        """Ids of one page, counted to from the nearest end or bookmark."""
         size = min(limit, total - offset)
         if size <= 0:
             return []
-        behind = total - offset - size
-        backwards = behind < offset
-        found = ordered(query, backwards=backwards).limit(size)
-        found = found.offset(behind if backwards else offset)
-        ids = list(connection.execute(found).scalars())
-        return ids[::-1] if backwards else ids
+        places = self._places(connection, query)
+        start = max(n for n in (0, *places) if n <= offset)
+        end = min(n for n in (total, *places) if n >= offset + size)
+        backwards = end - offset - size < offset - start
+        at, goal = (end, offset + size) if backwards else (start, offset)
+        at = self._step(connection, query, places, at, goal)
+        found = ordered(query, backwards=backwards, place=places.get(at))
+        rows = connection.execute(found.limit(size).offset(abs(at - goal))).all()
+        rows = rows[::-1] if backwards else rows
+        return [image_id for _, image_id in rows]
+
+    def _places(self, connection: Connection, query: HistoryQuery) -> dict[int, Place]:
+        change = connection.execute(select(last_change.c.operation)).scalar_one()
+        return self.bookmarks.of(query, change)
+
+    def _step(
+        self,
+        connection: Connection,
+        query: HistoryQuery,
+        places: dict[int, Place],
+        at: int,
+        goal: int,
+    ) -> int:
+        """Go from one bookmark towards a row, leaving others; returns the last.
+
+        None is left where labels are the order: who has none stands before all in one
+        database and behind all in the other.
+        """
+        backwards = at > goal
+        while abs(at - goal) > STEP and query.sort != "label":
+            found = ordered(query, backwards=backwards, place=places.get(at))
+            row = connection.execute(
+                found.limit(1).offset(STEP - backwards)
+            ).one_or_none()
+            if row is None:  # counts and rows are of two moments (PostgreSQL)
+                break
+            at += -STEP if backwards else STEP
+            places[at] = row.key, row.image_id
+        return at
 
     def _hits(
         self, connection: Connection, query: HistoryQuery, filtered: int
-    ) -> list[int]:
-        """Ids of the newest pictures whose text holds the term; one over the most."""
+    ) -> tuple[list[int], bool]:
+        """Ids of the newest pictures whose text holds the term, in the order asked
+        for, and whether there are more of them.
+
+        One statement: to hand 500 ids back for sorting takes as long as to find them.
+        """
         short = len(query.search) < substrings.SHORTEST
         if short or filtered <= FEW or not self.trigrams:
-            found = select(state.c.image_id).where(conditions(query))
-            newest = found.order_by(state.c.image_id.desc())
+            found = _reads_rows(query)
         else:
-            rowid = substrings.index.c.rowid
-            joined = substrings.index.join(state, state.c.image_id == rowid)
-            found = select(rowid).select_from(joined)
-            found = found.where(substrings.matches(query.search), filters(query))
-            newest = found.order_by(rowid.desc())
-        return list(connection.execute(newest.limit(MOST_FOUND + 1)).scalars())
+            found = _asks_index(query)
+        newest = found.limit(MOST_FOUND + 1).subquery()
+        order = _order(query, newest.c.key, newest.c.image_id)
+        sorted_ = select(newest.c.image_id).order_by(*order)
+        ids = list(connection.execute(sorted_).scalars())
+        more = len(ids) > MOST_FOUND
+        if more:
+            ids.remove(min(ids))
+        return ids, more
 
     def _rows(self, connection: Connection, ids: Sequence[int]) -> list[HistoryRow]:
         answer: dict[int, HistoryRow] = {}

@@ -1,6 +1,5 @@
 """Bringing an export's pictures back, with all that was on record about them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,7 @@ from db.near import join_group
 from db.schema import images, predictions, reviews, state
 from db.types import ImportedImage, SaveResult
 from db.undo import standing, stands
-from db.work import Work, insert_image, search_text
+from db.work import Work, insert_image, insert_prediction, search_text
 
 
 class Importing(Base):
@@ -49,7 +48,8 @@ class Importing(Base):
     def _restore(self, work: Work, entry: ImportedImage) -> bool:
         image_id = insert_image(work.connection, entry, entry.created)
         made = [
-            _insert_prediction(work.connection, image_id, p) for p in entry.predictions
+            insert_prediction(work.connection, image_id, p, p.label, p.created)
+            for p in entry.predictions
         ]
         events = _insert_events(work.connection, made, entry)
         label, deleted, reviewed_at = stands(standing(events))
@@ -84,23 +84,6 @@ def _add_verdict(work: Work, here: AnyRow, entry: ImportedImage) -> bool:
         return False
     work.judge(here, label)
     return True
-
-
-def _insert_prediction(connection: Connection, image_id: int, prediction: Any) -> int:
-    made = connection.execute(
-        insert(predictions).values(
-            image_id=image_id,
-            name=prediction.name,
-            source=prediction.source,
-            model_version=prediction.model_version,
-            label=prediction.label,
-            confidence=prediction.confidence,
-            probabilities=json.dumps(prediction.probabilities),
-            scope_score=prediction.scope_score,
-            created=prediction.created,
-        )
-    )
-    return new_id(made)
 
 
 def _insert_events(

@@ -17,6 +17,7 @@ bands with each of their bits flipped, 68 in all, bring every candidate.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from uuid import uuid4
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -24,6 +25,7 @@ from db.common import MANY, groups
 from db.finding import Finding
 from db.schema import image_blobs, images, near_bands, state
 from db.types import HistoryRow
+from db.work import mark_change
 
 MOST_BITS = 5
 """Bits in which near copies' hashes differ at most; the look-up allows for seven."""
@@ -180,6 +182,7 @@ class NearCopies(Finding):
             .with_for_update()
         )
         rows = connection.execute(found).all()
+        mark_change(connection, uuid4().hex)
         for image_id, sha256 in rows:
             if join_group(connection, image_id, sha256, hashes[image_id]):
                 of = state.c.image_id == image_id

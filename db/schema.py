@@ -7,7 +7,8 @@ and, where it takes an event back, that event (`undoes`). `state` is what follow
 the newest rows (the last prediction, the standing label, whether it lies in the
 trash), kept in the same transaction, because asking for the newest of each group for
 100,000 pictures at every click would not be quick. `tally` counts `state` by
-prediction and label, for the same reason. `near_bands` finds what resembles a picture,
+prediction and label, for the same reason; `last_change` names the act that changed
+`state` last (`db/bookmarks.py`). `near_bands` finds what resembles a picture,
 `near_key` names its group (`db/near.py`).
 """
 
@@ -143,6 +144,13 @@ tally = Table(
     Column("predicted", String(64), primary_key=True),
     Column("label", String(64), primary_key=True),  # "" where nobody has judged
     Column("pictures", Integer, nullable=False),
+)
+
+last_change = Table(
+    "last_change",
+    metadata,
+    Column("id", Integer, primary_key=True),  # 1: there is one row
+    Column("operation", String(32), nullable=False),
 )
 
 exports = Table(

@@ -6,7 +6,6 @@ be set back.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -15,13 +14,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     delete,
-    insert,
     select,
 )
 
 from db import substrings
 from db.book import LabelBook
-from db.common import groups, new_id, now
+from db.common import groups, now
 from db.engine import copy_sqlite, open_engine, sqlite_path
 from db.errors import DatabaseError
 from db.exporting import Exporting
@@ -42,13 +40,24 @@ from db.types import (
     SaveResult,
 )
 from db.undo import Undo
-from db.work import Work, insert_image, key, search_text, verdict
+from db.work import (
+    Work,
+    insert_image,
+    insert_prediction,
+    key,
+    search_text,
+    verdict,
+)
 
 _BEFORE = (
     select(state)
     .join(images, images.c.id == state.c.image_id)
     .with_for_update(of=state)
 )
+
+
+def _insert_prediction(connection: Connection, image_id: int, entry: NewImage) -> int:
+    return insert_prediction(connection, image_id, entry, entry.prediction, now())
 
 
 class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
@@ -93,7 +102,7 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
         before = work.connection.execute(found).one_or_none()
         if before is None:
             image_id = insert_image(work.connection, entry, now())
-            prediction_id = self._insert_prediction(work.connection, image_id, entry)
+            prediction_id = _insert_prediction(work.connection, image_id, entry)
         else:
             image_id = before.image_id
             prediction_id = self._prediction(work.connection, image_id, entry)
@@ -116,24 +125,6 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
         work.enter(image_id, before, values)
         return before is None or back, judged
 
-    def _insert_prediction(
-        self, connection: Connection, image_id: int, entry: NewImage
-    ) -> int:
-        made = connection.execute(
-            insert(predictions).values(
-                image_id=image_id,
-                name=entry.name,
-                source=entry.source,
-                model_version=entry.model_version,
-                label=entry.prediction,
-                confidence=entry.confidence,
-                probabilities=json.dumps(entry.probabilities),
-                scope_score=entry.scope_score,
-                created=now(),
-            )
-        )
-        return new_id(made)
-
     def _prediction(
         self, connection: Connection, image_id: int, entry: NewImage
     ) -> int:
@@ -146,7 +137,7 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
         known = connection.execute(found).scalar()
         if known is not None:
             return int(known)
-        return self._insert_prediction(connection, image_id, entry)
+        return _insert_prediction(connection, image_id, entry)
 
     def _stands(
         self,

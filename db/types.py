@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 State = Literal[
     "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near"
@@ -242,9 +242,10 @@ class Export:
     newest_prediction: int
 
 
-@dataclass(frozen=True)
-class ExportRow:
+class ExportRow(TypedDict):
     """What an exported picture is described by.
+
+    A dictionary, as it goes into the ZIP's list: 100,000 pictures are waiting.
 
     Attributes:
         group: the key of its near copies, the hash of the earliest of them.
@@ -259,7 +260,7 @@ class ExportRow:
     source: str
     predicted: str
     confidence: float
-    probabilities: tuple[float, ...]
+    probabilities: list[float]
     model_version: str
     label: str | None
     correct: bool | None
@@ -269,7 +270,21 @@ class ExportRow:
     scope_score: float | None
     in_scope: bool | None
     group: str
-    record: dict[str, Any]
+    record: "Record"
+
+
+class Record(TypedDict):
+    """What is on record of a picture.
+
+    Attributes:
+        standing: the place of the newest prediction.
+        predictions, reviews: oldest first, by the names of their columns; an event
+            names its prediction, and the event it takes back, by their places.
+    """
+
+    standing: int
+    predictions: list[dict[str, Any]]
+    reviews: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ are gathered and written together: ten thousand pictures are two statements, not
 twenty thousand.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,8 +18,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from db import substrings
 from db.common import AnyRow, groups, new_id, now
 from db.labels import fold
-from db.schema import image_blobs, images, predictions, reviews, state, tally
-from db.types import Change, Conflict, ImportedImage, NewImage
+from db.schema import (
+    image_blobs,
+    images,
+    last_change,
+    predictions,
+    reviews,
+    state,
+    tally,
+)
+from db.types import Change, Conflict, ImportedImage, ImportedPrediction, NewImage
 
 _ROWS = select(state, predictions.c.source).join(
     predictions, predictions.c.id == state.c.prediction_id
@@ -51,6 +60,11 @@ def key(deleted: bool, predicted: str, label: str | None) -> Key:
     return deleted, predicted, label or ""
 
 
+def mark_change(connection: Connection, operation: str) -> None:
+    """Say that what the history shows has changed."""
+    connection.execute(update(last_change).values(operation=operation))
+
+
 def insert_image(
     connection: Connection, entry: NewImage | ImportedImage, created: str
 ) -> int:
@@ -71,6 +85,30 @@ def insert_image(
         )
     )
     return image_id
+
+
+def insert_prediction(
+    connection: Connection,
+    image_id: int,
+    entry: NewImage | ImportedPrediction,
+    label: str,
+    created: str,
+) -> int:
+    """Write what a model said of a picture; returns the prediction's id."""
+    made = connection.execute(
+        insert(predictions).values(
+            image_id=image_id,
+            name=entry.name,
+            source=entry.source,
+            model_version=entry.model_version,
+            label=label,
+            confidence=entry.confidence,
+            probabilities=json.dumps(entry.probabilities),
+            scope_score=entry.scope_score,
+            created=created,
+        )
+    )
+    return new_id(made)
 
 
 def verdict(label: str, predicted: str) -> str:
@@ -110,6 +148,7 @@ class Work:
         self._trigrams = trigrams
         self._texts: dict[int, tuple[str | None, str | None]] = {}
         self._counts: Counter[Key] = Counter()
+        self._changed = False
 
     def rows(self, image_ids: Iterable[int]) -> list[AnyRow]:
         """State and source of these pictures, held against other writers."""
@@ -181,8 +220,9 @@ class Work:
             self._texts[image_id] = first, new
 
     def count(self, where: Key, pictures: int) -> None:
-        """Move the counts."""
+        """Move the counts; whatever changes `state` does, if only there and back."""
         self._counts[where] += pictures
+        self._changed = True
 
     def judge(self, row: AnyRow, label: str, event: str = "") -> None:
         """Record a verdict, and that it stands."""
@@ -218,6 +258,11 @@ class Work:
         """Write everything; counts last and in one order, so that no two wait for
         each other."""
         self.flush()
+        self._move_counts()
+        if self._changed:
+            mark_change(self.connection, self.operation)
+
+    def _move_counts(self) -> None:
         moved = [
             {"deleted": k[0], "predicted": k[1], "label": k[2], "pictures": n}
             for k, n in sorted(self._counts.items())

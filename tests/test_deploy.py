@@ -18,6 +18,7 @@ import yaml
 from conftest import ROOT, run_async
 from PIL import Image
 
+from intake.archive import MAX_ARCHIVE
 from ui.login import HEADER, SECRET, Gate, clean_name
 
 DEPLOY = ROOT / "deploy"
@@ -247,6 +248,7 @@ def test_proxy_and_page_fit_each_other():
     for header in ("X-Forwarded-User $remote_user", "X-Proxy-Secret ${PROXY_SECRET}"):
         assert f"proxy_set_header {header};" in NGINX
     assert "hash $remote_user" in NGINX
+    assert f"client_max_body_size {MAX_ARCHIVE // 2**30}g;" in NGINX
     assert "auth_basic_user_file" in NGINX
     for header in ("Strict-Transport-Security", "X-Content-Type-Options"):
         assert f"add_header {header}" in NGINX

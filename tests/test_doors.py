@@ -9,7 +9,7 @@ from conftest import ROOT
 
 ROOMS = (
     "app.py",
-    "export.py",
+    "export",
     "importing.py",
     "db",
     "intake",

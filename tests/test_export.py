@@ -19,14 +19,8 @@ from test_db import db, entry, path  # noqa: F401  # fixtures
 from torchvision.datasets import ImageFolder
 
 from db import Database, HistoryQuery
-from export import (
-    NothingToExport,
-    Options,
-    export_zip,
-    folders,
-    safe_folder,
-    split_of,
-)
+from export import NothingToExport, Options, export_zip
+from export.names import folders, safe_folder, split_of
 from model.labels import CLASSES
 
 HOSTILE = [
@@ -158,7 +152,11 @@ def test_no_cell_is_a_formula(db: Database, start: str):  # noqa: F811
 
 
 @pytest.mark.threat("E45")
-def test_a_stream_is_one_moment_and_holds_nobody_back(db: Database):  # noqa: F811
+def test_a_stream_is_one_moment_and_holds_nobody_back(
+    db: Database,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("export.zipping.CHUNK", 1)
     db.save([picture(1, "cat"), picture(2, "cat")])
     stream = export_zip(db, HistoryQuery())
     head = [next(stream)]
@@ -176,6 +174,50 @@ def test_a_picture_purged_meanwhile_is_left_out_and_named(db: Database):  # noqa
     db.purge_deleted()
     found = [row is not None for _, row, _ in db.export_data(selection)]
     assert found == [True, False, True]
+
+
+def test_little_is_held_at_a_time(
+    db: Database,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Large pictures are read a few at a time, all of them, in one order."""
+    db.save([picture(n, "cat") for n in range(9)])
+    whole = exported(db)
+    monkeypatch.setattr("db.exporting.EXPORT_BYTES", 1)
+    monkeypatch.setattr("db.exporting.MANY", 4)
+    assert exported(db) == whole
+    names = [line["name"] for line in lines(opened(whole))]
+    assert names == [f"{n}.png" for n in range(9)]
+
+
+def test_what_lies_between_stays_out(db: Database):  # noqa: F811
+    """Few pictures among many, and most of them: what was chosen and no other."""
+    db.save([picture(n, "dog" if n % 9 else "cat") for n in range(40)])
+    for label, wanted in (("cat", 5), ("dog", 35)):
+        found = lines(opened(exported(db, HistoryQuery(label=label))))
+        assert [line["label"] for line in found] == [label] * wanted
+        numbers = [int(line["name"].split(".")[0]) for line in found]
+        assert all((n % 9 != 0) == (label == "dog") for n in numbers)
+
+
+def test_several_models_and_events_keep_their_places(db: Database):  # noqa: F811
+    db.save([picture(1), picture(2, "cat")], "Ada")
+    db.save([picture(1, prediction="dog", model_version="second")], "Ben")
+    db.review([1], "dog", "Ben")
+    db.save([picture(1)], "Cid")  # the first model's answer stands again
+    db.review([1], "own", "Cid")
+    entries = json.loads(opened(exported(db)).read("labels.json"))["images"]
+    one, other = entries
+    made = one["record"]["predictions"]
+    assert [m["model_version"] for m in made] == ["first", "second"]
+    assert one["record"]["standing"] == 0
+    reviews = one["record"]["reviews"]
+    assert [(e["who"], e["label"], e["prediction"]) for e in reviews] == [
+        ("Ben", "dog", 1),
+        ("Cid", "own", 0),
+    ]
+    assert one["predicted"] == made[0]["label"]
+    assert [e["who"] for e in other["record"]["reviews"]] == ["Ada"]
 
 
 @pytest.mark.threat("D40")

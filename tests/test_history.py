@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 import sqlite3
 import threading
 from pathlib import Path
@@ -15,6 +16,16 @@ from db import Database, HistoryQuery
 from db.engine import _alembic, make_engine
 from db.finding import MOST_FOUND, SORTS, ordered
 from model.labels import CLASSES
+
+PLACES = {
+    "created": (500, 500),
+    "confidence": (0.5, 500),
+    "name": ("IMG", 500),
+    "predicted": ("cat", 500),
+    "label": None,  # no bookmarks in this order
+}
+BOUND = re.compile(r"[a-z_]+[<>]\?")
+"""A place that SQLite goes to at once, in a plan."""
 
 STATES = ("all", "correct", "incorrect", "unreviewed", "custom")
 
@@ -112,6 +123,57 @@ def test_pages_put_together_are_the_whole(long: Database, state: str, sort: str)
         assert len(set(whole)) == len(whole)
 
 
+@pytest.mark.parametrize("sort", SORTS)
+def test_bookmarks_change_no_page(
+    long: Database, monkeypatch: pytest.MonkeyPatch, sort: str
+):
+    """Pages in any order, between changes of the history: what counting brings."""
+    chance = random.Random(sort)
+    asked = [
+        HistoryQuery(state=state, sort=sort, descending=descending)
+        for state in STATES
+        for descending in (True, False)
+    ]
+    for n in range(4):
+        monkeypatch.setattr("db.finding.STEP", 10**6)
+        whole = {query: long.page(query, 1000).rows for query in asked}
+        monkeypatch.setattr("db.finding.STEP", 10)
+        for _ in range(60):
+            query, offset = chance.choice(asked), chance.randrange(300)
+            page = long.page(query, 7, offset)
+            assert page.rows == whole[query][offset : offset + 7]
+        change = [
+            lambda: long.delete(chance.sample(range(1, 300), 30)),
+            lambda: long.save([entry(9, name="zz"), entry(800, name="a", label="own")]),
+            lambda: long.review(chance.sample(range(1, 300), 90), "dog"),
+            lambda: long.restore_deleted(),
+        ][n]
+        change()
+
+
+def test_bookmarks_are_used_and_dropped(
+    long: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("db.finding.STEP", 10)
+    query = HistoryQuery(sort="name")
+
+    def places() -> dict:
+        with long._transaction(writes=False) as connection:
+            return long._places(connection, query)
+
+    assert places() == {}
+    long.page(query, 7, 120)
+    left = places()
+    assert len(left) == 11
+    row = long.page(query, 1, 50).rows[0]
+    assert left[50] == (row.name, row.image_id)
+    long.review([2], "dog")
+    assert places() == {}
+    long.page(query, 7, 120)
+    long.review([2], "dog")  # nothing new: nothing has changed
+    assert places() == left
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_totals_are_those_of_the_rows(long: Database, state: str):
     for label, predicted in itertools.product([None, "cat", "own"], [None, "frog"]):
@@ -132,12 +194,14 @@ def test_every_order_under_every_filter_is_read_off_an_index(
     else:
         query = HistoryQuery(state=wanted, sort=sort)
     with db.engine.connect() as connection:
-        for backwards in (True, False):
-            found = ordered(query, backwards=backwards).limit(25).offset(1000)
+        for backwards, place in itertools.product((True, False), (None, PLACES[sort])):
+            found = ordered(query, backwards=backwards, place=place)
+            found = found.limit(25).offset(1000)
             sql = found.compile(db.engine, compile_kwargs={"literal_binds": True})
             plan = connection.execute(text(f"EXPLAIN QUERY PLAN {sql}")).all()
             assert "USING COVERING INDEX ix_state_" in str(plan), plan
             assert "TEMP B-TREE" not in str(plan), plan
+            assert place is None or BOUND.search(str(plan)), plan
 
 
 def test_a_search_uses_the_substring_index(db: Database):  # noqa: F811

@@ -12,7 +12,8 @@ from hostile import encoded, scene
 from test_db import db, entry, path  # noqa: F401  # fixtures
 
 from db import Database, HistoryQuery, LabelCount, LabelRefused, clean_label
-from export import export_zip, neutral
+from export import export_zip
+from export.names import neutral
 from intake.pictures import read_picture
 from intake.tray import Item, Tray, new_tray_id
 from ui.history_grid import GRID_OPTIONS, rows_frame

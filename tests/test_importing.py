@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -140,6 +141,60 @@ def test_a_group_that_is_no_hash_is_refused(group: object, db: Database):  # noq
                 new.writestr(name, json.dumps(found) if listed else archive.read(name))
     with pytest.raises(ImportRefused, match="damaged"):
         imported(db, changed.getvalue())
+
+
+def test_a_long_list_is_read_line_by_line(
+    busy: Database,
+    path: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    before, archive = content(path), exported(busy)
+    monkeypatch.setattr("importing.MAX_WHOLE", 10)
+    busy.clear()
+    assert imported(busy, archive).saved == 3
+    assert content(path) == before
+
+
+@pytest.mark.threat("E47")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"format":1,"images":[\n', "damaged"),
+        ('{"format":1,"images":[\n{}\n],"left_out":[]}\n', "no complete"),
+        ('{"format":1,"images":[\n],"left_out"', "damaged"),
+        ('{"format":2,"images":[\n],"left_out":[]}\n', "newer"),
+        (json.dumps({"format": 1, "images": []}), "damaged"),
+        ("x" * 2**21, "damaged"),
+        ("[" * 2**15, "damaged"),
+    ],
+)
+def test_a_long_list_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+):
+    monkeypatch.setattr("importing.MAX_WHOLE", 10)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("labels.json", text)
+    with pytest.raises(ImportRefused, match=reason):
+        Export(out)
+
+
+@pytest.mark.threat("E47")
+def test_a_list_of_many_pictures_takes_no_memory(monkeypatch: pytest.MonkeyPatch):
+    line = json.dumps(LISTED | {"file_name": "cat/x.png"})
+    text = '{"format":1,"images":[\n' + ",\n".join([line] * 20_000)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cat/x.png", b"x")
+        archive.writestr("labels.json", text + '\n],"left_out":[]}\n')
+    monkeypatch.setattr("importing.MAX_WHOLE", 10)
+    monkeypatch.setattr("importing.MAX_RATIO", 10_000)
+    del text
+    tracemalloc.start()
+    assert len(Export(out)) == 20_000
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2**21
 
 
 def test_importing_again_changes_nothing(busy: Database, path: Path):  # noqa: F811

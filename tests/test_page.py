@@ -15,7 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from db import Conflict, Event, HistoryQuery, HistoryRow, LabelCount
-from export import Options, export_zip
+from export import Options
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
@@ -313,20 +313,3 @@ def test_an_address_asks_for_what_was_chosen():
 def test_an_address_that_asks_for_nothing_there_is_is_refused(asked: dict[str, str]):
     with pytest.raises(BadSelection):
         selection(asked)
-
-
-def test_a_downloaded_zip_is_imported_on_the_page(page: AppTest, data: Path):
-    upload(page, a=png("red"))
-    button(page, "Correct").click().run()
-    button(page, "Save").click().run()
-    database = resources.database()
-    archive = b"".join(export_zip(database, HistoryQuery()))
-    database.clear()
-    page.segmented_control(key="view").set_value("Data set").run()
-    given = [("dataset.zip", archive, "application/zip")]
-    page.file_uploader(key="import-0").set_value(given[0]).run()
-    assert "1 picture imported; 1 label came with them." in html(page)
-    assert database.statistics().correct == 1
-    page.file_uploader(key="import-1").set_value(("x.zip", b"no", "")).run()
-    assert "Nothing was imported. The file is not a ZIP" in html(page)
-    assert not page.exception

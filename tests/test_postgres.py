@@ -16,6 +16,7 @@ import pytest
 import test_book
 import test_db
 import test_export
+import test_history
 import test_hostile_text
 import test_labels
 import test_near
@@ -23,6 +24,7 @@ import test_undo
 from postgres import new_database, running
 from sqlalchemy import create_engine, text
 from test_db import entry
+from test_history import long  # noqa: F401  # a fixture
 
 from db import (
     BusyError,
@@ -42,7 +44,10 @@ OF_SQLITE = {
     "test_deleting_an_image_takes_its_bytes": "reads SQLite's message",
     "test_a_backup_is_a_whole_database": "PostgreSQL is copied by pg_dump",
     "test_a_look_up_uses_its_index": "reads SQLite's query plan",
+    "test_every_order_under_every_filter_is_read_off_an_index": "likewise",
+    "test_a_search_uses_the_substring_index": "only SQLite has one",
 }
+HARMLESS = ("tmp_path", "capsys", "monkeypatch")
 NUMBERS = counter()
 REVIEWS = int(os.environ.get("REVIEWS", 400))
 """How many reviews come at once; `REVIEWS=10000` for the long run."""
@@ -72,7 +77,8 @@ def _asks_only_for_a_database(test: Callable) -> bool:
     marks = getattr(test, "pytestmark", [])
     given = {a for m in marks if m.name == "parametrize" for a in m.args[0:1]}
     wanted = set(inspect.signature(test).parameters)
-    return "db" in wanted and wanted <= {"db", "tmp_path", "capsys", *given}
+    database = {"db", "long"} & wanted
+    return bool(database) and wanted <= {*database, *HARMLESS, *given}
 
 
 def _shared(module: ModuleType) -> dict[str, Callable]:
@@ -89,6 +95,7 @@ def _shared(module: ModuleType) -> dict[str, Callable]:
 MODULES = (
     test_db,
     test_export,
+    test_history,
     test_labels,
     test_hostile_text,
     test_near,
@@ -102,7 +109,7 @@ for _module in MODULES:
 def test_many_tests_are_shared():
     shared = [test for module in MODULES for test in _shared(module)]
     assert len(shared) > 30
-    assert set(OF_SQLITE) <= set(vars(test_db)) | set(vars(test_near))
+    assert set(OF_SQLITE) <= {*vars(test_db), *vars(test_near), *vars(test_history)}
 
 
 @pytest.mark.threat("D41")

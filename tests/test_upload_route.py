@@ -23,6 +23,7 @@ from streamlit.web.server.starlette.starlette_app_utils import (
 from intake.tray import new_tray_id
 from ui import resources, upload_route, workflow
 from ui.guard import COOKIE, HEADER
+from ui.import_route import import_archive
 from ui.upload_route import MAX_FILES, upload, upload_archive
 
 
@@ -38,6 +39,7 @@ def address() -> Iterator[str]:
     routes = [
         Route("/upload/{tray}", upload, methods=["POST"]),
         Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
+        Route("/import", import_archive, methods=["POST"]),
     ]
     port = free_port()
     config = uvicorn.Config(Starlette(routes=routes), port=port, log_level="error")

@@ -153,7 +153,7 @@ def render_dataset(database: Database) -> None:
     if notice := st.session_state.pop(NOTICE, None):
         st.html(f'<p role="status">{plain(notice)}</p>')
     _render_download(database)
-    render_import(database)
+    render_import()
     render_labels(database)
     _render_trash(database)
     render_backup(database)

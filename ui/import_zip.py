@@ -1,8 +1,9 @@
 """Take a previous export back: on the page, or `python -m ui.import_zip FILE.zip`.
 
-The page takes what one upload may hold; a larger export is read from disk by the
-command, with the same checks. Pictures pass the door for pictures like any others.
-Each small batch is a transaction of its own: a broken import is simply done again.
+The page sends it to a route (`ui/import_route.py`), up to the size that any ZIP may
+have; a larger one is read from disk by the command, with the same checks. Pictures
+pass the door for pictures like any others. Each small batch is a transaction of its
+own: a broken import is simply done again.
 """
 
 import argparse
@@ -16,14 +17,19 @@ import streamlit as st
 
 from db import Database, DatabaseError, ImportedImage
 from importing import Export, ImportRefused
+from intake.archive import MAX_ARCHIVE
 from intake.pictures import Picture, read_pictures
 from ui import resources
-from ui.reviewer import reviewer_name
-from ui.text import count, plain
+from ui.assets import component
+from ui.text import count
 from ui.workflow import chunks
 
-UPLOADER = "import_generation"
-NOTICE = "import_notice"
+WORDS = (
+    f"up to {MAX_ARCHIVE // 2**30} GB here; a larger one from disk, "
+    "with python -m ui.import_zip"
+)
+
+_importer = component("importer", "exports")
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Imported:
     known: int = 0
     reviewed: int = 0
     skipped: int = 0
+    listed: int = 0
 
     @property
     def done(self) -> int:
@@ -69,8 +76,9 @@ def read_back(
         ImportRefused: the file is no export; nothing was written.
         DatabaseError: the batches before it are in; doing it again adds the rest.
     """
-    counts = Imported()
-    for part in chunks(Export(file).pictures()):
+    export = Export(file)
+    counts = Imported(listed=len(export))
+    for part in chunks(export.pictures()):
         entries = list(_checked(part))
         result = database.restore_images(entries, person)
         counts.saved += result.saved
@@ -90,34 +98,18 @@ def summary(counts: Imported) -> str:
     return f"{', '.join(parts)}; {count(counts.reviewed, 'label')} came with them."
 
 
-def _import(database: Database, file: IO[bytes]) -> str:
-    counts = Imported()
-    try:
-        with st.spinner("Importing…"):
-            for counts in read_back(database, file, reviewer_name()):  # noqa: B007
-                pass
-    except ImportRefused as problem:
-        return f"Nothing was imported. {problem}"
-    except DatabaseError as problem:
-        return f"{summary(counts)} Then: {problem}"
-    return summary(counts)
-
-
-def render_import(database: Database) -> None:
+def render_import() -> None:
     """Draw the way back in for a downloaded ZIP."""
     st.subheader("Import a ZIP")
     st.write(
         "A ZIP that was downloaded here brings its pictures back with labels, "
         "predictions and times; what is here already stays as it is."
     )
-    if notice := st.session_state.pop(NOTICE, None):
-        st.html(f'<p role="status">{plain(notice)}</p>')
-    generation = st.session_state.setdefault(UPLOADER, 0)
-    file = st.file_uploader("ZIP of an export", key=f"import-{generation}")
-    if file is not None:
-        st.session_state[NOTICE] = _import(database, file)
-        st.session_state[UPLOADER] = generation + 1
-        st.rerun()
+    _importer(
+        key="importer",
+        data={"limit": MAX_ARCHIVE, "words": WORDS},
+        on_imported_change=lambda: None,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -83,7 +83,7 @@ def _declared(request: Request, limit: int) -> int:
     return int(declared)
 
 
-async def _take_room(size: int, place: ExitStack, patience: float) -> None:
+async def take_room(size: int, place: ExitStack, patience: float) -> None:
     """Wait until there is room for files of this size; closing `place` frees it."""
     wanted = size + DECODED
     try:
@@ -143,14 +143,15 @@ def parse_batch(body: bytes | bytearray) -> list[Source]:
     return sources
 
 
-def _line(**fields: Any) -> bytes:
+def line(**fields: Any) -> bytes:
+    """A line of an answer."""
     return json.dumps(fields).encode() + b"\n"
 
 
 def _lines(chunks: Iterable[Sequence[Outcome]]) -> Iterator[bytes]:
     for outcomes in chunks:
-        yield b"".join(_line(**vars(outcome)) for outcome in outcomes)
-    yield _line(end=True)
+        yield b"".join(line(**vars(outcome)) for outcome in outcomes)
+    yield line(end=True)
 
 
 def _received_lines(sources: Iterable[Source], tray: Tray) -> Iterator[bytes]:
@@ -158,7 +159,7 @@ def _received_lines(sources: Iterable[Source], tray: Tray) -> Iterator[bytes]:
     yield from _lines(receive_in_chunks(sources, tray, _classifier()))
 
 
-class _Answer(StreamingResponse):
+class Lines(StreamingResponse):
     """Lines as they are made; the place is free when the last one is written.
 
     Also where the browser has gone meanwhile: then writing ends with an error.
@@ -179,7 +180,7 @@ async def upload(request: Request) -> Response:
     with ExitStack() as place:
         try:
             tray = _tray(request)
-            await _take_room(_declared(request, limit), place, PATIENCE)
+            await take_room(_declared(request, limit), place, PATIENCE)
             async for piece in _bounded(request, limit):
                 body += piece
             sources = parse_batch(body)
@@ -187,7 +188,7 @@ async def upload(request: Request) -> Response:
             return PlainTextResponse(str(problem), problem.status)
         except ClientDisconnect:
             return Response(status_code=400)
-        return _Answer(_received_lines(sources, tray), place.pop_all())
+        return Lines(_received_lines(sources, tray), place.pop_all())
 
 
 def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Iterator[bytes]:
@@ -195,15 +196,15 @@ def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Iterator[bytes]:
     try:
         archive = Archive(file)
     except Refused as problem:
-        yield _line(total=1)
+        yield line(total=1)
         yield from _lines([[Outcome(name, refusal=str(problem))]])
         return
-    yield _line(total=len(archive))
+    yield line(total=len(archive))
     sources = (Source(inner, data) for inner, data in archive.pictures())
     yield from _received_lines(sources, tray)
 
 
-async def _received(request: Request) -> IO[bytes]:
+async def received(request: Request) -> IO[bytes]:
     """An archive as a file on disk: on its way it needs no room in memory."""
     file = await asyncio.to_thread(_spool)
     try:
@@ -220,8 +221,8 @@ async def upload_archive(request: Request) -> Response:
     with ExitStack() as place:
         try:
             tray = _tray(request)
-            file = place.enter_context(await _received(request))
-            await _take_room(AT_ONCE * CHUNK_BYTES, place, LONG_PATIENCE)
+            file = place.enter_context(await received(request))
+            await take_room(AT_ONCE * CHUNK_BYTES, place, LONG_PATIENCE)
         except BadBatch as problem:
             return PlainTextResponse(str(problem), problem.status)
         except ClientDisconnect:
@@ -229,7 +230,7 @@ async def upload_archive(request: Request) -> Response:
         except OSError:
             return PlainTextResponse("The disk is full or read-only.", 507)
         name = request.query_params.get("name", "archive.zip")
-        return _Answer(_unpacked(file, name, tray), place.pop_all())
+        return Lines(_unpacked(file, name, tray), place.pop_all())
 
 
 def _spool() -> IO[bytes]:

@@ -13,6 +13,8 @@ const JUNK = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
 const uploads = (globalThis.__classifyUploads ??= new Map());
 
 const newState = () => ({
+  told: [], // what was brought into the history
+  note: "",
   queue: [],
   total: 0,
   done: 0,
@@ -107,6 +109,23 @@ const sendZip = async (tray, batch, state) => {
   batch.shift();
 };
 
+// An export into the history: its pictures do not come through the tray.
+const sendHistory = async (_, batch, state) => {
+  state.zip = true;
+  const show = (note) => {
+    state.note = note;
+    state.show();
+  };
+  try {
+    state.told.push(await sendExport(batch[0].file, show, state.stop.signal));
+  } finally {
+    state.zip = false;
+    state.note = "";
+  }
+  state.done += 1;
+  batch.shift();
+};
+
 const nextBatch = (state) => {
   const most = state.done ? BATCH_BYTES : FIRST_BYTES;
   if (isZip(state.queue[0].file)) return state.queue.splice(0, 1);
@@ -131,13 +150,14 @@ const painted = () =>
   ]);
 
 const sendSurely = async (tray, batch, state) => {
-  const send = isZip(batch[0].file) ? sendZip : sendBatch;
+  const sendAlone = batch[0].history ? sendHistory : sendZip;
+  const send = isZip(batch[0].file) ? sendAlone : sendBatch;
   for (let tried = 1; batch.length; tried += 1) {
     try {
       return await send(tray, batch, state);
     } catch (problem) {
       if (state.stopping) return state.queue.unshift(...batch);
-      if (problem.final || tried === TRIES || send === sendZip) {
+      if (problem.final || tried === TRIES || send !== sendBatch) {
         state.failed.push(...batch);
         for (const { name } of batch)
           state.problems.push({ name, refusal: `Not sent: ${problem.message}` });
@@ -243,12 +263,14 @@ const remaining = (state) => {
 };
 
 const summary = (state) => {
+  const told = state.told.join(" ");
+  if (told && state.told.length === state.total) return told;
   const parts = [`${plural(state.received, "picture")} received`];
   if (state.known) parts.push(`${number(state.known)} already in the tray`);
   if (state.refused) parts.push(`${number(state.refused)} refused`);
   if (state.failed.length) parts.push(`${number(state.failed.length)} failed`);
   if (state.unsent) parts.push(`${number(state.unsent)} not sent`);
-  return `${parts.join(", ")}.`;
+  return `${parts.join(", ")}. ${told}`.trim();
 };
 
 const drawRefusals = (list, problems) => {
@@ -274,7 +296,7 @@ const draw = (find, tray, state) => {
     const sending = state.total === 1 && !state.done;
     find(".track i").style.transform = `scaleX(${state.done / state.total})`;
     find(".progress .text").textContent = sending
-      ? "Sending…"
+      ? state.note || "Sending…"
       : `${number(state.done)} of ${number(state.total)}`;
     find(".progress .left").textContent = state.stopping
       ? "Stopping…"
@@ -288,7 +310,10 @@ const draw = (find, tray, state) => {
 
 const connect = (parent, context) => {
   const find = (selector) => parent.querySelector(selector);
-  const take = (files) => add(context.tray, context.state, files, context.limits);
+  const take = async (given) => {
+    const files = await sortExports(find(".ask"), given, isZip);
+    add(context.tray, context.state, files, context.limits);
+  };
   for (const name of ["files", "folder", "camera"]) {
     const input = find(`input[name=${name}]`);
     find(`button.${name}`).onclick = () => input.click();

@@ -1,0 +1,138 @@
+"""A selection of the history as a ZIP that trains without editing.
+
+    <label>/<hash>.jpg    the original bytes, one folder a label
+    metadata.csv          Hugging Face `imagefolder`: file_name, label, and more
+    labels.json           the exact values, every event, and what was left out
+
+With a split, `train/`, `validation/` and `test/` come first, each with folders and a
+`metadata.csv` of its own. `torchvision.datasets.ImageFolder` and
+`datasets.load_dataset("imagefolder")` read the unpacked folder as it is. Labels people
+typed become folder names that every system can hold; the true ones stand in both
+lists. What is in the ZIP and under which label is read at one moment, so writers
+meanwhile change nothing in it; the bytes stream after, and the lists wait on disk, so
+memory hardly grows with them and nobody waits for a slow download. The same data gives
+the same bytes. Pictures are stored, not deflated: they are compressed already.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from tempfile import TemporaryFile
+
+from db import (
+    Database,
+    DatabaseError,
+    Export,
+    ExportRow,
+    HistoryQuery,
+    Pick,
+    Selection,
+)
+from export.lists import Lists
+from export.names import file_name, folders, split_of
+from export.zipping import DEFLATED, ZipWriter, gathered
+
+PURGED = "deleted for good while the export ran"
+ALTERED = "the stored bytes do not match their hash"
+
+
+class NothingToExport(Exception):
+    """No picture fits the selection."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What goes in, beyond the query.
+
+    Attributes:
+        unreviewed: also what nobody judged, under its predicted label.
+        changed: only what changed since the last export that was taken whole.
+        split: in parts for training, validation and test.
+    """
+
+    unreviewed: bool = False
+    changed: bool = False
+    split: bool = False
+
+
+def _reason(pick: Pick, row: ExportRow | None, data: bytes) -> str:
+    """Why a picture cannot go in; empty if it can."""
+    if row is None:
+        return PURGED
+    return "" if hashlib.sha256(data).hexdigest() == pick.sha256 else ALTERED
+
+
+def _parts(
+    database: Database, selection: Selection, options: Options
+) -> Iterator[bytes]:
+    """The pictures, then the lists: only then is it known what was left out."""
+    folder = folders(selection.labels)
+    with ExitStack() as stack:
+        archive = ZipWriter(stack.enter_context(TemporaryFile()))
+        lists = Lists(stack)
+        for pick, row, data in database.export_data(selection):
+            reason = _reason(pick, row, data)
+            if row is None or reason:
+                lists.leave_out(pick.sha256, reason)
+                continue
+            path = file_name(row, folder[row["label"] or row["predicted"]])
+            part = split_of(row["group"]) if options.split else ""
+            lists.add(row, part, path)
+            place = f"{part}/{path}" if part else path
+            yield archive.entry(place, zlib.crc32(data), len(data), len(data))
+            yield data
+        for name, text in lists.finished():
+            text.finish()
+            yield archive.entry(name, text.crc, text.size, text.packed, DEFLATED)
+            yield from text.pieces()
+        yield from archive.end()
+
+
+def select(database: Database, query: HistoryQuery, options: Options) -> Selection:
+    """What `export_zip` would take at this moment.
+
+    Raises:
+        DatabaseError: it cannot be read.
+    """
+    since: Export | None = database.last_export() if options.changed else None
+    return database.select_export(
+        query, include_unreviewed=options.unreviewed, since=since
+    )
+
+
+def export_zip(
+    database: Database, query: HistoryQuery, options: Options | None = None
+) -> Iterator[bytes]:
+    """Stream a selection as a ZIP.
+
+    Args:
+        database: where the pictures are.
+        query: which pictures; its order does not matter.
+        options: what else; see `Options`.
+
+    Returns:
+        The ZIP's bytes, piece by piece. A failure while it streams raises out of the
+        iterator: the ZIP then has no directory and no program takes it for complete.
+
+    Raises:
+        NothingToExport: before anything is streamed.
+        DatabaseError: likewise.
+    """
+    options = options or Options()
+    selection = select(database, query, options)
+    if not selection.picks:
+        raise NothingToExport("No picture fits this selection.")
+    what = json.dumps({"query": asdict(query), "options": asdict(options)})
+    return _recorded(database, selection, options, what)
+
+
+def _recorded(
+    database: Database, selection: Selection, options: Options, query: str
+) -> Iterator[bytes]:
+    """The ZIP in pieces; taken to its end, it counts as the last export."""
+    yield from gathered(_parts(database, selection, options))
+    with suppress(DatabaseError):  # the ZIP is complete; only the note is missing
+        database.record_export(selection, query)

@@ -1,0 +1,79 @@
+"""What a picture is called in a ZIP: its part of a split, its folder, its file.
+
+Labels are people's own text, and names in a ZIP become paths on somebody's disk: a
+folder is never a path itself, and never a name that a system keeps for itself.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from db import ExportRow
+
+EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
+SPLITS = (("train", 80), ("validation", 10), ("test", 10))
+"""Parts of a split, in percent."""
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.I)
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%]')
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def split_of(group: str) -> str:
+    """The part that a picture and its near copies belong to, for good.
+
+    It follows from the group's key, which is the hash of the earliest of them, and the
+    picture's own where it resembles none: nobody changes sides as others come, are
+    judged or deleted. Each label is then divided 80, 10, 10 as far as chance has it,
+    which is close for some hundreds.
+    """
+    place = int(hashlib.sha256(f"split {group}".encode()).hexdigest()[:8], 16) % 100
+    for part, percent in SPLITS:
+        if place < percent:
+            return part
+        place -= percent
+    raise AssertionError("the parts are 100%")
+
+
+def safe_folder(label: str) -> str:
+    """A folder name for a label that every file system takes, not yet unique.
+
+    Never a path, a reserved name of Windows, hidden, ending in a dot or blank, or a
+    formula: the path stands in a cell of metadata.csv, where it must be exact.
+    """
+    name = unicodedata.normalize("NFC", _UNSAFE.sub("_", label)).strip(" .")
+    name = "".join(c if unicodedata.category(c)[0] != "C" else "_" for c in name)
+    while len(name.encode()) > 120:
+        name = name[:-1]
+    name = name.strip(" .")
+    if not name or name.startswith(_FORMULA) or _RESERVED.fullmatch(name):
+        return f"_{name}"
+    return name
+
+
+def folders(labels: Iterable[str]) -> dict[str, str]:
+    """A folder for each label; no two differ by case or accents' spelling alone.
+
+    Where two would, all but the first get a piece of their label's hash: the name
+    depends on the label, not on what else is exported, beyond who came first.
+    """
+    answer: dict[str, str] = {}
+    taken: set[str] = set()
+    for label in sorted(set(labels)):
+        name = safe_folder(label)
+        if unicodedata.normalize("NFKD", name).casefold() in taken:
+            name += f"-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+        taken.add(unicodedata.normalize("NFKD", name).casefold())
+        answer[label] = name
+    return answer
+
+
+def neutral(cell: str) -> str:
+    """A text cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def file_name(row: ExportRow, folder: str) -> str:
+    """Where a picture stands in the ZIP; the hash makes it unique and stable."""
+    return f"{folder}/{row['sha256'][:32]}.{EXTENSIONS[row['format']]}"

@@ -1,0 +1,67 @@
+"""An export dropped on the page, or chosen: its labels are asked for, not lost."""
+
+from pathlib import Path
+
+import pytest
+from conftest import Server
+from playwright.sync_api import Page, expect
+from test_dropzone_browser import SLOW, choose, page, png, said, tray_of  # noqa: F401
+from test_importing import exported, picture
+
+from db import Database
+from model.labels import CLASSES
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> bytes:
+    """An export of two pictures, one of them judged."""
+    database = Database.open(tmp_path / "other.db", CLASSES)
+    database.save([picture(1, "cat"), picture(2)], "Ada")
+    return exported(database)
+
+
+def saved(server: Server) -> Database:
+    return Database.open(server.data / "image_classification.db", CLASSES)
+
+
+def test_a_dropped_export_is_asked_about(
+    page: Page,  # noqa: F811
+    server: Server,
+    archive: bytes,
+):
+    choose(page, {"dataset.zip": archive, "a.png": png(1)})
+    expect(page.locator(".question")).to_have_text(
+        "dataset.zip was downloaded here and has labels."
+    )
+    page.get_by_role("button", name="Bring pictures and labels").click()
+    said(page, "1 picture received. 2 pictures imported; 1 label came with them.")
+    expect(page.locator(".ask")).to_be_hidden()
+    assert saved(server).statistics().reviewed == 1
+    choose(page, {"dataset.zip": archive})
+    page.get_by_role("button", name="Classify its pictures as new").click()
+    said(page, "2 pictures received, 2 refused.")  # its two lists are no pictures
+    assert len(tray_of(page, server).items()) == 3
+
+
+def test_an_export_is_chosen_among_the_data(
+    page: Page,  # noqa: F811
+    server: Server,
+    archive: bytes,
+):
+    page.get_by_text("Data set", exact=True).click()
+    file = {"name": "x.zip", "mimeType": "application/zip", "buffer": archive}
+    chooser = page.get_by_label("ZIP of an export")
+    for words in (
+        "2 pictures imported; 1 label came with them.",
+        "0 pictures imported, 2 here already; 0 labels came with them.",
+    ):
+        expect(page.get_by_role("button", name="Choose a ZIP")).to_be_enabled()
+        chooser.set_input_files([file])
+        expect(page.locator(".said")).to_have_text(words, timeout=SLOW)
+    expect(page.get_by_text("The database holds 2 pictures.")).to_be_visible(
+        timeout=SLOW
+    )
+    chooser.set_input_files([file | {"buffer": b"no"}])
+    expect(page.locator(".said")).to_have_text(
+        "Nothing was imported. The file is not a ZIP, or is incomplete.", timeout=SLOW
+    )

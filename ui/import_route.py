@@ -1,0 +1,67 @@
+"""An export on its way back into the history, whichever part of the page sends it.
+
+`POST /import?who=`: the ZIP is the whole body. It is let in like a ZIP of pictures
+(`ui/upload_route.py`): asked for by this page only, no faster than it is read, onto
+disk and never into memory, and dealt with when it is its turn. The answer is a line of
+JSON a batch, with how far it is, and at the end what was done, in words. Whoever breaks
+off keeps what is in: importing again adds the rest.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import IO
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from db import DatabaseError
+from importing import ImportRefused
+from ui import login, resources
+from ui.admission import LONG_PATIENCE
+from ui.guard import may_post
+from ui.import_zip import Imported, read_back, summary
+from ui.upload_route import BadBatch, Lines, line, received, take_room
+from ui.workflow import CHUNK_BYTES
+
+DIRECTORY = 256 * 2**20
+"""Bytes that the directory of 200,000 entries takes once `zipfile` has read it: there
+is room for one import at a time beside other uploads."""
+
+
+def _person(request: Request) -> str:
+    """Who logged in, where there is a login; else the name the browser gives, or ""."""
+    header = os.environ.get(login.HEADER)
+    if header:
+        return login.clean_name(request.headers.get(header))
+    return login.clean_name(request.query_params.get("who"))
+
+
+def _imported(file: IO[bytes], person: str) -> Iterator[bytes]:
+    counts, trouble = Imported(), ""
+    try:
+        for counts in read_back(resources.database(), file, person):
+            yield line(done=counts.done, total=counts.listed)
+    except ImportRefused as problem:
+        yield line(said=f"Nothing was imported. {problem}")
+        return
+    except DatabaseError as problem:
+        trouble = f" Then: {problem}"
+    yield line(said=summary(counts) + trouble)
+
+
+async def import_archive(request: Request) -> Response:
+    """`POST /import?who=`: one export, read back here."""
+    with ExitStack() as place:
+        try:
+            if not may_post(request):
+                raise BadBatch(403, "This request did not come from the page.")
+            file = place.enter_context(await received(request))
+            await take_room(CHUNK_BYTES + DIRECTORY, place, LONG_PATIENCE)
+        except BadBatch as problem:
+            return PlainTextResponse(str(problem), problem.status)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except OSError:
+            return PlainTextResponse("The disk is full or read-only.", 507)
+        return Lines(_imported(file, _person(request)), place.pop_all())

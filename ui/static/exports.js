@@ -1,0 +1,78 @@
+// An export on its way back into the history; see ui/import_route.py.
+
+const EXPORT_END = 2 ** 18;
+
+// Its list is the last entry of the ZIP's directory, which ends the file.
+const isExport = async (file) => {
+  const end = file.slice(Math.max(0, file.size - EXPORT_END));
+  const text = new TextDecoder("latin1").decode(await end.arrayBuffer());
+  return text.includes("labels.json") && text.includes("metadata.csv");
+};
+
+const whoImports = () => {
+  try {
+    return localStorage.getItem("classify-reviewer") ?? "";
+  } catch {
+    return ""; // a browser that keeps nothing
+  }
+};
+
+// Send one and return what was done, in words; `show` hears how far it is.
+const sendExport = async (file, show, signal) => {
+  const path = `import?who=${encodeURIComponent(whoImports())}`;
+  const answer = await post(path, file, { signal });
+  if (!answer.ok) {
+    const why = (await answer.text()).slice(0, 200) || `Error ${answer.status}`;
+    throw Object.assign(new Error(why), { final: true });
+  }
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let said = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines.map((text) => JSON.parse(text))) {
+      if (line.said) said = line.said;
+      else show(`Importing ${number(line.done)} of ${number(line.total)}`);
+    }
+  }
+  if (said) return said;
+  throw new Error("The connection broke off. Do it again: what came in is kept.");
+};
+
+let asking = Promise.resolve();
+
+// ZIPs that are exports, marked with where the person wants them.
+const askWhere = (box, files, exported) => {
+  const one = exported.length === 1;
+  box.querySelector(".question").textContent = one
+    ? `${exported[0].name} was downloaded here and has labels.`
+    : `${number(exported.length)} of the ZIPs were downloaded here and have labels.`;
+  box.hidden = false;
+  return new Promise((go) => {
+    for (const history of [true, false])
+      box.querySelector(history ? ".to-history" : ".as-new").onclick = () => {
+        box.hidden = true;
+        const marked = (entry) =>
+          exported.includes(entry) ? { ...entry, history } : entry;
+        go(files.map(marked));
+      };
+  });
+};
+
+// One question at a time: what is dropped meanwhile waits.
+const sortExports = (box, files, isZip) => {
+  const sorted = async () => {
+    const exported = [];
+    for (const entry of files) {
+      const known = entry.history !== undefined || !isZip(entry.file);
+      if (!known && (await isExport(entry.file))) exported.push(entry);
+    }
+    return exported.length ? askWhere(box, files, exported) : files;
+  };
+  const answer = asking.then(sorted);
+  asking = answer.catch(() => {});
+  return answer;
+};
