@@ -3,10 +3,19 @@
 The same weights through the same `model.classifier`, the same pictures, the same
 browser: seconds from giving files to seeing their labels, timed inside the page (see
 `bench.browser`), systems and cases in an order drawn anew for every round, a fresh
-page for each. Gradio is an `Interface` with flagging that answers without a click on
-Submit, and for a hundred files one from `Files` to `Dataframe` that asks the model
-once for all of them (`bench/gradio_app.py`); `--gradio-loop` and `--gradio-engine
-torch` make it the plainer application that most would write.
+page for each.
+
+Labels are seen here when the strip below the drop zone has the label and confidence of
+every picture given, the last of a hundred too; those further along are scrolled to.
+Each is on disk by then. The cards to review them on come after that, once Streamlit
+has drawn the page again: `--cards` times this page until the first of them are there
+and all pictures are counted.
+
+Gradio is an `Interface` with flagging that answers without a click on Submit, and for a
+hundred files one from `Files` to `Dataframe` that asks the model once for all of them
+(`bench/gradio_app.py`). Seen is its label, or its table, which gets all rows at once
+and shows some ten. `--gradio-loop` and `--gradio-engine torch` make it the plainer
+application that most would write.
 
 Then the seconds to correct 20 of 100 pictures. Here: the review queue, by keys, all
 100 of them (80 confirmed, 20 corrected) until the last verdict is on disk, with the
@@ -134,11 +143,21 @@ def told_apart(answers: Sequence[tuple[str, float]], wanted: int) -> list[int]:
 class ThisPage:
     """The application, driven as a person does."""
 
-    def __init__(self, browser: Browser, url: str, data: Path) -> None:
-        """Drive the server at `url`, whose data folder is `data`."""
+    def __init__(
+        self, browser: Browser, url: str, data: Path, *, cards: bool = False
+    ) -> None:
+        """Drive a server.
+
+        Args:
+            browser: opens its pages.
+            url: where it answers.
+            data: its data folder.
+            cards: labels count as seen on the cards only, not in the strip.
+        """
         self.browser = browser
         self.url = url
         self.data = data
+        self._seen = self._ready if cards else self._labelled
 
     def _give(self, page: Page, files: list[FilePayload], ready: str) -> float:
         chooser = page.locator("input[name=files]")
@@ -147,7 +166,15 @@ class ThisPage:
         page.wait_for_timeout(SETTLE_MS)
         return timed(page, "input", ready, lambda: chooser.set_input_files(files))
 
+    def _labelled(self, number: int) -> str:
+        """JavaScript: the strip has this many pictures, each with its answer."""
+        answered = (
+            """all(".strip li .share").filter((s) => s.textContent.includes("%"))"""
+        )
+        return f"{answered}.length === {number}"
+
     def _ready(self, number: int) -> str:
+        """JavaScript: the first page of cards is there, and all are counted."""
         answered = (
             """all('[class*="st-key-card-"] .answer')"""
             """.filter((a) => a.textContent.includes("%")).length"""
@@ -159,9 +186,9 @@ class ThisPage:
         return ready
 
     def label(self, files: list[FilePayload]) -> float:
-        """From giving files to their labels, those further down counted as well."""
+        """From giving files to seeing their labels, all of them."""
         with fresh_page(self.browser, self.url) as page:
-            return self._give(page, files, self._ready(len(files)))
+            return self._give(page, files, self._seen(len(files)))
 
     def _items(self, page: Page) -> list[Item]:
         tray = page.url.split("tray=")[1][:20]
@@ -308,6 +335,7 @@ def as_text(found: Sequence[Comparison]) -> str:
 
 def measure(options: argparse.Namespace, apart: list[int]) -> list[Comparison]:
     """Start both systems, give them their pictures, stop them."""
+    cases = options.case or CASES
     photographs = payloads(as_jpegs(sources(options.photos), LARGE), "photograph")
     with tempfile.TemporaryDirectory(prefix="bench-gradio-") as folder:
         data, flagged = Path(folder) / "data", Path(folder) / "flagged"
@@ -326,10 +354,11 @@ def measure(options: argparse.Namespace, apart: list[int]) -> list[Comparison]:
             this_app(data) as url,
             chromium() as browser,
         ):
-            ours = ThisPage(browser, url, data)
+            ours = ThisPage(browser, url, data, cards=options.cards)
             gradio = Gradio(browser, ports, flagged)
             todo = tasks(ours, gradio, photographs, apart)
-            return compare(interleaved(todo, options.rounds))
+            chosen = {task: run for task, run in todo.items() if task[1] in cases}
+            return compare(interleaved(chosen, options.rounds))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -339,6 +368,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument(
+        "--case", action="append", choices=CASES, help="only this one; may be repeated"
+    )
+    parser.add_argument(
+        "--cards",
+        action="store_true",
+        help="time this page until its cards are drawn, not until labels are seen",
+    )
     parser.add_argument(
         "--photos", type=Path, help="photographs to make the large from"
     )
@@ -350,7 +387,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gradio-engine",
         choices=["openvino", "torch"],
-        help="what computes on Gradio's side; by default what does here",
+        help="what computes on Gradio's side; by default OpenVINO, as here (torch has"
+        " to be installed there first)",
     )
     parser.add_argument(
         "--gradio-loop",

@@ -8,19 +8,24 @@ named by its SHA-256.
 import atexit
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 
 from PIL import Image
 
-from intake.decode import MAX_BYTES, MAX_PIXELS, sniff
+from intake.decode import MAX_BYTES, MAX_PIXELS, Decoded, sniff
 from intake.errors import Refused
 from intake.near import dhash
 from intake.worker import WORKERS, Pool
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "Picture", "read_picture", "read_pictures"]
+
+GROUP = 8
+GROUP_BYTES = 64 * 2**10
+"""Files up to so many and so large together go to a worker at once."""
 
 _POOL = Pool()
 atexit.register(_POOL.close)
@@ -68,8 +73,34 @@ def read_picture(data: bytes) -> Picture:
     Raises:
         Refused: with the reason.
     """
-    sniff(data)  # what is no picture needs no worker
-    done = _POOL.decode(data)
+    (answer,) = _read_group([data])
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def _refusal(data: bytes) -> Refused | None:
+    try:
+        sniff(data)
+    except Refused as problem:
+        return problem
+    return None
+
+
+def _read_group(group: Sequence[bytes]) -> list[Picture | Refused]:
+    """Read files on one way to a worker; what is no picture needs none."""
+    refused = [_refusal(data) for data in group]
+    given = [d for d, no in zip(group, refused, strict=True) if not no]
+    decoded = iter(_POOL.decode_many(given) if given else [])
+    return [
+        no or _picture(data, next(decoded))
+        for data, no in zip(group, refused, strict=True)
+    ]
+
+
+def _picture(data: bytes, done: Decoded | Refused) -> Picture | Refused:
+    if isinstance(done, Refused):
+        return done
     return Picture(
         hashlib.sha256(data).hexdigest(),
         data,
@@ -82,23 +113,35 @@ def read_picture(data: bytes) -> Picture:
     )
 
 
-def _attempt(data: bytes) -> Picture | Refused:
-    try:
-        return read_picture(data)
-    except Refused as problem:
-        return problem
+def _groups(items: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Small files together, large ones alone."""
+    group: list[bytes] = []
+    weight = 0
+    for data in items:
+        if group and (len(group) == GROUP or weight + len(data) > GROUP_BYTES):
+            yield group
+            group, weight = [], 0
+        group.append(data)
+        weight += len(data)
+    if group:
+        yield group
 
 
 def read_pictures(items: Iterable[bytes]) -> Iterator[Picture | Refused]:
     """Check and decode many, in parallel; answers come in the order of `items`.
 
-    Only a few pictures are held at a time, so `items` may be endless.
+    Only a few groups are held at a time, so `items` may be endless.
     """
-    waiting: deque[Future[Picture | Refused]] = deque()
+    groups = _groups(items)
+    first = list(islice(groups, 2))
+    if len(first) == 1:  # alone it needs no thread
+        yield from _read_group(first[0])
+        return
+    waiting: deque[Future[list[Picture | Refused]]] = deque()
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="decode") as threads:
-        for data in items:
-            waiting.append(threads.submit(_attempt, data))
+        for group in chain(first, groups):
+            waiting.append(threads.submit(_read_group, group))
             if len(waiting) > 2 * WORKERS:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()

@@ -16,15 +16,14 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 from intake.errors import Refused
+from intake.flush import FLUSHING, File, flush_folder, write, write_all
 from intake.pictures import Picture
 
 MAX_PICTURES = 5_000
@@ -44,9 +43,6 @@ the whole tray, and thousands of files are slow to read but quick to compare."""
 _TRAY_ID = re.compile(r"[0-9a-f]{20}")
 _LOCKS: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
 """One a tray: guards reading and then writing its sidecars."""
-_WRITERS = ThreadPoolExecutor(12, thread_name_prefix="keep")
-"""Disks flush many files at once almost as quickly as one: pictures that came
-together are written together, which takes a sixth of the time."""
 _NEXT: dict[Path, int] = {}
 """The number the next picture of a tray gets, read from disk once a process: reading
 every sidecar at every picture would make a tray of thousands quadratic."""
@@ -96,29 +92,13 @@ def valid_tray_id(text: str) -> bool:
     return _TRAY_ID.fullmatch(text) is not None
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is either there completely or not at all, power cuts too."""
-    part = path.with_name(f".{path.name}.{uuid4().hex}")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open folders
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _clean(text: str) -> str:
     """A name as every database can hold it: no lone surrogates, no NUL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _as_json(item: Item) -> bytes:
+    return json.dumps(vars(item), ensure_ascii=False).encode()
 
 
 def _unkept() -> Refused:
@@ -163,12 +143,12 @@ class Tray:
         with self._lock:
             known: dict[str, Item] = {}
             answers: list[tuple[Item, bool] | Refused] = []
-            new: dict[int, Arrival] = {}
+            new: dict[int, tuple[Item, Picture]] = {}
             for place, arrival in enumerate(arrivals):
                 answer = self._entered(arrival, known)
                 answers.append(answer)
                 if not isinstance(answer, Refused) and answer[1]:
-                    new[place] = arrival
+                    new[place] = answer[0], arrival.picture
             self._keep_many(new, answers)
         return answers
 
@@ -228,7 +208,9 @@ class Tray:
         )
 
     def _keep_many(
-        self, new: dict[int, Arrival], answers: list[tuple[Item, bool] | Refused]
+        self,
+        new: dict[int, tuple[Item, Picture]],
+        answers: list[tuple[Item, bool] | Refused],
     ) -> None:
         """Write what is new; where that fails, the refusal becomes the answer."""
         if not new:
@@ -242,29 +224,26 @@ class Tray:
         except OSError:
             problems: Iterable[Refused | None] = [_unkept() for _ in new]
         else:
-            pairs = [(answers[place], new[place].picture) for place in new]
-            problems = list(_WRITERS.map(self._keep, pairs))
+            there = write_all([self._files(*pair) for pair in new.values()])
+            problems = [None if kept else _unkept() for kept in there]
         try:
-            _sync_folder(self.folder)
+            flush_folder(self.folder)
         except OSError:
             problems = [_unkept() for _ in new]
         for place, problem in zip(new, problems, strict=True):
             if problem:
                 answers[place] = problem
 
-    def _keep(self, pair: tuple[Any, Picture]) -> Refused | None:
-        (item, _), picture = pair
-        try:
-            _write(self._path(item.sha256, "image"), picture.data)
-            _write(self._path(item.sha256, "jpg"), picture.thumbnail)
-            self._write_item(item)
-        except OSError:
-            return _unkept()
-        return None
+    def _files(self, item: Item, picture: Picture) -> list[File]:
+        """What is written of a picture; the JSON file takes its place last."""
+        return [
+            (self._path(item.sha256, "image"), picture.data),
+            (self._path(item.sha256, "jpg"), picture.thumbnail),
+            (self._path(item.sha256, "json"), _as_json(item)),
+        ]
 
     def _write_item(self, item: Item) -> None:
-        text = json.dumps(asdict(item), ensure_ascii=False)
-        _write(self._path(item.sha256, "json"), text.encode())
+        write(self._path(item.sha256, "json"), _as_json(item))
 
     def _read_item(self, path: Path) -> Item | None:
         """One item; None where its file is missing or damaged: that costs only it."""
@@ -335,10 +314,10 @@ class Tray:
         with self._lock:
             pairs = [(self._known(sha256), label) for sha256, label in labels.items()]
             changed = [replace(item, label=label) for item, label in pairs if item]
-            for _ in _WRITERS.map(self._write_item, changed):
+            for _ in FLUSHING.map(self._write_item, changed):
                 pass  # an error of a write is raised here
             if changed:
-                _sync_folder(self.folder)
+                flush_folder(self.folder)
         return {item.sha256 for item in changed}
 
     def _known(self, sha256: str) -> Item | None:

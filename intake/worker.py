@@ -2,7 +2,9 @@
 
 A worker is this module run by a Python of its own, with limits on memory that hold
 for nothing else. Parent and worker speak in lengths, JSON and raw bytes; no pickle, so
-a decoder that has been taken over has nothing to hand up but pixels. Processes are
+a decoder that has been taken over has nothing to hand up but pixels. Small files go
+several at a time, as the way there and back takes longer than to decode one; should
+the worker die of them, each is tried again alone. Processes are
 started when first needed and kept. `multiprocessing` is not used: its children import
 the main module again, which under Streamlit is the page.
 """
@@ -13,7 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -31,6 +33,7 @@ WORKERS = min(4, os.cpu_count() or 1)
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LENGTH = struct.Struct(">Q")
+_COUNT = struct.Struct(">B")
 _MOST = 2**25
 """Bytes of a message: more than any picture or answer has, so that nobody who has
 taken a worker over can have its parent set memory aside at will."""
@@ -68,8 +71,19 @@ def _killed_after(seconds: float, process: "subprocess.Popen[bytes]") -> Iterato
         watchdog.cancel()
 
 
+def _read_answer(back: IO[bytes]) -> Decoded | Refused:
+    head = json.loads(_receive(back))
+    if "refused" in head:
+        return Refused(head["refused"])
+    thumbnail, rgb = _receive(back), _receive(back)
+    size = (int(head["size"][0]), int(head["size"][1]))
+    if len(rgb) != 3 * size[0] * size[1]:
+        raise EOFError
+    return Decoded(head["format"], head["width"], head["height"], thumbnail, size, rgb)
+
+
 class Worker:
-    """One process; one picture at a time."""
+    """One process; the files of one caller at a time."""
 
     def __init__(self, start_limit: float = START_LIMIT) -> None:
         """Start it and wait until it is ready: no picture's time pays for that.
@@ -93,28 +107,20 @@ class Worker:
             self.close()
             raise Refused(_BUSY, retry=True)
 
-    def decode(self, data: bytes, time_limit: float) -> Decoded:
-        """Have a picture decoded.
+    def decode(
+        self, files: Sequence[bytes], time_limit: float
+    ) -> list[Decoded | Refused]:
+        """Have files decoded; one answer each, in order.
 
         Raises:
-            Refused: with the worker's reason.
             EOFError, OSError: the worker died, or was killed for taking too long.
         """
         out, back = self.process.stdin, self.process.stdout
         if out is None or back is None:
             raise EOFError
         with _killed_after(time_limit, self.process):
-            _send(out, data)
-            head = json.loads(_receive(back))
-            if "refused" in head:
-                raise Refused(head["refused"])
-            thumbnail, rgb = _receive(back), _receive(back)
-        size = (int(head["size"][0]), int(head["size"][1]))
-        if len(rgb) != 3 * size[0] * size[1]:
-            raise EOFError
-        return Decoded(
-            head["format"], head["width"], head["height"], thumbnail, size, rgb
-        )
+            _send(out, _COUNT.pack(len(files)), *files)
+            return [_read_answer(back) for _ in files]
 
     def close(self) -> None:
         """End the process and collect it."""
@@ -147,9 +153,6 @@ class Pool:
                 worker = Worker()
             try:
                 yield worker
-            except Refused:
-                self._idle.append(worker)
-                raise
             except BaseException:
                 worker.close()
                 raise
@@ -157,16 +160,29 @@ class Pool:
                 self._idle.append(worker)
 
     def decode(self, data: bytes) -> Decoded:
-        """Decode one picture in a worker.
+        """Decode one file in a worker.
 
         Raises:
             Refused: with the reason.
         """
+        (answer,) = self.decode_many([data])
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    def decode_many(self, files: Sequence[bytes]) -> list[Decoded | Refused]:
+        """Decode files in one worker; one answer each, in order."""
         try:
             with self._worker() as worker:
-                return worker.decode(data, self._time_limit)
+                return worker.decode(files, self._time_limit)
+        except Refused as problem:  # no worker started
+            return [problem] * len(files)
         except (EOFError, OSError, ValueError, KeyError) as problem:
-            raise Refused(_DIED, retry=True) from problem
+            if len(files) > 1:
+                return [answer for data in files for answer in self.decode_many([data])]
+            died = Refused(_DIED, retry=True)
+            died.__cause__ = problem
+            return [died]
 
     def close(self) -> None:
         """End all idle workers."""
@@ -183,11 +199,11 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _answer(data: bytes, back: IO[bytes]) -> None:
+def _answer(data: bytes) -> Iterator[bytes]:
     try:
         done = decode(data)
     except Refused as problem:
-        _send(back, json.dumps({"refused": str(problem)}).encode())
+        yield json.dumps({"refused": str(problem)}).encode()
         return
     head = {
         "format": done.format,
@@ -195,7 +211,7 @@ def _answer(data: bytes, back: IO[bytes]) -> None:
         "height": done.height,
         "size": done.size,
     }
-    _send(back, json.dumps(head).encode(), done.thumbnail, done.rgb)
+    yield from (json.dumps(head).encode(), done.thumbnail, done.rgb)
 
 
 def main() -> None:
@@ -205,10 +221,13 @@ def main() -> None:
     _send(back, _READY)
     while True:
         try:
-            data = _receive(source)
+            (number,) = _COUNT.unpack(_receive(source))
+            # All are read before one is answered: otherwise both sides could be
+            # writing, and neither read.
+            files = [_receive(source) for _ in range(number)]
         except EOFError:
             return
-        _answer(data, back)
+        _send(back, *(part for data in files for part in _answer(data)))
 
 
 if __name__ == "__main__":

@@ -116,6 +116,46 @@ def test_the_comparison_is_gradio_to_this_page():
     assert gradio.as_text(found).count("4.00 times") == len(gradio.CASES)
 
 
+STRIP = """
+<div id="host"></div><script>
+  const root = document.querySelector("#host").attachShadow({ mode: "open" });
+  root.innerHTML = `<ol class="strip">
+    <li><b>cat</b><span class="share">93%</span></li>
+    <li><b>waits</b><span class="share">for the model</span></li></ol>`;
+</script>
+"""
+
+
+def test_labels_are_seen_once_every_picture_has_one(browser: Browser, tmp_path: Path):
+    """In the strip, or on the cards where those are to be timed."""
+    strip = gradio.ThisPage(browser, "", tmp_path)
+    cards = gradio.ThisPage(browser, "", tmp_path, cards=True)
+    tab = browser.new_page()
+    tab.set_content(STRIP)
+
+    def seen(system: gradio.ThisPage, number: int) -> bool:
+        return tab.evaluate(
+            f"() => {{ {driver.ROOTS} return {system._seen(number)}; }}"
+        )
+
+    assert seen(strip, 1)
+    assert not seen(strip, 2)
+    assert not seen(cards, 1)
+    tab.evaluate(
+        "document.querySelector('#host').shadowRoot.querySelectorAll('.share')"
+        "[1].textContent = '51% none?'"
+    )
+    assert seen(strip, 2)
+    tab.close()
+
+
+def test_only_what_is_asked_for_is_compared():
+    options = gradio._parser().parse_args(["--case", "1 small", "--case", "100 small"])
+    assert options.case == ["1 small", "100 small"]
+    taken = {(name, "1 small"): [0.1] for name in gradio.SYSTEMS}
+    assert [each.case for each in gradio.compare(taken)] == ["1 small"]
+
+
 def test_without_gradio_the_comparison_says_so(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):

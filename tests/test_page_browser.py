@@ -98,6 +98,11 @@ def card(page: Page, name: str):
 
 
 def choose(page: Page, box, option: str) -> None:
+    box.get_by_role("combobox").scroll_into_view_if_needed()
+    # The list closes when the page scrolls: let that be over before it opens.
+    page.evaluate(
+        "new Promise((go) => requestAnimationFrame(() => setTimeout(go, 50)))"
+    )
     box.get_by_role("combobox").click()
     page.get_by_role("option", name=option, exact=True).click()
 

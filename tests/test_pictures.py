@@ -18,7 +18,7 @@ from PIL import Image, ImageChops, ImageStat
 from intake import pictures
 from intake.decode import MAX_BYTES, WORKING_SIDE, decode
 from intake.errors import Refused
-from intake.pictures import read_picture, read_pictures
+from intake.pictures import GROUP, GROUP_BYTES, read_picture, read_pictures
 from intake.worker import Pool, Worker
 
 JPEG = encoded(scene(), "JPEG", quality=95)
@@ -242,7 +242,7 @@ def test_a_worker_that_dies_costs_one_file(monkeypatch: pytest.MonkeyPatch):
     pool._idle[0].process.send_signal(signal.SIGSTOP)
     victim = pool._idle[0].process.pid
     threading.Timer(0.3, os.kill, (victim, signal.SIGKILL)).start()
-    answers = list(read_pictures([PNG, JPEG, PNG]))
+    answers = [*read_pictures([PNG]), *read_pictures([JPEG, PNG])]
     pool.close()
     assert [isinstance(a, Refused) for a in answers] == [True, False, False]
 
@@ -253,7 +253,7 @@ def test_a_worker_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pictures, "_POOL", pool)
     read_picture(PNG)
     pool._idle[0].process.send_signal(signal.SIGSTOP)
-    answers = list(read_pictures([PNG, JPEG]))
+    answers = [*read_pictures([PNG]), *read_pictures([JPEG])]
     pool.close()
     assert isinstance(answers[0], Refused)
     assert "takes too long" in str(answers[0])
@@ -269,6 +269,47 @@ def started_as(code: str, monkeypatch: pytest.MonkeyPatch):
         return real([command[0], "-c", code], **options)
 
     monkeypatch.setattr("intake.worker.subprocess.Popen", other)
+
+
+DEADLY = b"the worker dies of this"
+
+
+@pytest.mark.threat("A17")
+def test_of_files_sent_together_only_the_deadly_one_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Also where it takes the worker along before any of them is answered."""
+    code = (
+        "import os, intake.worker as w; real = w.decode; w.decode = lambda data: "
+        f"os._exit(1) if data.endswith({DEADLY!r}) else real(data); w.main()"
+    )
+    started_as(code, monkeypatch)
+    pool = Pool(size=1)
+    monkeypatch.setattr(pictures, "_POOL", pool)
+    given = [PNG, JPEG, PNG + DEADLY, b"text", JPEG]
+    answers = list(read_pictures(given))
+    pool.close()
+    assert [isinstance(a, Refused) for a in answers] == [
+        data.endswith(DEADLY) or data == b"text" for data in given
+    ]
+    assert "breaks the decoder" in str(answers[2])
+    assert [a.data for a in answers if not isinstance(a, Refused)] == [PNG, JPEG, JPEG]
+
+
+@pytest.mark.threat("A17")
+def test_small_files_go_to_a_worker_together(monkeypatch: pytest.MonkeyPatch):
+    """And large ones alone, so that both workers have something to do."""
+    ways: list[int] = []
+    real = Worker.decode
+
+    def counted(self, files, time_limit):
+        ways.append(len(files))
+        return real(self, files, time_limit)
+
+    monkeypatch.setattr(Worker, "decode", counted)
+    large = PNG + bytes(GROUP_BYTES)
+    assert len(list(read_pictures([PNG] * (GROUP + 1) + [large, large]))) == GROUP + 3
+    assert sorted(ways) == [1, 1, 1, GROUP]
 
 
 @pytest.mark.threat("A17")

@@ -21,7 +21,7 @@ from streamlit.web.server.starlette.starlette_app_utils import (
 )
 
 from intake.tray import new_tray_id
-from ui import resources, upload_route
+from ui import resources, upload_route, workflow
 from ui.guard import COOKIE, HEADER
 from ui.import_route import import_archive
 from ui.upload_route import MAX_FILES, upload, upload_archive
@@ -103,6 +103,41 @@ def test_every_file_gets_its_answer_in_order(client: Client, tray_id: str):
     items = resources.tray(tray_id).items()
     assert [item.name for item in items] == ["a.png", "c.png"]
     assert all(item.prediction for item in items)
+
+
+def test_an_answer_says_what_the_model_says(client: Client, tray_id: str):
+    files = {"a.png": png(1), "b.txt": b"text", "again.png": png(1)}
+    first, refused, again = lines(client.post(f"/upload/{tray_id}", batch(files)))
+    (item,) = resources.tray(tray_id).items()
+    for line in (first, again):
+        assert line["sha256"] == item.sha256
+        for key in ("label", "confidence", "in_scope"):
+            assert line[key] == item.prediction[key]
+    assert (refused["sha256"], refused["label"]) == ("", "")
+
+
+def test_chunks_keep_their_order(
+    tray_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where one takes longer to decode than the next."""
+    monkeypatch.setattr(workflow, "CHUNK", 2)
+    real = workflow._read
+
+    def slow(part):
+        time.sleep(0.2 if part[0].name in ("0", "4") else 0)
+        return real(part)
+
+    monkeypatch.setattr(workflow, "_read", slow)
+    sources = [workflow.Source(str(n), png(n)) for n in range(7)]
+    tray = resources.tray(tray_id)
+    parts = list(workflow.receive_in_chunks(sources, tray, None))
+    assert [[o.name for o in part] for part in parts] == [
+        ["0", "1"],
+        ["2", "3"],
+        ["4", "5"],
+        ["6"],
+    ]
+    assert [item.name for item in tray.items()] == [s.name for s in sources]
 
 
 def test_what_is_sent_twice_is_there_once(client: Client, tray_id: str):

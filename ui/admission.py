@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 
 from intake.decode import WORKING_SIDE
-from ui.workflow import CHUNK
+from ui.workflow import AT_ONCE, CHUNK
 
 ROOM = 512 * 2**20
 """Bytes of files and decoded pictures at once, whoever sends them."""
@@ -22,7 +22,7 @@ PATIENCE = 20.0
 """Seconds to wait for room; what has come in already waits `LONG_PATIENCE`."""
 LONG_PATIENCE = 50.0
 """A proxy before the page gives up after a minute."""
-DECODED = CHUNK * 3 * WORKING_SIDE**2
+DECODED = AT_ONCE * CHUNK * 3 * WORKING_SIDE**2
 """Bytes of the pictures that one request has decoded at a time."""
 GRACE = 30.0
 """Seconds before a slow sender is cut off: nobody holds room by saying nothing."""

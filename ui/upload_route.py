@@ -3,7 +3,8 @@
 A batch is one request: four bytes that say how long the list is, the list as JSON
 (`[{"name": …, "size": …}, …]`), then the files one after another. No multipart parser
 stands between, and the sizes are known and checked before a file is read. The answer
-is a line of JSON for each file, written as soon as the picture is on disk.
+is a line of JSON for each file, with what the model says of it, written as soon as the
+picture is on disk.
 
 A ZIP comes alone, as the whole body of a request; its name stands in the address.
 """
@@ -12,9 +13,8 @@ import asyncio
 import json
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from typing import IO, Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -29,13 +29,13 @@ from model.classifier import Classifier
 from ui import resources
 from ui.admission import DECODED, LONG_PATIENCE, PATIENCE, Room, at_some_speed
 from ui.guard import may_post
-from ui.workflow import CHUNK_BYTES, Outcome, Source, receive
+from ui.workflow import AT_ONCE, CHUNK_BYTES, Outcome, Source, receive_in_chunks
 
-MAX_FILES = 50
+MAX_FILES = 100
 MAX_BATCH = 32 * 2**20
 """Bytes of a batch's files; the largest file allowed still fits alone."""
 MAX_LIST = 2**18
-"""Bytes of the list: fifty long names."""
+"""Bytes of the list: a hundred long names."""
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
 
@@ -136,9 +136,9 @@ def parse_batch(body: bytes | bytearray) -> list[Source]:
     listed = _entries(body[_LENGTH.size : at])
     if len(body) - at != sum(size for _, size in listed):
         raise BadBatch(400, "The batch is incomplete.")
-    sources = []
+    sources, files = [], memoryview(body)  # cut without copying twice
     for name, size in listed:
-        sources.append(Source(name, bytes(body[at : at + size])))
+        sources.append(Source(name, bytes(files[at : at + size])))
         at += size
     return sources
 
@@ -148,10 +148,15 @@ def line(**fields: Any) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-def _lines(outcomes: Iterator[Outcome]) -> Iterator[bytes]:
-    for outcome in outcomes:
-        yield line(**asdict(outcome))
+def _lines(chunks: Iterable[Sequence[Outcome]]) -> Iterator[bytes]:
+    for outcomes in chunks:
+        yield b"".join(line(**vars(outcome)) for outcome in outcomes)
     yield line(end=True)
+
+
+def _received_lines(sources: Iterable[Source], tray: Tray) -> Iterator[bytes]:
+    """Runs on a thread, where the classifier may take its time to load."""
+    yield from _lines(receive_in_chunks(sources, tray, _classifier()))
 
 
 class Lines(StreamingResponse):
@@ -183,24 +188,20 @@ async def upload(request: Request) -> Response:
             return PlainTextResponse(str(problem), problem.status)
         except ClientDisconnect:
             return Response(status_code=400)
-        classifier = await asyncio.to_thread(_classifier)
-        lines = _lines(receive(sources, tray, classifier))
-        return Lines(lines, place.pop_all())
+        return Lines(_received_lines(sources, tray), place.pop_all())
 
 
-def _unpacked(
-    file: IO[bytes], name: str, tray: Tray, classifier: Classifier | None
-) -> Iterator[bytes]:
+def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Iterator[bytes]:
     """What became of each picture in an archive, after a line that counts them."""
     try:
         archive = Archive(file)
     except Refused as problem:
         yield line(total=1)
-        yield from _lines(iter([Outcome(name, refusal=str(problem))]))
+        yield from _lines([[Outcome(name, refusal=str(problem))]])
         return
     yield line(total=len(archive))
     sources = (Source(inner, data) for inner, data in archive.pictures())
-    yield from _lines(receive(sources, tray, classifier))
+    yield from _received_lines(sources, tray)
 
 
 async def received(request: Request) -> IO[bytes]:
@@ -221,7 +222,7 @@ async def upload_archive(request: Request) -> Response:
         try:
             tray = _tray(request)
             file = place.enter_context(await received(request))
-            await take_room(CHUNK_BYTES, place, LONG_PATIENCE)
+            await take_room(AT_ONCE * CHUNK_BYTES, place, LONG_PATIENCE)
         except BadBatch as problem:
             return PlainTextResponse(str(problem), problem.status)
         except ClientDisconnect:
@@ -229,9 +230,7 @@ async def upload_archive(request: Request) -> Response:
         except OSError:
             return PlainTextResponse("The disk is full or read-only.", 507)
         name = request.query_params.get("name", "archive.zip")
-        classifier = await asyncio.to_thread(_classifier)
-        lines = _unpacked(file, name, tray, classifier)
-        return Lines(lines, place.pop_all())
+        return Lines(_unpacked(file, name, tray), place.pop_all())
 
 
 def _spool() -> IO[bytes]:

@@ -4,10 +4,13 @@ No Streamlit here: the panels draw and call; what happens to people's pictures i
 decided, and tested, in this file.
 """
 
+from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import islice
-from typing import Any, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from db import (
@@ -30,12 +33,18 @@ CHUNK = 32
 """Pictures decoded and classified at a time: large enough for the engine to run at
 full speed, small enough that progress moves and memory stays flat."""
 
-CHUNK_BYTES = 64 * 2**20
-"""And at most so many bytes: thirty-two of the largest are not held at once."""
+CHUNK_BYTES = 24 * 2**20
+"""And at most so many bytes, or one file: thirty-two of the largest are too many."""
+
+AT_ONCE = 2
+"""Chunks in work: while one is classified, the last is written or the next decoded."""
 
 GONE = "No longer in the tray: saved or cleared meanwhile."
 
 T = TypeVar("T")
+
+_Predictions: TypeAlias = Mapping[str, dict[str, Any]]
+"""What the classifier says, by the hash of the picture."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of it: received, already in the tray, or refused with a reason."""
+    """What became of it: received, already in the tray, or refused with a reason.
+
+    Attributes:
+        sha256: of a picture that is in the tray, else "".
+        label, confidence, in_scope: what the model says of it; "" where it has not.
+    """
 
     name: str
     new: bool = False
     refusal: str = ""
     retry: bool = False
+    sha256: str = ""
+    label: str = ""
+    confidence: float = 0.0
+    in_scope: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,9 +127,57 @@ def receive(
     in the tray until `classify_pending` finds one. Classifying comes first, so that
     no page meanwhile finds it waiting and classifies it a second time.
     """
-    for part in _portions(sources):
+    for outcomes in receive_in_chunks(sources, tray, classifier):
+        yield from outcomes
+
+
+def receive_in_chunks(
+    sources: Iterable[Source], tray: Tray, classifier: Classifier | None
+) -> Iterator[list[Outcome]]:
+    """What `receive` does, as many outcomes at a time as become known together."""
+    parts = _portions(sources)
+    first = list(islice(parts, 2))
+    if len(first) > 1:
+        yield from _side_by_side(chain(first, parts), tray, classifier)
+        return
+    for part in first:  # alone it needs no threads
         pictures = _read(part)
-        yield from _keep(part, pictures, tray, _predict(pictures, tray, classifier))
+        yield _keep(part, pictures, tray, _predict(pictures, tray, classifier))
+
+
+def _side_by_side(
+    parts: Iterable[list[Source]], tray: Tray, classifier: Classifier | None
+) -> Iterator[list[Outcome]]:
+    """Decode, classify and write different chunks at a time.
+
+    Each of the three steps has a thread to itself: chunks keep their order, and none
+    waits for a step that another one is at.
+    """
+
+    def classified(pictures: "Future[list[Picture | Refused]]") -> _Predictions:
+        return _predict(pictures.result(), tray, classifier)
+
+    def kept(
+        part: Sequence[Source],
+        pictures: "Future[list[Picture | Refused]]",
+        predictions: "Future[_Predictions]",
+    ) -> list[Outcome]:
+        return _keep(part, pictures.result(), tray, predictions.result())
+
+    working: deque[Future[list[Outcome]]] = deque()
+    with ExitStack() as stack:
+        decoder, engine, writer = (
+            stack.enter_context(ThreadPoolExecutor(1, f"receive-{name}"))
+            for name in ("decode", "classify", "write")
+        )
+        for part in parts:
+            pictures = decoder.submit(_read, part)
+            predictions = engine.submit(classified, pictures)
+            working.append(writer.submit(kept, part, pictures, predictions))
+            if len(working) == AT_ONCE:
+                yield working.popleft().result()
+        while working:
+            yield working.popleft().result()
 
 
 def _read(part: Sequence[Source]) -> list[Picture | Refused]:
@@ -125,21 +191,21 @@ def _read(part: Sequence[Source]) -> list[Picture | Refused]:
 
 def _predict(
     pictures: Iterable[Picture | Refused], tray: Tray, classifier: Classifier | None
-) -> dict[str, dict[str, Any]]:
+) -> _Predictions:
     """What the classifier says of those that are new to the tray, by hash."""
     if classifier is None:
         return {}
     different = {p.sha256: p for p in pictures if isinstance(p, Picture)}
     new = [p for p in different.values() if tray.item(p.sha256) is None]
     answers = classifier.predict([picture.image for picture in new])
-    return {p.sha256: asdict(a) for p, a in zip(new, answers, strict=True)}
+    return {p.sha256: vars(a) for p, a in zip(new, answers, strict=True)}
 
 
 def _keep(
     part: Sequence[Source],
     pictures: Sequence[Picture | Refused],
     tray: Tray,
-    predictions: Mapping[str, dict[str, Any]],
+    predictions: _Predictions,
 ) -> list[Outcome]:
     answers = iter(
         tray.add_many(
@@ -154,14 +220,27 @@ def _keep(
         if isinstance(answer, Refused):
             outcomes.append(Outcome(source.name, False, str(answer), answer.retry))
         else:
-            outcomes.append(Outcome(source.name, answer[1]))
+            outcomes.append(_received(source.name, *answer))
     return outcomes
+
+
+def _received(name: str, item: Item, new: bool) -> Outcome:
+    """What became of a picture that is in the tray, under the name it came with now."""
+    said = item.prediction or {}
+    return Outcome(
+        name,
+        new,
+        sha256=item.sha256,
+        label=said.get("label", ""),
+        confidence=said.get("confidence", 0.0),
+        in_scope=said.get("in_scope") is not False,  # none from before there was one
+    )
 
 
 def _classify(pictures: Sequence[Picture], tray: Tray, classifier: Classifier) -> None:
     predictions = classifier.predict([picture.image for picture in pictures])
     for picture, prediction in zip(pictures, predictions, strict=True):
-        tray.set_prediction(picture.sha256, asdict(prediction))
+        tray.set_prediction(picture.sha256, vars(prediction))
 
 
 def pending(items: Iterable[Item], version: str) -> list[Item]:

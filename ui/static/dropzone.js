@@ -1,8 +1,9 @@
 // Files from every way a browser has them, posted in batches; see ui/dropzone.py.
 
-const BATCH_FILES = 50;
-const FIRST_FILES = 8; // small, so that the first labels are there in a second
+const BATCH_FILES = 100;
 const BATCH_BYTES = 24 * 2 ** 20;
+const FIRST_BYTES = 2 ** 20; // the first labels are there in a second on a slow line
+const FIRST_RERUN_MS = 1000; // the strip has the labels before that
 const RERUN_MS = 2500;
 const TRIES = 3;
 const SHOWN = 200;
@@ -22,6 +23,7 @@ const newState = () => ({
   refused: 0,
   unsent: 0,
   problems: [],
+  arrived: [], // for the strip
   failed: [],
   started: 0,
   running: false,
@@ -38,12 +40,15 @@ const settle = (state, outcome) => {
   if (outcome.refusal) {
     state.refused += 1;
     state.problems.push(outcome);
-  } else if (outcome.new) state.received += 1;
+    return;
+  }
+  if (outcome.new) state.received += 1;
   else state.known += 1;
+  if (state.arrived.length < STRIP_TILES) state.arrived.push(outcome);
 };
 
-// The lines of an answer, each handed on as soon as it is there.
-const readLines = async (answer, take) => {
+// The lines of an answer, taken and shown as soon as they are there.
+const readLines = async (answer, state, take) => {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let ended = false;
@@ -56,6 +61,7 @@ const readLines = async (answer, take) => {
       if (line.end) ended = true;
       else take(line);
     }
+    state.show();
   }
   if (!ended) throw new Error("The connection broke off.");
 };
@@ -77,10 +83,9 @@ const pack = (batch) => {
 
 const sendBatch = async (tray, batch, state) => {
   const answer = await ask(`upload/${tray}`, pack(batch), state);
-  await readLines(answer, (outcome) => {
-    settle(state, outcome);
-    batch.shift(); // answered: not sent again should the connection break
-    state.show();
+  await readLines(answer, state, (outcome) => {
+    const { file } = batch.shift(); // answered: not sent again if the line breaks
+    settle(state, { ...outcome, file });
   });
 };
 
@@ -90,11 +95,10 @@ const sendZip = async (tray, batch, state) => {
   const { done, total } = state;
   state.zip = true;
   try {
-    await readLines(await ask(path, file, state), (line) => {
+    await readLines(await ask(path, file, state), state, (line) => {
       // The ZIP itself was counted as one thing; from here its pictures are.
       if (line.total !== undefined) state.total = total - 1 + line.total;
       else settle(state, line);
-      state.show();
     });
   } catch (problem) {
     state.total = total + state.done - done; // and once more: it is left to do
@@ -123,20 +127,27 @@ const sendHistory = async (_, batch, state) => {
 };
 
 const nextBatch = (state) => {
-  const limit = state.done ? BATCH_FILES : FIRST_FILES;
+  const most = state.done ? BATCH_BYTES : FIRST_BYTES;
   if (isZip(state.queue[0].file)) return state.queue.splice(0, 1);
   let bytes = 0;
   let n = 0;
-  while (n < Math.min(limit, state.queue.length)) {
+  while (n < Math.min(BATCH_FILES, state.queue.length)) {
     const { file } = state.queue[n];
     bytes += file.size;
-    if (isZip(file) || (n && bytes > BATCH_BYTES)) break;
+    if (isZip(file) || (n && bytes > most)) break;
     n += 1;
   }
   return state.queue.splice(0, n);
 };
 
 const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+
+// Once what was drawn is on screen; a page in the background draws nothing.
+const painted = () =>
+  Promise.race([
+    pause(100),
+    new Promise((go) => requestAnimationFrame(() => setTimeout(go))),
+  ]);
 
 const sendSurely = async (tray, batch, state) => {
   const sendAlone = batch[0].history ? sendHistory : sendZip;
@@ -161,11 +172,11 @@ const run = async (tray, state) => {
   state.running = true;
   state.started = performance.now();
   state.stop = new AbortController();
-  let shown = 0;
+  let due = state.started + FIRST_RERUN_MS;
   while (state.queue.length && !state.stopping) {
     await sendSurely(tray, nextBatch(state), state);
-    if (performance.now() - shown > RERUN_MS && state.queue.length) {
-      shown = performance.now();
+    if (performance.now() > due && state.queue.length) {
+      due = performance.now() + RERUN_MS;
       state.rerun(state.done);
     }
   }
@@ -173,6 +184,7 @@ const run = async (tray, state) => {
   state.queue = [];
   state.running = false;
   state.show();
+  await painted(); // the labels first, then the page's own work
   state.rerun(state.done);
 };
 
@@ -272,13 +284,17 @@ const drawRefusals = (list, problems) => {
   if (more > 0) list.append(make("li", "", `and ${number(more)} more`));
 };
 
-const draw = (find, state) => {
+const draw = (find, tray, state) => {
   const over = !state.running && state.total > 0;
+  find(".arrived").hidden = !state.running && !(over && state.arrived.length);
+  drawStrip(find(".strip"), tray, state.arrived);
+  const more = state.received + state.known - state.arrived.length;
+  find(".more").textContent = more > 0 ? `and ${number(more)} more below` : "";
   find(".progress").hidden = !state.running;
   find(".summary").hidden = !over;
   if (state.running) {
     const sending = state.total === 1 && !state.done;
-    find(".track i").style.width = `${(100 * state.done) / state.total}%`;
+    find(".track i").style.transform = `scaleX(${state.done / state.total})`;
     find(".progress .text").textContent = sending
       ? state.note || "Sending…"
       : `${number(state.done)} of ${number(state.total)}`;
@@ -372,7 +388,7 @@ export default function (component) {
     if (!state.running) state.total = 0; // saved: what came in is old news
   }
   state.generation = data.generation;
-  state.show = () => draw(context.find, state);
+  state.show = () => draw(context.find, context.tray, state);
   state.rerun = (done) => setTriggerValue("arrived", done);
   state.show();
   return () => {

@@ -1,0 +1,146 @@
+"""The strip that shows labels as they come in, before the page draws the cards."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import free_port, start_server
+from hostile import encoded, scene
+from playwright.sync_api import Browser, Page, expect
+from test_dropzone_browser import (
+    SLOW,
+    cards,
+    choose,
+    mounted,
+    page,  # noqa: F401
+    png,
+    said,
+)
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>.png",
+    "![x](http:⁄⁄e.example⁄i.png).png",
+    "\u202egnp.x $\\href{x}$ <b>bold</b>.png",
+)
+FIRST_SEEN = """() => {
+  const roots = [...document.querySelectorAll("*")].map((e) => e.shadowRoot);
+  const seen = (globalThis.__seen = []);
+  const note = (what, there) => there && !seen.includes(what) && seen.push(what);
+  const look = () => {
+    note("label", roots.some((root) => root?.querySelector(".strip li b")));
+    note("card", document.querySelector('[class*="st-key-card-"] .answer'));
+  };
+  for (const root of [document, ...roots.filter(Boolean)])
+    new MutationObserver(look).observe(root, { subtree: true, childList: true });
+}"""
+LOADED = "(images) => images.every((image) => image.complete && image.naturalWidth)"
+
+
+def tiles(page: Page):  # noqa: F811
+    return page.get_by_role("region", name="Just classified").get_by_role("listitem")
+
+
+def shown(page: Page):  # noqa: F811
+    """Label and confidence of each tile."""
+    return [tuple(text.split("\n")) for text in tiles(page).all_inner_texts()]
+
+
+def test_labels_are_those_of_the_cards(page: Page):  # noqa: F811
+    pictures = {f"{n}.png": encoded(scene((40 + n, 40))) for n in range(4)}
+    choose(page, pictures | {"no.png": b"x", "again.png": pictures["1.png"]})
+    said(page, "4 pictures received, 1 already in the tray, 1 refused.")
+    expect(cards(page)).to_have_count(4, timeout=SLOW)
+    answers = [
+        tuple(card.locator(".answer span").all_inner_texts())
+        for card in cards(page).all()
+    ]
+    found = [(label, share.removesuffix(" none?")) for label, share in shown(page)]
+    assert found == [*answers, answers[1]]
+    assert [tile.get_attribute("title") for tile in tiles(page).all()] == [
+        *pictures,
+        "again.png",
+    ]
+    doubts = [
+        card.get_by_text("May be none of the ten").count() for card in cards(page).all()
+    ]
+    marks = [
+        tile.get_by_title("May be none of the ten").count()
+        for tile in tiles(page).all()
+    ]
+    assert marks == [*doubts, doubts[1]]
+
+
+def test_a_label_is_there_before_its_card_and_stays_where_it_is(page: Page):  # noqa: F811
+    page.evaluate(FIRST_SEEN)
+    choose(page, {"a.png": png(1)})
+    expect(tiles(page)).to_have_count(1)
+    strip = page.locator(".strip")
+    before = strip.bounding_box()
+    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    assert strip.bounding_box() == before
+    assert page.evaluate("__seen") == ["label", "card"]
+    assert tiles(page).inner_text().split("\n")[0] in cards(page).inner_text()
+
+
+@pytest.mark.threat("C29")
+@pytest.mark.threat("C30")
+def test_a_hostile_name_is_text(page: Page):  # noqa: F811
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: asked.append(dialog.message))
+    choose(page, {name: png(n) for n, name in enumerate(HOSTILE)})
+    expect(tiles(page)).to_have_count(len(HOSTILE))
+    for tile, name in zip(tiles(page).all(), HOSTILE, strict=True):
+        assert tile.get_attribute("title") == name
+        assert tile.locator("img").get_attribute("alt") == name
+        kinds = tile.evaluate(
+            "(tile) => [...tile.querySelectorAll('*')].map((e) => e.localName)"
+        )
+        assert kinds == ["img", "b", "span"]
+    expect(cards(page)).to_have_count(len(HOSTILE), timeout=SLOW)
+    assert [url for url in asked if "127.0.0.1" not in url and "blob:" not in url] == []
+
+
+def test_pictures_are_seen_whatever_way_they_come(page: Page):  # noqa: F811
+    """Small files from where they lie; large ones and a ZIP's as thumbnails."""
+    large = encoded(scene((900, 700)), compress_level=0)
+    assert len(large) > 2**18
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as out:
+        out.writestr("inside.png", png(3))
+    choose(page, {"a.png": png(1), "b.png": large, "c.zip": archive.getvalue()})
+    said(page, "3 pictures received.")
+    images = tiles(page).locator("img")
+    sources = images.evaluate_all("(images) => images.map((image) => image.src)")
+    assert [source.startswith("blob:") for source in sources] == [True, False, False]
+    page.wait_for_function(
+        f"(images) => ({LOADED})(images)", arg=images.element_handles()
+    )
+
+
+def test_a_strip_is_no_endless_list(page: Page):  # noqa: F811
+    choose(page, {f"{n}.png": png(n) for n in range(130)})
+    said(page, "130 pictures received.")
+    expect(tiles(page)).to_have_count(100)
+    expect(page.locator(".more")).to_have_text("and 30 more below")
+    choose(page, {"one.png": png(200)})
+    said(page, "1 picture received.")
+    expect(tiles(page)).to_have_count(1)
+    expect(page.locator(".more")).to_be_empty()
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator(".arrived")).to_be_hidden()
+
+
+def test_without_a_model_pictures_wait(browser: Browser, tmp_path: Path):
+    running = start_server(tmp_path / "d", free_port(), CLASSIFY_WEIGHTS=str(tmp_path))
+    try:
+        tab = browser.new_page()
+        tab.goto(running.url)
+        mounted(tab)
+        choose(tab, {"a.png": png(1)})
+        expect(tiles(tab)).to_have_text("waitsfor the model")
+        tab.close()
+    finally:
+        running.process.terminate()
+        running.process.wait(20)

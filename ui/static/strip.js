@@ -1,0 +1,46 @@
+// Pictures with their labels as they come in: the first thing seen of an answer.
+
+const STRIP_TILES = 100; // more would be looked through below, not here
+const OWN_BYTES = 2 ** 18;
+
+// A small file is its own thumbnail: the server, busy with the others, is not asked.
+const showPicture = (image, { file, sha256 }, tray) => {
+  const thumbnail = routeUrl(`tray/${tray}/${sha256}.jpg`);
+  if (!file || file.size > OWN_BYTES) {
+    image.src = thumbnail;
+    return;
+  }
+  image.src = URL.createObjectURL(file);
+  const done = () => URL.revokeObjectURL(image.src);
+  image.onload = done;
+  image.onerror = () => {
+    done();
+    image.onload = image.onerror = null;
+    image.src = thumbnail; // the file was changed or taken away meanwhile
+  };
+};
+
+const tile = (tray, outcome) => {
+  const { name, label, confidence, in_scope } = outcome;
+  const item = make("li");
+  item.title = name;
+  const image = make("img");
+  image.alt = name;
+  image.loading = "lazy";
+  image.decoding = "async";
+  showPicture(image, outcome, tray);
+  const share = make("span", "share", label ? percent(confidence) : "for the model");
+  if (label && !in_scope) {
+    share.append(" none?");
+    share.title = "May be none of the ten";
+  }
+  item.append(image, make("b", "", label || "waits"), share);
+  return item;
+};
+
+// Adds what is not there yet; a new upload starts with an empty strip.
+const drawStrip = (strip, tray, arrived) => {
+  if (strip.childElementCount > arrived.length) strip.replaceChildren();
+  const fresh = arrived.slice(strip.childElementCount);
+  strip.append(...fresh.map((outcome) => tile(tray, outcome)));
+};
