@@ -1,30 +1,26 @@
-"""What the browser-driven measurements share: servers, a browser and a stopwatch.
+"""What the browser-driven measurements share: a browser and a stopwatch.
 
 The stopwatch runs inside the page: it starts with the event that a person's act makes
 and stops once the frame is painted that shows the awaited thing. What the driver of
 the browser needs for itself is not counted.
 """
 
-import http.client
+import json
 import os
 import random
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 SLOW_MS = 180_000
-START_S = 200
 DRAWS = 2000
 
 FLAGS = (
@@ -142,75 +138,6 @@ def interleaved(
     return {name: found[1:] for name, found in taken.items()}
 
 
-def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-@contextmanager
-def served(
-    command: Sequence[str], ready: Mapping[int, str], log: Path, **environment: str
-) -> Iterator[None]:
-    """Run a server until the block ends.
-
-    Args:
-        command: starts it.
-        ready: for each of its ports, a path that answers once it serves.
-        log: gets what it prints.
-        environment: on top of this process's own.
-
-    Raises:
-        RuntimeError: it did not start.
-    """
-    with log.open("ab") as out:
-        process = subprocess.Popen(  # noqa: S603  # commands of ours
-            command,
-            cwd=ROOT,
-            env=os.environ | environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + START_S
-        while not all(_answers(port, path) for port, path in ready.items()):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"no server: {log.read_text()[-2000:]}")
-            time.sleep(0.2)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def this_app(data: Path) -> Iterator[str]:
-    """This application on a data folder; gives its address."""
-    data.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    run = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    command = [*run, "--server.address=127.0.0.1", f"--server.port={port}"]
-    ready = {port: "/_stcore/health"}
-    with served(command, ready, data / "server.log", CLASSIFY_DATA=str(data)):
-        yield f"http://127.0.0.1:{port}"
-
-
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Headless Chromium: the system's where there is one, else Playwright's."""
@@ -233,3 +160,27 @@ def fresh_page(browser: Browser, url: str) -> Iterator[Page]:
         yield page
     finally:
         context.close()
+
+
+def print_found(
+    name: str,
+    found: Sequence["DataclassInstance"],
+    text: str,
+    before: float,
+    as_json: bool,
+) -> None:
+    """Print what was measured, with how busy the machine was.
+
+    Args:
+        name, found: what it is called in JSON, and the rows.
+        text: the same for a person.
+        before: load average before the first measurement.
+        as_json: print one JSON object instead of the text.
+    """
+    load = (before, os.getloadavg()[0])
+    if as_json:
+        rows = [asdict(each) for each in found]
+        print(json.dumps({"load_average": load, name: rows}))
+    else:
+        print(text)
+        print(f"load average {load[0]:.1f} before, {load[1]:.1f} after")

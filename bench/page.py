@@ -14,14 +14,13 @@ Cases take turns in an order drawn anew for every round; the first round is drop
 
 import argparse
 import io
-import json
 import os
 import random
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -34,12 +33,13 @@ from bench.browser import (
     chromium,
     fresh_page,
     interleaved,
+    print_found,
     ratio,
     spread,
-    this_app,
     timed,
 )
 from bench.history import fill
+from bench.server import this_app
 from intake.tray import Tray, new_tray_id
 from model.bundle import BundleError
 from model.classifier import Classifier, load_classifier
@@ -201,7 +201,8 @@ def measure(folder: Path, rounds: int, classifier: Classifier) -> list[Case]:
     second = fill_tray(folder / str(SIZES[0][0]), CARDS, classifier)
     with ExitStack() as stack:
         urls = {
-            size: stack.enter_context(this_app(folder / str(size[0]))) for size in SIZES
+            size: stack.enter_context(this_app(folder / str(size[0])))[0]
+            for size in SIZES
         }
         browser = stack.enter_context(chromium())
         with ExitStack() as pages:
@@ -250,13 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BundleError, RuntimeError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    load = (before, os.getloadavg()[0])
-    if options.json:
-        rows = [asdict(case) for case in cases]
-        print(json.dumps({"load_average": load, "cases": rows}))
-    else:
-        print(as_text(cases))
-        print(f"load average {load[0]:.1f} before, {load[1]:.1f} after")
+    print_found("cases", cases, as_text(cases), before, options.json)
     return 0
 
 

@@ -17,16 +17,13 @@ import io
 import json
 import os
 import random
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -35,14 +32,13 @@ import requests
 from PIL import Image
 from websockets.exceptions import WebSocketException
 
+from bench.server import this_app
 from bench.startup import _resident_mb
-from bench.streamlit_client import Visitor, Wrong, is_up
+from bench.streamlit_client import Visitor, Wrong
 from model.bundle import WEIGHTS, BundleError, load_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 VIEWS = ("History", "Data set", "Classify")
-START = 120.0
-"""Seconds for the server to answer for the first time."""
 KEPT = 125.0
 """Seconds that Streamlit keeps the session of a closed page, and some."""
 NEAR = 1.2
@@ -106,44 +102,6 @@ def tree_mb(pid: int) -> float:
         except OSError:
             continue
     return total
-
-
-@contextmanager
-def _server(data: Path, weights: Path) -> Iterator[tuple[str, int]]:
-    """The application as a user starts it: its address and process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    own = {"CLASSIFY_DATA": str(data), "CLASSIFY_WEIGHTS": str(weights.resolve())}
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    with (data / "server.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603  # this very Python, on our own page
-            [*command, f"--server.port={port}"],
-            cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | own,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url, process)
-        yield url, process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + START
-    while time.monotonic() < deadline and process.poll() is None:
-        if is_up(url):
-            return
-        time.sleep(0.2)
-    raise RuntimeError("the server did not start")
 
 
 def _pictures(number: int) -> dict[str, bytes]:
@@ -246,7 +204,8 @@ def measure(
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="bench-sessions-") as folder:
         data = Path(folder)
-        with _server(data, weights) as (url, pid):
+        own = {"CLASSIFY_WEIGHTS": str(weights.resolve())}
+        with this_app(data, **own) as (url, pid):
             _warm_up(url)
             rest = tree_mb(pid)
             peak = _all_visits(url, pid, tally, sessions, seconds, pause)

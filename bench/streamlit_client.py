@@ -32,16 +32,6 @@ class Wrong(Exception):
     """The page or a route said that something went wrong."""
 
 
-def is_up(url: str) -> bool:
-    """Whether a server answers there."""
-    with requests.Session() as http:
-        http.trust_env = False
-        try:
-            return http.get(f"{url}/_stcore/health", timeout=1).ok
-        except requests.RequestException:
-            return False
-
-
 @dataclass
 class Visitor:
     """One open page."""

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from bench import browser as driver
-from bench import gradio, page
+from bench import drivers, gradio, page, server
 from intake.tray import Tray
 from model.labels import CLASSES
 
@@ -69,9 +69,9 @@ def test_the_stopwatch_runs_from_the_act_to_what_a_component_draws(browser: Brow
 
 
 def test_a_server_is_ended_with_its_block(tmp_path: Path):
-    port = driver.free_port()
+    port = server.free_port()
     command = [sys.executable, "-m", "http.server", "--bind=127.0.0.1", str(port)]
-    with driver.served(command, {port: "/app.py"}, tmp_path / "log"):
+    with server.served(command, {port: "/app.py"}, tmp_path / "log"):
         assert urlopen(f"http://127.0.0.1:{port}/app.py").status == 200
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -81,26 +81,44 @@ def test_a_server_that_does_not_start_is_said(tmp_path: Path):
     command = [sys.executable, "-c", "raise SystemExit('no such thing')"]
     with (
         pytest.raises(RuntimeError, match="no such thing"),
-        driver.served(command, {driver.free_port(): "/"}, tmp_path / "log"),
+        server.served(command, {server.free_port(): "/"}, tmp_path / "log"),
     ):
         pass
 
 
+def test_what_is_measured_never_writes_into_peoples_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://people/data")
+    port = server.free_port()
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import http.server as h, os\n"
+        "print(os.environ.get('DATABASE_URL'), os.environ['OWN'])\n"
+        f"h.test(h.SimpleHTTPRequestHandler, bind='127.0.0.1', port={port})\n"
+    )
+    command = [sys.executable, "-u", str(script)]
+    log = tmp_path / "log"
+    with server.served(command, {port: "/app.py"}, log, OWN="own") as process:
+        assert Path(f"/proc/{process}").exists()
+    assert log.read_text().startswith("None own\n")
+
+
 def test_a_correction_is_never_what_the_model_said():
-    assert all(gradio.shifted(label) != label for label in CLASSES)
-    assert {gradio.shifted(label) for label in CLASSES} == set(CLASSES)
+    assert all(drivers.shifted(label) != label for label in CLASSES)
+    assert {drivers.shifted(label) for label in CLASSES} == set(CLASSES)
 
 
 def test_pictures_are_picked_so_that_each_answer_looks_new():
     answers = [("cat", 0.5), ("cat", 0.51), ("dog", 0.51), ("dog", 0.6), ("cat", 0.6)]
-    assert gradio.told_apart(answers, 3) == [0, 2, 3]
-    assert gradio.told_apart(answers, 9) == [0, 2, 3, 4]
+    assert drivers.told_apart(answers, 3) == [0, 2, 3]
+    assert drivers.told_apart(answers, 9) == [0, 2, 3, 4]
 
 
 def test_small_pictures_differ_and_come_again_the_same():
-    files = gradio.small(range(50))
+    files = drivers.small(range(50))
     assert len({file["buffer"] for file in files}) == 50
-    assert gradio.small([7])[0]["buffer"] == files[7]["buffer"]
+    assert drivers.small([7])[0]["buffer"] == files[7]["buffer"]
 
 
 def test_the_comparison_is_gradio_to_this_page():
@@ -128,12 +146,12 @@ STRIP = """
 
 def test_labels_are_seen_once_every_picture_has_one(browser: Browser, tmp_path: Path):
     """In the strip, or on the cards where those are to be timed."""
-    strip = gradio.ThisPage(browser, "", tmp_path)
-    cards = gradio.ThisPage(browser, "", tmp_path, cards=True)
+    strip = drivers.ThisPage(browser, "", tmp_path)
+    cards = drivers.ThisPage(browser, "", tmp_path, cards=True)
     tab = browser.new_page()
     tab.set_content(STRIP)
 
-    def seen(system: gradio.ThisPage, number: int) -> bool:
+    def seen(system: drivers.ThisPage, number: int) -> bool:
         return tab.evaluate(
             f"() => {{ {driver.ROOTS} return {system._seen(number)}; }}"
         )
@@ -183,3 +201,17 @@ def test_the_text_has_each_case_and_its_ratio():
     assert "1.50 (1.20-1.90)" in text
     assert "20.0" in text
     assert "30.0" in text
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_load_is_printed_with_what_was_found(
+    as_json: bool, capsys: pytest.CaptureFixture[str]
+):
+    driver.print_found("rows", [driver.Ratio(2.0, 1.0, 3.0)], "a table", 0.5, as_json)
+    said = capsys.readouterr().out
+    if as_json:
+        found = json.loads(said)
+        assert found["load_average"][0] == 0.5
+        assert found["rows"] == [{"ratio": 2.0, "low": 1.0, "high": 3.0}]
+    else:
+        assert said.startswith("a table\nload average 0.5 before")
