@@ -10,7 +10,7 @@ from test_importing import exported, picture
 from test_upload_route import Client, address, client, tray_id  # noqa: F401
 
 from db import Database, HistoryQuery
-from ui import login, resources, upload_route
+from ui import login, oidc, resources, upload_route
 
 TOKEN = "X-Xsrftoken"
 
@@ -71,6 +71,21 @@ def test_with_a_login_the_name_is_not_the_browsers(
     client.post("/import?who=Ben", archive, {"X-Forwarded-User": "Ada"})
     (row,) = database.page(HistoryQuery(search="1.png"), 9).rows
     assert [event.who for event in database.history(row.image_id)] == ["Ada"]
+
+
+def test_with_a_login_at_a_provider_the_name_is_its_own(
+    client: Client,  # noqa: F811
+    archive: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(oidc, "is_on", lambda: True)
+    monkeypatch.setattr(oidc, "claims", lambda cookies: {"sub": "1815", "name": "Ada"})
+    monkeypatch.setenv(oidc.ALLOW, "*")
+    database = resources.database()
+    database.save([picture(1)])
+    client.post("/import?who=Ben", archive)
+    (row,) = database.page(HistoryQuery(search="1.png"), 9).rows
+    assert [event.who for event in database.history(row.image_id)] == ["Ada (1815)"]
 
 
 @pytest.mark.threat("E47")

@@ -7,7 +7,6 @@ JSON a batch, with how far it is, and at the end what was done, in words. Whoeve
 off keeps what is in: importing again adds the rest.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import IO
@@ -31,10 +30,8 @@ is room for one import at a time beside other uploads."""
 
 def _person(request: Request) -> str:
     """Who logged in, where there is a login; else the name the browser gives, or ""."""
-    header = os.environ.get(login.HEADER)
-    if header:
-        return login.clean_name(request.headers.get(header))
-    return login.clean_name(request.query_params.get("who"))
+    known = login.who_asks(request.headers, request.cookies)
+    return known or login.clean_name(request.query_params.get("who"))
 
 
 def _imported(file: IO[bytes], person: str) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ session. See `deploy/`.
 
 import hmac
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import streamlit as st
@@ -40,12 +40,17 @@ def clean_name(text: object) -> str:
     return " ".join(printable.split())[:MAX_NAME]
 
 
-def signed_in() -> str:
-    """Who asks, where login is on; else ""."""
+def who_asks(headers: Mapping[str, str], cookies: Mapping[str, str]) -> str:
+    """Who makes a request that the gate let through; "" where login is off."""
     header = os.environ.get(HEADER)
     if header:
-        return clean_name(st.context.headers.get(header))
-    return clean_name(oidc.signed_in(st.context.cookies))
+        return clean_name(headers.get(header))
+    return clean_name(oidc.signed_in(cookies))
+
+
+def signed_in() -> str:
+    """Who has the page open, where login is on; else ""."""
+    return who_asks(st.context.headers, st.context.cookies)
 
 
 def may_pass(headers: dict[bytes, bytes]) -> bool:
