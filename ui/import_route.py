@@ -11,16 +11,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import IO
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.requests import Request
 
 from db import DatabaseError
 from importing import ImportRefused
 from ui import login, resources
 from ui.admission import LONG_PATIENCE
-from ui.guard import may_post
 from ui.import_zip import Imported, read_back, summary
-from ui.upload_route import BadBatch, Lines, line, received, take_room
+from ui.upload_route import (
+    answered,
+    check_asked_by_page,
+    line,
+    received,
+    take_room,
+)
 from ui.workflow import CHUNK_BYTES
 
 DIRECTORY = 256 * 2**20
@@ -47,18 +51,10 @@ def _imported(file: IO[bytes], person: str) -> Iterator[bytes]:
     yield line(said=summary(counts) + trouble)
 
 
-async def import_archive(request: Request) -> Response:
+@answered
+async def import_archive(request: Request, place: ExitStack) -> Iterator[bytes]:
     """`POST /import?who=`: one export, read back here."""
-    with ExitStack() as place:
-        try:
-            if not may_post(request):
-                raise BadBatch(403, "This request did not come from the page.")
-            file = place.enter_context(await received(request))
-            await take_room(CHUNK_BYTES + DIRECTORY, place, LONG_PATIENCE)
-        except BadBatch as problem:
-            return PlainTextResponse(str(problem), problem.status)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except OSError:
-            return PlainTextResponse("The disk is full or read-only.", 507)
-        return Lines(_imported(file, _person(request)), place.pop_all())
+    check_asked_by_page(request)
+    file = place.enter_context(await received(request))
+    await take_room(CHUNK_BYTES + DIRECTORY, place, LONG_PATIENCE)
+    return _imported(file, _person(request))

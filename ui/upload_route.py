@@ -13,8 +13,16 @@ import asyncio
 import json
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import ExitStack, suppress
+from functools import wraps
 from typing import IO, Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -58,9 +66,18 @@ class BadBatch(Exception):
         self.status = status
 
 
-def _tray(request: Request) -> Tray:
+def check_asked_by_page(request: Request) -> None:
+    """Let pass what this application's own page sends.
+
+    Raises:
+        BadBatch: another site, or a page from before a restart, sent it.
+    """
     if not may_post(request):
         raise BadBatch(403, "This request did not come from the page. Reload it.")
+
+
+def _tray(request: Request) -> Tray:
+    check_asked_by_page(request)
     tray = request.path_params["tray"]
     if not valid_tray_id(tray):
         raise BadBatch(404, "There is no such tray.")
@@ -159,7 +176,7 @@ def _received_lines(sources: Iterable[Source], tray: Tray) -> Iterator[bytes]:
     yield from _lines(receive_in_chunks(sources, tray, _classifier()))
 
 
-class Lines(StreamingResponse):
+class _Lines(StreamingResponse):
     """Lines as they are made; the place is free when the last one is written.
 
     Also where the browser has gone meanwhile: then writing ends with an error.
@@ -174,21 +191,41 @@ class Lines(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def upload(request: Request) -> Response:
+def answered(
+    begin: Callable[[Request, ExitStack], Awaitable[Iterator[bytes]]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that answers with the lines that `begin` makes, or with why not.
+
+    Args:
+        begin: lets a request in and receives it; what it holds it puts into the stack,
+            which closes when the last line is written.
+    """
+
+    @wraps(begin)
+    async def endpoint(request: Request) -> Response:
+        with ExitStack() as place:
+            try:
+                lines = await begin(request, place)
+            except BadBatch as problem:
+                return PlainTextResponse(str(problem), problem.status)
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except OSError:
+                return PlainTextResponse("The disk is full or read-only.", 507)
+            return _Lines(lines, place.pop_all())
+
+    return endpoint
+
+
+@answered
+async def upload(request: Request, place: ExitStack) -> Iterator[bytes]:
     """`POST /upload/<tray>`: a batch of files."""
     body, limit = bytearray(), _LENGTH.size + MAX_LIST + MAX_BATCH
-    with ExitStack() as place:
-        try:
-            tray = _tray(request)
-            await take_room(_declared(request, limit), place, PATIENCE)
-            async for piece in _bounded(request, limit):
-                body += piece
-            sources = parse_batch(body)
-        except BadBatch as problem:
-            return PlainTextResponse(str(problem), problem.status)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        return Lines(_received_lines(sources, tray), place.pop_all())
+    tray = _tray(request)
+    await take_room(_declared(request, limit), place, PATIENCE)
+    async for piece in _bounded(request, limit):
+        body += piece
+    return _received_lines(parse_batch(body), tray)
 
 
 def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Iterator[bytes]:
@@ -216,21 +253,13 @@ async def received(request: Request) -> IO[bytes]:
     return file
 
 
-async def upload_archive(request: Request) -> Response:
+@answered
+async def upload_archive(request: Request, place: ExitStack) -> Iterator[bytes]:
     """`POST /upload/<tray>/zip?name=`: one ZIP, unpacked here."""
-    with ExitStack() as place:
-        try:
-            tray = _tray(request)
-            file = place.enter_context(await received(request))
-            await take_room(AT_ONCE * CHUNK_BYTES, place, LONG_PATIENCE)
-        except BadBatch as problem:
-            return PlainTextResponse(str(problem), problem.status)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except OSError:
-            return PlainTextResponse("The disk is full or read-only.", 507)
-        name = request.query_params.get("name", "archive.zip")
-        return Lines(_unpacked(file, name, tray), place.pop_all())
+    tray = _tray(request)
+    file = place.enter_context(await received(request))
+    await take_room(AT_ONCE * CHUNK_BYTES, place, LONG_PATIENCE)
+    return _unpacked(file, request.query_params.get("name", "archive.zip"), tray)
 
 
 def _spool() -> IO[bytes]:

@@ -49,15 +49,9 @@ const settle = (state, outcome) => {
 
 // The lines of an answer, taken and shown as soon as they are there.
 const readLines = async (answer, state, take) => {
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
   let ended = false;
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    for (const line of lines.map((text) => JSON.parse(text))) {
+  for await (const lines of linesOf(answer)) {
+    for (const line of lines) {
       if (line.end) ended = true;
       else take(line);
     }

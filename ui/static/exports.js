@@ -25,19 +25,12 @@ const sendExport = async (file, show, signal) => {
     const why = (await answer.text()).slice(0, 200) || `Error ${answer.status}`;
     throw Object.assign(new Error(why), { final: true });
   }
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
   let said = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    for (const line of lines.map((text) => JSON.parse(text))) {
+  for await (const lines of linesOf(answer))
+    for (const line of lines) {
       if (line.said) said = line.said;
       else show(`Importing ${number(line.done)} of ${number(line.total)}`);
     }
-  }
   if (said) return said;
   throw new Error("The connection broke off. Do it again: what came in is kept.");
 };

@@ -17,6 +17,19 @@ const post = (path, body, options = {}) =>
     signal: options.signal,
   });
 
+// The JSON lines of an answer as they come, as many together as are there.
+async function* linesOf(answer) {
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    yield lines.map((text) => JSON.parse(text));
+  }
+}
+
 // An element with its text: names and labels come this way, never as HTML.
 const make = (tag, className = "", text = "") => {
   const element = document.createElement(tag);
