@@ -89,22 +89,25 @@ def cutout(images: Tensor, size: int, generator: Generator) -> Tensor:
     return images.masked_fill(hole, 0.5)
 
 
-def training_view(images: Tensor, size: int, generator: Generator) -> Tensor:
+def training_view(
+    images: Tensor, size: int, generator: Generator, strength: float = 1.0
+) -> Tensor:
     """Augment pictures for training and scale them to `size` pixels a side.
 
     Args:
         images: uint8, [N, 3, 32, 32].
         size: side of the result; below 32 an epoch is quicker and coarser.
         generator: where every random draw comes from.
+        strength: 0..1, of what changes a picture's scale, sharpness and colour.
 
     Returns:
         float32 in 0..1, [N, 3, size, size].
     """
     x = images.float() / 255
     x = translate_and_flip(x, 4, generator)
-    x = random_resized_crop(x, 0.3, generator)
-    x = sharpness(x, 0.3, generator)
-    x = colour(x, 0.2, generator)
+    x = random_resized_crop(x, 0.3 * strength, generator)
+    x = sharpness(x, 0.3 * strength, generator)
+    x = colour(x, 0.2 * strength, generator)
     x = cutout(x, 8, generator)
     if size != x.shape[-1]:
         x = F.interpolate(x, (size, size), mode="bilinear", antialias=True)

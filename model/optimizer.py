@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 def inner_kernels(network: nn.Module) -> list[nn.Parameter]:
-    """Weights of every convolution but the first, whose three inputs are colours."""
+    """Weights of the learning convolutions, less the first: its inputs are colours."""
     return [
         parameter
         for name, parameter in network.named_parameters()
-        if parameter.ndim == 4 and name != "conv1.weight"
+        if parameter.ndim == 4 and parameter.requires_grad and name != "conv1.weight"
     ]
 
 
@@ -46,7 +46,8 @@ class Optimizer:
         self.kernels = inner_kernels(network)
         self.matrices = [nn.Parameter(as_matrix(k.detach())) for k in self.kernels]
         inner = {id(kernel) for kernel in self.kernels}
-        rest = [p for p in network.parameters() if id(p) not in inner]
+        learning = (p for p in network.parameters() if p.requires_grad)
+        rest = [p for p in learning if id(p) not in inner]
         self.muon = torch.optim.Muon(
             self.matrices,
             lr=0.0,

@@ -36,63 +36,19 @@ from model.augment import training_view
 from model.data import Labelled, load_cifar10, load_folder
 from model.labels import CLASSES
 from model.machine import describe_machine
-from model.network import build_network, imagenet_weights, load_matching
+from model.network import (
+    build_network,
+    freeze,
+    imagenet_weights,
+    load_matching,
+    start_training,
+)
 from model.optimizer import Optimizer
 from model.preprocess import MEAN, STD
 from model.pruning import choose
+from model.recipe import Recipe, parse_parts, parse_stages, rate
 
 IMAGENET = "imagenet"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Every number that decides the result; saved with the weights."""
-
-    stages: tuple[tuple[int, int], ...] = ((4, 16), (6, 24), (3, 32))
-    """(epochs, side in pixels), in order."""
-    batch_size: int = 512
-    peak_lr: float = 0.1
-    """Of Muon: about the share by which a step changes a kernel."""
-    momentum: float = 0.85
-    sgd_lr: float = 0.2
-    """Peak for what Muon is not made for: first and last layer, norms, biases."""
-    sgd_momentum: float = 0.9
-    weight_decay: float = 5e-4
-    """On the first and last layer's weights only; a kernel's norm is fixed."""
-    warm_up: float = 0.15
-    """Share of all steps over which the learning rates rise."""
-    ema_decay: float = 0.99
-    pruned: float = 0.5
-    """Share of the easy pictures that an epoch leaves out (`model/pruning.py`)."""
-    unpruned_end: float = 0.125
-    """Share of all epochs, the last ones, that take every picture."""
-    seed: int = 0
-
-    @property
-    def sizes(self) -> list[int]:
-        """Side in pixels of every epoch."""
-        return [size for epochs, size in self.stages for _ in range(epochs)]
-
-    def pruned_in(self, epoch: int) -> float:
-        """Share of the easy pictures that this epoch leaves out."""
-        epochs = len(self.sizes)
-        return self.pruned if epoch < epochs * (1 - self.unpruned_end) else 0.0
-
-
-def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
-    """`4@16,3@32` is four epochs at 16 pixels, then three at 32."""
-    pairs = [part.split("@") for part in text.split(",")]
-    stages = tuple((int(epochs), int(size)) for epochs, size in pairs)
-    if min(number for stage in stages for number in stage) < 1:
-        raise ValueError("there are no epochs, or pictures, of size 0")
-    return stages
-
-
-def rate(recipe: Recipe, progress: float) -> float:
-    """Share of the peak learning rate: up in a line, then down; `progress` is 0..1."""
-    if progress < recipe.warm_up:
-        return progress / recipe.warm_up
-    return (1 - progress) / (1 - recipe.warm_up)
 
 
 def bf16_is_fast() -> bool:
@@ -135,12 +91,14 @@ class Batch:
         images: normalised float32, [N, 3, side, side].
         labels: int64, [N].
         counts: how much each counts in the loss, [N].
+        progress: how far the run is, 0..1.
     """
 
     chosen: Tensor
     images: Tensor
     labels: Tensor
     counts: Tensor
+    progress: float
 
 
 class Epoch:
@@ -151,7 +109,8 @@ class Epoch:
     ) -> None:
         """Choose the pictures by their last losses, [pictures]."""
         self._data = data
-        self._size = recipe.sizes[epoch]
+        self._recipe = recipe
+        self._epoch = epoch
         self._generator = Generator().manual_seed(recipe.seed * 1000 + epoch)
         share = recipe.pruned_in(epoch)
         chosen, counts = choose(losses, share, self._generator)
@@ -172,10 +131,15 @@ class Epoch:
 
     def __iter__(self) -> Iterator[Batch]:
         """Augment batch after batch."""
-        for chosen, counts in self._parts:
+        size = self._recipe.sizes[self._epoch]
+        for step, (chosen, counts) in enumerate(self._parts):
+            done = self._epoch + step / len(self)
+            progress = done / len(self._recipe.sizes)
             images = self._data.images[chosen]
-            view = training_view(images, self._size, self._generator)
-            yield Batch(chosen, normalise(view), self._data.labels[chosen], counts)
+            strength = self._recipe.strength(progress)
+            view = training_view(images, size, self._generator, strength)
+            labels = self._data.labels[chosen]
+            yield Batch(chosen, normalise(view), labels, counts, progress)
 
 
 def read_init(init: str) -> tuple[dict[str, Tensor], str]:
@@ -219,6 +183,9 @@ class Run:
             tensors, self.start = read_init(init)
             kept = load_matching(self.network, tensors)
             print(f"starting from {init}; not in it: {', '.join(kept) or 'nothing'}")
+        elif recipe.frozen:
+            raise ValueError("parts to keep need weights to start from")
+        freeze(self.network, recipe.frozen)
         self.network = self.network.to(memory_format=torch.channels_last)
         self.ema = make_average(self.network, recipe)
         self.optimizer = make_optimizer(self.network, recipe)
@@ -258,14 +225,11 @@ class Run:
 
     def train_epoch(self, data: Labelled) -> float:
         """One pass over the data; returns the mean loss in nats."""
-        self.network.train()
-        epochs = len(self.recipe.sizes)
-        epoch = Epoch(data, self.losses, self.recipe, self.epoch)
+        start_training(self.network, self.recipe.frozen)
         losses = []
         began = time.monotonic()
-        for step, batch in enumerate(epoch):
-            progress = (self.epoch + step / len(epoch)) / epochs
-            losses.append(self._step(batch, rate(self.recipe, progress)))
+        for batch in Epoch(data, self.losses, self.recipe, self.epoch):
+            losses.append(self._step(batch, rate(self.recipe, batch.progress)))
         self.epoch += 1
         self.seconds += time.monotonic() - began
         return sum(losses) / len(losses)
@@ -340,6 +304,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--warm-up", type=float, default=Recipe.warm_up)
     parser.add_argument("--ema-decay", type=float, default=Recipe.ema_decay)
     parser.add_argument("--pruned", type=float, default=Recipe.pruned)
+    parser.add_argument("--faded", type=float, default=Recipe.faded)
+    parser.add_argument(
+        "--frozen", type=parse_parts, default=(), help="keep these: conv1,bn1,layer1"
+    )
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     return parser.parse_args(arguments)
 
@@ -378,6 +346,8 @@ def main(arguments: list[str] | None = None) -> int:
         warm_up=options.warm_up,
         ema_decay=options.ema_decay,
         pruned=options.pruned,
+        faded=options.faded,
+        frozen=options.frozen,
         seed=options.seed,
     )
     try:

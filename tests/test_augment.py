@@ -116,3 +116,15 @@ def test_a_training_view_has_the_size_asked_for(size: int, images: Tensor) -> No
     assert view.min() >= -1e-6
     assert view.max() <= 1 + 1e-6
     assert torch.equal(view, augment.training_view(pictures, size, seeded()))
+
+
+def test_at_no_strength_pictures_are_only_moved_mirrored_and_cut(
+    images: Tensor,
+) -> None:
+    pictures = (images * 255).byte()
+    weak = augment.training_view(pictures, 32, seeded(), 0.0)
+    moved = augment.translate_and_flip(pictures.float() / 255, 4, seeded())
+    untouched = (weak - moved).abs().amax(1) < 1e-5
+    assert (untouched.flatten(1).sum(1) >= 32 * 32 - 8 * 8).all()
+    strong = augment.training_view(pictures, 32, seeded(), 1.0)
+    assert not torch.allclose(strong, weak, atol=0.05)

@@ -20,7 +20,8 @@ from model.labels import CLASSES
 from model.network import build_network, features, load_matching
 from model.optimizer import as_matrix
 from model.pruning import choose
-from model.train import Epoch, Recipe, Run, make_optimizer, parse_stages, rate
+from model.recipe import Recipe, parse_parts, parse_stages, rate
+from model.train import Epoch, Run, make_optimizer
 
 
 @pytest.fixture(scope="module")
@@ -351,3 +352,46 @@ def test_stages_are_read_from_the_command_line() -> None:
     for wrong in ("", "4", "0@32", "1@2@3", "a@b"):
         with pytest.raises(ValueError):  # noqa: PT011 - argparse words it
             parse_stages(wrong)
+
+
+def test_frozen_parts_keep_their_weights_and_statistics(
+    data: Path, whole: Path
+) -> None:
+    recipe = Recipe(stages=((1, 16),), batch_size=10, frozen=("conv1", "bn1", "layer1"))
+    run = Run(recipe, 20, whole.with_name("none"), str(whole))
+    before = {name: t.clone() for name, t in run.network.state_dict().items()}
+    run.train_epoch(load_folder(data))
+    after = run.network.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    frozen = {name for name in before if name.startswith(recipe.frozen)}
+    assert changed == set(before) - frozen
+    kept = run.ema.module.layer1[0].conv1.weight
+    assert torch.allclose(kept, before["layer1.0.conv1.weight"], atol=1e-6)
+
+
+def test_parts_to_freeze_must_exist_and_have_weights(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert parse_parts("conv1,layer4") == ("conv1", "layer4")
+    with pytest.raises(ValueError, match="no layer9"):
+        parse_parts("bn1,layer9")
+    assert train.main(command(data, tmp_path / "out", "--frozen=conv1")) == 1
+    assert "weights to start from" in capsys.readouterr().err
+
+
+def test_augmentation_fades_as_a_run_goes_on(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(stages=((2, 8),), batch_size=10, faded=0.5)
+    used = []
+
+    def note(images: Tensor, size: int, _: object, strength: float) -> Tensor:
+        used.append(strength)
+        return images[..., :size, :size] / 255
+
+    monkeypatch.setattr(train, "training_view", note)
+    pictures = load_folder(data)
+    unseen = torch.full((len(pictures),), torch.inf)
+    batches = [b for n in (0, 1) for b in Epoch(pictures, unseen, recipe, n)]
+    assert [batch.progress for batch in batches] == [0, 0.25, 0.5, 0.75]
+    assert used == [1, 0.875, 0.75, 0.625]
