@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from model.labels import CLASSES
-from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing
+from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
 from model.scope import METHODS, Scope
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
@@ -169,6 +169,8 @@ def _preprocessing(card: dict[str, Any]) -> Preprocessing:
     views = card["views"]
     if not isinstance(views, list) or not views or not set(views) <= set(VIEWS):
         raise ValueError("views are not ones this program has")
+    if not always_there(views[0]):
+        raise ValueError("the first of the views is one that small pictures lack")
     if card["filter"] not in FILTERS:
         raise ValueError("filter is not one this program has")
     std = _numbers(card["std"], 3, "std")

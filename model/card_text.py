@@ -224,7 +224,9 @@ def _opening(card: dict[str, Any]) -> list[str]:
         "",
         f"A picture is reduced to {seen['size']}x{seen['size']} pixels with a"
         f" {seen['filter']} filter; the first {seen['looks']} distinct views of"
-        f" {', '.join(seen['views'])} are averaged as logits, which are divided by the"
+        f" {', '.join(seen['views'])} (crop-80 is the middle of the crop, 80% of its"
+        " side, and there only where that is 32 pixels or more) are averaged as"
+        " logits, which are divided by the"
         f" temperature {card['temperature']} and become probabilities. Where the first"
         f" view alone gives a class {seen['sure'] + GRADUAL:.0%} or more (before the"
         f" temperature), no other is looked at; from {seen['sure']:.0%} on the others"

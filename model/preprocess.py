@@ -1,11 +1,13 @@
 """How a picture of any size becomes the 32x32 pixels the network was trained on.
 
 A photograph is larger than that and loosely framed, so there is a choice to make:
-squash the whole of it into a square, or cut the largest square out of its middle.
-These are its *views*, each plain or mirrored. The model card lists them in order of
-preference and says how many a picture gets; their logits are averaged. A picture that
-is square already looks the same squashed and cut, so it gets the next on the list. One
-that the network is sure of at first look gets no other (`model.classifier`).
+squash the whole of it into a square, or cut the largest square out of its middle, or
+less of the middle, which brings its subject nearer. These are its *views*, each plain
+or mirrored. The model card lists them in order of preference and says how many a
+picture gets; their logits are averaged. A picture that is square already looks the
+same squashed and cut, and one of few pixels has none to come nearer with: they get the
+next on the list. One that the network is sure of at first look gets no other
+(`model.classifier`).
 
 Plain Pillow and numpy: the page uses this, and must not pay for torch.
 """
@@ -24,7 +26,11 @@ MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 """Channel statistics of the CIFAR-10 training pictures, in 0..1."""
 
-VIEWS = ("squash", "squash-mirrored", "crop", "crop-mirrored")
+CROPS = {"crop": 1.0, "crop-80": 0.8, "crop-65": 0.65}
+"""Side of the middle square that a view shows, as a share of the largest one's."""
+
+MIRRORED = "-mirrored"
+VIEWS = tuple(name + end for name in ("squash", *CROPS) for end in ("", MIRRORED))
 FILTERS = {
     "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
@@ -42,7 +48,14 @@ Pixels = NDArray[np.uint8]
 class Preprocessing:
     """What lies between a picture and the network; travels in the model card."""
 
-    views: tuple[str, ...] = ("squash", "crop", "squash-mirrored", "crop-mirrored")
+    views: tuple[str, ...] = (
+        "crop",
+        "squash-mirrored",
+        "crop-80",
+        "crop-65-mirrored",
+        "squash",
+        "crop-mirrored",
+    )
     looks: int = 4
     """Most distinct views of a picture, the first that `views` lists."""
     filter: str = "box"
@@ -52,12 +65,19 @@ class Preprocessing:
     std: tuple[float, ...] = STD
 
 
-def _frame(image: Image.Image, view: str) -> tuple[float, float, float, float]:
-    """The part of the picture a view shows: left, top, right, bottom."""
+def always_there(view: str) -> bool:
+    """Whether a picture of any size has this view."""
+    return CROPS.get(view.removesuffix(MIRRORED), 1) == 1
+
+
+def _frame(image: Image.Image, name: str) -> tuple[float, float, float, float] | None:
+    """The part of a picture to show: left, top, right, bottom; None if too small."""
     width, height = image.size
-    if view.startswith("squash"):
+    if name == "squash":
         return (0.0, 0.0, width, height)
-    side = min(width, height)
+    side = min(width, height) * CROPS[name]
+    if CROPS[name] < 1 and side < INPUT_SIZE:
+        return None
     left, top = (width - side) / 2, (height - side) / 2
     return (left, top, left + side, top + side)
 
@@ -83,8 +103,9 @@ def views_of(image: Image.Image, preprocessing: Preprocessing) -> Iterator[Pixel
     for view in preprocessing.views:
         if len(seen) == preprocessing.looks:
             break
-        frame, mirrored = _frame(image, view), view.endswith("mirrored")
-        if (frame, mirrored) in seen:
+        frame = _frame(image, view.removesuffix(MIRRORED))
+        mirrored = view.endswith(MIRRORED)
+        if frame is None or (frame, mirrored) in seen:
             continue
         seen.add((frame, mirrored))
         if frame not in scaled:

@@ -51,7 +51,7 @@ from model.evaluate import Readings, decode, folder_samples, read_all, report
 from model.fitting import calibrated, read_training, scoped, scores
 from model.labels import CLASSES
 from model.machine import describe_machine
-from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing
+from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
 from model.scope import METHODS, PASSES, USED, Scope
 from model.scope_figures import compare_scores, shares_that_pass
 from model.view_figures import compare_views
@@ -297,12 +297,14 @@ def publish(options: argparse.Namespace) -> Classifier:
 
 
 def parse_views(text: str) -> tuple[str, ...]:
-    """`squash,crop`: the one preferred first."""
+    """`crop,squash`: the one preferred first."""
     named = tuple(dict.fromkeys(text.split(",")))
     if unknown := sorted(set(named) - set(VIEWS)):
         raise argparse.ArgumentTypeError(
             f"no view is called {', '.join(unknown)}; there are {', '.join(VIEWS)}"
         )
+    if not always_there(named[0]):
+        raise argparse.ArgumentTypeError(f"small pictures have no {named[0]}")
     return named
 
 

@@ -11,7 +11,17 @@ from model.classifier import Classifier
 from model.evaluate import read_all, report
 from model.preprocess import FILTERS, VIEWS, Preprocessing
 
-PLANS = (("squash",), ("crop",), ("squash", "crop"), ("crop", "crop-mirrored"), VIEWS)
+PLANS = (
+    ("squash",),
+    ("crop",),
+    ("squash", "crop"),
+    ("crop", "crop-mirrored"),
+    ("squash", "crop", "squash-mirrored", "crop-mirrored"),
+    ("crop", "crop-80", "crop-65"),
+    ("crop", "squash-mirrored", "crop-80", "crop-65-mirrored"),
+    ("crop", "squash-mirrored", "crop-80-mirrored", "crop-65"),
+    VIEWS,
+)
 """Ways of looking that `compare_views` tries."""
 
 Decoded = Sequence[tuple[Image.Image | None, int]]

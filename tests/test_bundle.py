@@ -170,24 +170,25 @@ def test_damage_is_told_in_one_sentence_that_says_what_to_do(
     assert not (tmp_path / "trap").exists()
 
 
-PREPROCESSING = {
-    "size": 64,
-    "views": ["upside-down"],
-    "looks": 9,
-    "sure": 1.5,
-    "filter": "nearest",
-    "std": [0.2, 0.2, 0],
-    "mean": [0.5, 0.5],
-}
+PREPROCESSING = (
+    ("size", 64),
+    ("views", ["upside-down"]),
+    ("views", ["crop-80", "squash", "crop", "crop-mirrored"]),
+    ("looks", 9),
+    ("sure", 1.5),
+    ("filter", "nearest"),
+    ("std", [0.2, 0.2, 0]),
+    ("mean", [0.5, 0.5]),
+)
 
 
 @pytest.mark.threat("F49")
-@pytest.mark.parametrize("key", PREPROCESSING)
+@pytest.mark.parametrize(("key", "value"), PREPROCESSING)
 def test_preprocessing_this_program_cannot_do_is_refused(
-    key: str, folder: Path
+    key: str, value: object, folder: Path
 ) -> None:
     card = json.loads((folder / CARD_FILE).read_text())
-    changed = card["preprocessing"] | {key: PREPROCESSING[key]}
+    changed = card["preprocessing"] | {key: value}
     edit_card(folder, preprocessing=changed)
     with pytest.raises(BundleError, match=key):
         load_bundle(folder)

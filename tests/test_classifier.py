@@ -359,14 +359,18 @@ def test_a_small_square_picture_reaches_the_network_untouched() -> None:
     assert np.array_equal(mirrored, np.asarray(image)[:, ::-1])
 
 
-def test_squash_shows_all_and_crop_the_middle() -> None:
+def test_squash_shows_all_and_crops_the_middle() -> None:
     image = Image.new("RGB", (128, 64), "red")
     image.paste("blue", (32, 0, 96, 64))
-    squash, crop = views_of(image, Preprocessing(looks=2))
-    blue = np.array([0, 0, 255])
-    assert (crop == blue).all()
-    assert (squash[:, 8:24] == blue).all()
+    image.paste("lime", (48, 16, 80, 48))  # the inner half of the blue
+    views = ("squash", "crop", "crop-80", "crop-65")
+    squash, *crops = views_of(image, Preprocessing(views, 4))
+    blue, lime = np.array([0, 0, 255]), np.array([0, 255, 0])
     assert (squash[:, :8] == [255, 0, 0]).all()
+    assert (squash[0, 8:24] == blue).all()
+    assert all((crop[0] == blue).all() for crop in crops)
+    green = [(crop[16] == lime).all(1).sum() for crop in crops]
+    assert green == [16, 20, 24]
 
 
 def test_reducing_averages_every_pixel() -> None:
@@ -377,9 +381,10 @@ def test_reducing_averages_every_pixel() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "number"), [((32, 32), 2), ((64, 64), 2), ((65, 64), 4), ((20, 20), 2)]
+    ("size", "number"),
+    [((32, 32), 2), ((33, 32), 4), ((41, 41), 3), ((64, 64), 4), ((20, 20), 2)],
 )
-def test_a_square_picture_has_two_views_and_another_four(
+def test_a_picture_is_seen_from_nearer_where_it_has_the_pixels(
     size: tuple[int, int], number: int
 ) -> None:
     views = list(views_of(picture(9, size), Preprocessing()))
