@@ -12,7 +12,7 @@ from db.near import join_group
 from db.schema import images, predictions, reviews, state
 from db.types import ImportedImage, SaveResult
 from db.undo import standing, stands
-from db.work import Work, insert_image, insert_prediction, search_text
+from db.work import Named, Work, insert_image, insert_prediction
 
 
 class Importing(Base):
@@ -54,22 +54,17 @@ class Importing(Base):
         events = _insert_events(work.connection, made, entry)
         label, deleted, reviewed_at = stands(standing(events))
         newest = entry.predictions[entry.standing]
+        named = Named(entry.name, newest.source, newest.label)
         values = {
             "prediction_id": made[entry.standing],
             "predicted": newest.label,
             "confidence": newest.confidence,
             "in_scope": entry.in_scope,
             "name": entry.name,
-            "label": label,
-            "correct": None if label is None else label == newest.label,
-            "custom": label is not None and label not in self.classes,
-            "deleted": deleted,
-            "reviewed_at": reviewed_at,
-            "search": search_text(entry.name, newest.source, newest.label, label),
             "near_copy": join_group(
                 work.connection, image_id, entry.sha256, entry.dhash, entry.group
             ),
-        }
+        } | work.stands(named, label, deleted, reviewed_at)
         work.enter(image_id, None, values)
         return label is not None
 

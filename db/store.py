@@ -8,7 +8,7 @@ be set back.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import (
     ColumnElement,
@@ -41,11 +41,11 @@ from db.types import (
 )
 from db.undo import Undo
 from db.work import (
+    Named,
     Work,
     insert_image,
     insert_prediction,
     key,
-    search_text,
     verdict,
 )
 
@@ -117,7 +117,14 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
         reviewed_at = before.reviewed_at if before is not None else None
         reviewed_at = work.time if judged else reviewed_at
         label = entry.label if judged else stood
-        values = self._stands(entry, prediction_id, label, reviewed_at)
+        named = Named(entry.name, entry.source, entry.prediction)
+        values = {
+            "prediction_id": prediction_id,
+            "predicted": entry.prediction,
+            "confidence": entry.confidence,
+            "in_scope": entry.in_scope,
+            "name": entry.name,
+        } | work.stands(named, label, False, reviewed_at)
         if before is None:
             values["near_copy"] = join_group(
                 work.connection, image_id, entry.sha256, entry.dhash
@@ -138,27 +145,6 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
         if known is not None:
             return int(known)
         return _insert_prediction(connection, image_id, entry)
-
-    def _stands(
-        self,
-        entry: NewImage,
-        prediction_id: int,
-        label: str | None,
-        reviewed_at: str | None,
-    ) -> dict[str, Any]:
-        return {
-            "prediction_id": prediction_id,
-            "predicted": entry.prediction,
-            "confidence": entry.confidence,
-            "in_scope": entry.in_scope,
-            "name": entry.name,
-            "label": label,
-            "correct": None if label is None else label == entry.prediction,
-            "custom": label is not None and label not in self.classes,
-            "deleted": False,
-            "reviewed_at": reviewed_at,
-            "search": search_text(entry.name, entry.source, entry.prediction, label),
-        }
 
     def review(
         self,

@@ -9,7 +9,7 @@ twenty thousand.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -49,6 +49,21 @@ _PUT = (
         }
     )
 )
+
+
+class Named(NamedTuple):
+    """What a picture is found by, besides its label."""
+
+    name: str
+    source: str
+    predicted: str
+
+    @classmethod
+    def of(cls, row: AnyRow) -> "Named":
+        """Read off a row of state and prediction."""
+        return cls(row.name, row.source, row.predicted)
+
+
 Key = tuple[bool, str, str]
 """Where a picture counts: in the trash or not, prediction, label or nothing."""
 
@@ -179,23 +194,27 @@ class Work:
             }
         )
 
+    def stands(
+        self, named: Named, label: str | None, deleted: bool, reviewed_at: str | None
+    ) -> dict[str, Any]:
+        """A picture's label, and every column of `state` that follows from it."""
+        return {
+            "label": label,
+            "correct": None if label is None else label == named.predicted,
+            "custom": label is not None and label not in self.classes,
+            "deleted": deleted,
+            "reviewed_at": reviewed_at,
+            "search": search_text(named.name, named.source, named.predicted, label),
+        }
+
     def put(
         self, row: AnyRow, label: str | None, deleted: bool, reviewed_at: str | None
     ) -> None:
         """Set what now stands for a picture."""
-        text = search_text(row.name, row.source, row.predicted, label)
-        self._states.append(
-            {
-                "of": row.image_id,
-                "new_label": label,
-                "new_correct": None if label is None else label == row.predicted,
-                "new_custom": label is not None and label not in self.classes,
-                "new_deleted": deleted,
-                "new_reviewed_at": reviewed_at,
-                "new_search": text,
-            }
-        )
-        self.text(row.image_id, row.search, text)
+        values = self.stands(Named.of(row), label, deleted, reviewed_at)
+        new = {f"new_{column}": value for column, value in values.items()}
+        self._states.append({"of": row.image_id} | new)
+        self.text(row.image_id, row.search, values["search"])
         self.count(key(row.deleted, row.predicted, row.label), -1)
         self.count(key(deleted, row.predicted, label), 1)
 
@@ -211,7 +230,8 @@ class Work:
             self.connection.execute(update(state).where(of).values(dict(values)))
             self.count(key(before.deleted, before.predicted, before.label), -1)
         self.text(image_id, before.search if before else None, values["search"])
-        self.count(key(False, values["predicted"], values["label"]), 1)
+        after = values["deleted"], values["predicted"], values["label"]
+        self.count(key(*after), 1)
 
     def text(self, image_id: int, old: str | None, new: str | None) -> None:
         """Bring the search index from one text to another; None is none."""

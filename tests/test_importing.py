@@ -103,6 +103,28 @@ def test_export_wipe_import_is_the_same_database(busy: Database, path: Path):  #
     assert busy.labels() == [("raft", 1)]
 
 
+@pytest.mark.threat("E47")
+def test_a_record_that_ends_in_a_deletion_is_counted_as_one(
+    db: Database,  # noqa: F811
+    path: Path,  # noqa: F811
+):
+    """The page exports no such picture; somebody's edited ZIP may."""
+    db.save([picture(1, "cat"), picture(2, "dog")])
+    archive = exported(db)
+    db.clear()
+    first, second = again(archive, {picture(n).sha256: None for n in (1, 2)})
+    gone = replace(first.events[-1], event="deleted")
+    db.restore_images([replace(first, events=(*first.events, gone)), second])
+    check_counts(path)
+    assert db.page(HistoryQuery(), 9).total == 1
+    assert db.deleted_count() == 1
+    with sqlite3.connect(path) as read:
+        ((deleted,),) = read.execute("SELECT image_id FROM state WHERE deleted")
+    db.restore([deleted])
+    check_counts(path)
+    assert db.page(HistoryQuery(), 9).total == 2
+
+
 def test_an_import_brings_groups_back(db: Database, path: Path):  # noqa: F811
     """In whatever order: an export's is that of the hashes."""
     value = 0x0123_4567_89AB_CDEF
