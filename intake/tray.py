@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from intake.disk import spare_bytes
 from intake.errors import Refused
 from intake.flush import FLUSHING, File, flush_folder, write, write_all
 from intake.pictures import Picture
@@ -194,11 +195,20 @@ class Tray:
         _NEXT[self.folder] = number + 1
         return number
 
-    def _no_room(self) -> Refused | None:
-        """Why the server takes no tray more, where it does not."""
-        if self.folder.exists() or not self.folder.parent.is_dir():
+    def _no_room(self, coming: int) -> Refused | None:
+        """Why the server takes no picture more, or no tray more, where it does not.
+
+        Args:
+            coming: bytes of the pictures on their way.
+        """
+        root = self.folder.parent
+        if not root.is_dir():
             return None
-        trays = sum(valid_tray_id(f.name) for f in self.folder.parent.iterdir())
+        if coming > spare_bytes(root):
+            return Refused("Could not be kept: the disk is nearly full", retry=True)
+        if self.folder.exists():
+            return None
+        trays = sum(valid_tray_id(f.name) for f in root.iterdir())
         if trays < MAX_TRAYS:
             return None
         return Refused(
@@ -215,7 +225,8 @@ class Tray:
         """Write what is new; where that fails, the refusal becomes the answer."""
         if not new:
             return
-        if full := self._no_room():
+        coming = sum(len(p.data) + len(p.thumbnail) for _, p in new.values())
+        if full := self._no_room(coming):
             for place in new:
                 answers[place] = full
             return

@@ -39,14 +39,14 @@ def emptied(room: Room) -> bool:
     return room.taken == 0
 
 
-def half_sent(client: Client, tray: str) -> socket.socket:  # noqa: F811
+def half_sent(client: Client, path: str) -> socket.socket:  # noqa: F811
     """A connection that announces 10,000 bytes, sends some and says no more."""
     parts = urlsplit(client.address)
     line = socket.create_connection((parts.hostname, parts.port))
     cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     headers = client.headers | {"Cookie": cookie, "Content-Length": "10000"}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    start = f"POST /upload/{tray} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+    start = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
     line.sendall(f"{start}{head}\r\n".encode() + bytes(100))
     return line
 
@@ -115,7 +115,7 @@ def test_every_end_gives_the_room_back(client: Client, tray_id: str, room: Room)
 
 @pytest.mark.threat("G52")
 def test_who_hangs_up_gives_the_room_back(client: Client, tray_id: str, room: Room):  # noqa: F811
-    line = half_sent(client, tray_id)
+    line = half_sent(client, f"/upload/{tray_id}")
     while not room.taken:
         time.sleep(0.01)
     line.close()
@@ -130,7 +130,7 @@ def test_who_sends_nothing_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(admission, "GRACE", 0.3)
-    with half_sent(client, tray_id) as line:
+    with half_sent(client, f"/upload/{tray_id}") as line:
         line.settimeout(20)
         assert b" 408 " in line.recv(1000).splitlines()[0]
     assert emptied(room)

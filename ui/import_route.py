@@ -55,6 +55,6 @@ def _imported(file: IO[bytes], person: str) -> Iterator[bytes]:
 async def import_archive(request: Request, place: ExitStack) -> Iterator[bytes]:
     """`POST /import?who=`: one export, read back here."""
     check_asked_by_page(request)
-    file = place.enter_context(await received(request))
+    file = await received(request, place)
     await take_room(CHUNK_BYTES + DIRECTORY, place, LONG_PATIENCE)
     return _imported(file, _person(request))

@@ -30,6 +30,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from intake.archive import MAX_ARCHIVE, Archive
+from intake.disk import spare_bytes
 from intake.errors import Refused
 from intake.tray import Tray, valid_tray_id
 from model.bundle import BundleError
@@ -37,6 +38,7 @@ from model.classifier import Classifier
 from ui import resources
 from ui.admission import DECODED, LONG_PATIENCE, PATIENCE, Room, at_some_speed
 from ui.guard import may_post
+from ui.spool import DiskFull, Spool, SpoolFull
 from ui.workflow import AT_ONCE, CHUNK_BYTES, Outcome, Source, receive_in_chunks
 
 MAX_FILES = 100
@@ -46,8 +48,14 @@ MAX_LIST = 2**18
 """Bytes of the list: a hundred long names."""
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
+MANY_ZIPS = "The server holds as many ZIPs as it may. Try again in a minute."
+NO_DISK = (
+    "The server's disk has no room for this ZIP. Send a smaller one, or try again once "
+    "there is more."
+)
 
 _room = Room()
+_spool = Spool()
 _LENGTH = struct.Struct(">I")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -241,15 +249,32 @@ def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Iterator[bytes]:
     yield from _received_lines(sources, tray)
 
 
-async def received(request: Request) -> IO[bytes]:
-    """An archive as a file on disk: on its way it needs no room in memory."""
-    file = await asyncio.to_thread(_spool)
+def _temporary() -> tuple[IO[bytes], int]:
+    """A file without a name, gone once closed, and what its disk has to spare.
+
+    Beside the trays: that is where there is room for pictures.
+    """
+    folder = resources.trays_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryFile(dir=folder), spare_bytes(folder)
+
+
+async def received(request: Request, place: ExitStack) -> IO[bytes]:
+    """An archive as a file on disk, until `place` closes.
+
+    On its way it needs no room in memory. There is a place for it before it is read.
+    """
+    size = _declared(request, MAX_ARCHIVE)
+    file, spare = await asyncio.to_thread(_temporary)
+    place.enter_context(file)
     try:
-        async for piece in _bounded(request, MAX_ARCHIVE):
-            await asyncio.to_thread(file.write, piece)
-    except BaseException:
-        file.close()
-        raise
+        place.enter_context(_spool.let_in(size, spare))
+    except SpoolFull as problem:
+        raise BadBatch(503, MANY_ZIPS) from problem
+    except DiskFull as problem:
+        raise BadBatch(507, NO_DISK) from problem
+    async for piece in _bounded(request, MAX_ARCHIVE):
+        await asyncio.to_thread(file.write, piece)
     return file
 
 
@@ -257,13 +282,6 @@ async def received(request: Request) -> IO[bytes]:
 async def upload_archive(request: Request, place: ExitStack) -> Iterator[bytes]:
     """`POST /upload/<tray>/zip?name=`: one ZIP, unpacked here."""
     tray = _tray(request)
-    file = place.enter_context(await received(request))
+    file = await received(request, place)
     await take_room(AT_ONCE * CHUNK_BYTES, place, LONG_PATIENCE)
     return _unpacked(file, request.query_params.get("name", "archive.zip"), tray)
-
-
-def _spool() -> IO[bytes]:
-    """A file without a name, beside the trays: gone with the request."""
-    folder = resources.trays_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryFile(dir=folder)
