@@ -7,6 +7,7 @@ asks (`ui/guard.py`). Every answer tells the browser not to guess its type and n
 let other sites embed it.
 """
 
+import asyncio
 import re
 import threading
 from collections.abc import AsyncIterator
@@ -28,7 +29,7 @@ from ui import resources
 from ui.download import BadSelection, selection
 from ui.import_route import import_archive
 from ui.login import Gate
-from ui.memory import share_heaps
+from ui.memory import share_heaps, tidy_at_rest
 from ui.review_route import review
 from ui.upload_route import upload, upload_archive
 
@@ -85,22 +86,24 @@ def export(request: Request) -> Response:
 
 
 @asynccontextmanager
-async def warm_up(_: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Load the model beside the start: the first visitor then finds it there."""
+async def warm_and_tidy(_: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Load the model beside the start, for the first visitor; tidy up after them."""
 
     def load() -> None:
         with suppress(BundleError):  # the page says what is wrong with it
             resources.classifier()
 
     threading.Thread(target=load, daemon=True).start()
+    tidying = asyncio.create_task(tidy_at_rest())
     yield {}
+    tidying.cancel()
 
 
 share_heaps()
 
 app = st.App(
     "ui/page.py",
-    lifespan=warm_up,
+    lifespan=warm_and_tidy,
     middleware=[Middleware(Gate)],
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
