@@ -4,9 +4,9 @@ Starts the application on a free port of this machine, with a data folder of its
 and opens so many pages without a browser (`bench/streamlit_client.py`). Each switches
 views, sends pictures and saves them, with a pause of some seconds between clicks, as
 people do. Printed are the errors, the slowest and the median click, and the memory of
-the server with its workers: at rest, at most, and once everybody has left. Streamlit
-keeps the session of a closed page for two minutes and lets go of it when another page
-is opened after that: that is waited for, and done.
+the server with its decoding workers: at rest after one visitor has used everything, at
+most, and `--settle` seconds after everybody has left. Streamlit keeps the session of a
+closed page for two minutes, and the server tidies up after that (`ui/memory.py`).
 
 Visitors and server share the machine: with few processors a click is slower here than
 where only the server runs.
@@ -39,10 +39,8 @@ from model.bundle import WEIGHTS, BundleError, load_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 VIEWS = ("History", "Data set", "Classify")
-KEPT = 125.0
-"""Seconds that Streamlit keeps the session of a closed page, and some."""
-NEAR = 1.2
-"""Memory has returned when it is at most this many times that at rest."""
+MOST_SENT = 8
+"""Pictures that a visitor sends at a time."""
 
 
 @dataclass
@@ -77,6 +75,9 @@ class Load:
     after_mb: float
     after_s: float
     """How long after the last page closed `after_mb` was read."""
+    workers_rest_mb: float
+    """The decoding workers' part of `rest_mb`; the server has the others."""
+    workers_after_mb: float
 
 
 def _children() -> dict[int, list[int]]:
@@ -120,7 +121,7 @@ def _act(visitor: Visitor, tally: Tally, chance: float) -> list[float]:
     if chance < 0.5:
         return [visitor.choose("view", random.choice(VIEWS))]  # noqa: S311
     clicks = [visitor.choose("view", "Classify")]
-    files = _pictures(random.randint(1, 8))  # noqa: S311
+    files = _pictures(random.randint(1, MOST_SENT))  # noqa: S311
     visitor.upload(files)
     with tally.lock:
         tally.pictures += len(files)
@@ -155,13 +156,17 @@ def _visit(url: str, tally: Tally, until: float, pause: float) -> None:
 
 
 def _warm_up(url: str) -> None:
-    """Have everything loaded that the first visitor loads: that is what rests."""
+    """Have everything loaded that visitors load: that is what rests.
+
+    The network is compiled for each number of pictures when so many first come.
+    """
     with Visitor(url) as visitor:
-        visitor.upload(_pictures(8))
+        for number in range(1, MOST_SENT + 1):
+            visitor.upload(_pictures(number))
         visitor.run()
+        visitor.run(pressed="save")
         for view in VIEWS:
             visitor.choose("view", view)
-        visitor.run(pressed="save")
 
 
 def _all_visits(
@@ -182,23 +187,8 @@ def _all_visits(
     return peak
 
 
-def _settled(url: str, pid: int, rest: float, patience: float) -> tuple[float, float]:
-    """Memory once it has returned, or at the end of patience, and when that was."""
-    began, opened = time.monotonic(), False
-    while (memory := tree_mb(pid)) > NEAR * rest:
-        waited = time.monotonic() - began
-        if waited > patience:
-            break
-        if waited > KEPT and not opened:
-            opened = True
-            with Visitor(url):
-                pass
-        time.sleep(1)
-    return memory, time.monotonic() - began
-
-
 def measure(
-    weights: Path, sessions: int, seconds: float, pause: float, patience: float
+    weights: Path, sessions: int, seconds: float, pause: float, settle: float
 ) -> Load:
     """Start a server, let the visitors in, see what stays when they have left."""
     tally = Tally()
@@ -207,9 +197,10 @@ def measure(
         own = {"CLASSIFY_WEIGHTS": str(weights.resolve())}
         with this_app(data, **own) as (url, pid):
             _warm_up(url)
-            rest = tree_mb(pid)
+            rest, workers_rest = tree_mb(pid), tree_mb(pid) - _resident_mb(pid)
             peak = _all_visits(url, pid, tally, sessions, seconds, pause)
-            after, when = _settled(url, pid, rest, patience)
+            time.sleep(settle)
+            after, workers_after = tree_mb(pid), tree_mb(pid) - _resident_mb(pid)
         tracebacks = (data / "server.log").read_bytes().count(b"Traceback")
     if tracebacks:
         tally.errors["a traceback in the server's log"] = tracebacks
@@ -226,7 +217,9 @@ def measure(
         rest_mb=rest,
         peak_mb=peak,
         after_mb=after,
-        after_s=when,
+        after_s=settle,
+        workers_rest_mb=workers_rest,
+        workers_after_mb=workers_after,
     )
 
 
@@ -241,7 +234,9 @@ def as_text(load: Load) -> str:
         f"slowest {load.click_slowest_s:.2f} s",
         f"memory: {load.rest_mb:.0f} MB at rest, {load.peak_mb:.0f} MB at most, "
         f"{load.after_mb:.0f} MB {load.after_s:.0f} s after "
-        f"({load.after_mb / load.rest_mb:.0%} of rest)",
+        f"({load.after_mb / load.rest_mb:.0%} of rest); decoding workers "
+        f"{load.workers_rest_mb:.0f} MB of it at rest, {load.workers_after_mb:.0f} MB "
+        "after",
     ]
     return "\n".join(lines)
 
