@@ -14,13 +14,13 @@ import secrets
 import shutil
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 from intake.disk import spare_bytes
 from intake.errors import Refused
@@ -42,8 +42,9 @@ _SEEN: dict[Path, _Seen] = {}
 """What was read before, the tray last looked at last: every click on the page looks at
 the whole tray, and thousands of files are slow to read but quick to compare."""
 _TRAY_ID = re.compile(r"[0-9a-f]{20}")
-_LOCKS: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
-"""One a tray: guards reading and then writing its sidecars."""
+_LOCKS: WeakValueDictionary[Path, Any] = WeakValueDictionary()
+"""One a tray, as long as somebody has it: guards reading and then writing sidecars."""
+_NAMING = threading.Lock()
 _NEXT: dict[Path, int] = {}
 """The number the next picture of a tray gets, read from disk once a process: reading
 every sidecar at every picture would make a tray of thousands quadratic."""
@@ -119,7 +120,8 @@ class Tray:
             raise ValueError("not a tray's name")
         self.tray_id = tray_id
         self.folder = root / tray_id
-        self._lock = _LOCKS[self.folder]
+        with _NAMING:
+            self._lock = _LOCKS.setdefault(self.folder, threading.RLock())
 
     def _path(self, sha256: str, ending: str) -> Path:
         if re.fullmatch(r"[0-9a-f]{64}", sha256) is None:
@@ -345,6 +347,7 @@ class Tray:
                     self._path(sha256, ending).unlink(missing_ok=True)
             with suppress(OSError):  # not empty, or not there
                 self.folder.rmdir()
+                _NEXT.pop(self.folder, None)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -360,5 +363,6 @@ def sweep(root: Path, max_age_seconds: float) -> int:
     for folder in root.glob("*") if root.is_dir() else []:
         if valid_tray_id(folder.name) and folder.stat().st_mtime < limit:
             shutil.rmtree(folder, ignore_errors=True)
+            _NEXT.pop(folder, None)
             removed += 1
     return removed

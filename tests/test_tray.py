@@ -239,3 +239,28 @@ def test_many_verdicts_at_once(tray: Tray):
     wanted = {first: "cat", second: None, absent: "dog", "../x": "dog"}
     assert tray.set_labels(wanted) == {first, second}
     assert [i.label for i in reopened(tray).items()] == ["cat", None]
+
+
+@pytest.mark.threat("G52")
+@pytest.mark.parametrize("end", ["saved", "cleared", "swept"])
+def test_trays_that_are_gone_are_not_remembered(tmp_path: Path, end: str):
+    """A server that runs for months sees a tray for every visit."""
+    made = Tray(tmp_path, new_tray_id())
+    made.add(PICTURES[0], "a.png")
+    folder = made.folder
+    assert folder in trays._LOCKS
+    assert folder in trays._NEXT
+    if end == "saved":
+        made.remove([PICTURES[0].sha256])
+    elif end == "cleared":
+        made.clear()
+    else:
+        assert sweep(tmp_path, -60) == 1
+    del made
+    assert folder not in trays._LOCKS
+    assert folder not in trays._NEXT
+
+
+def test_all_who_have_a_tray_share_its_lock(tmp_path: Path):
+    first, other = Tray(tmp_path, "0" * 20), Tray(tmp_path, "1" * 20)
+    assert Tray(tmp_path, "0" * 20)._lock is first._lock is not other._lock
