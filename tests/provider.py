@@ -9,17 +9,17 @@ import base64
 import hashlib
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from stand_in import Handler, served
 
 CLIENT = "the-page"
 CLIENT_SECRET = "known-to-page-and-provider"
@@ -52,7 +52,7 @@ class Provider(ThreadingHTTPServer):
         return file
 
 
-class _Answer(BaseHTTPRequestHandler):
+class _Answer(Handler):
     server: Provider
 
     def do_GET(self):
@@ -63,11 +63,11 @@ class _Answer(BaseHTTPRequestHandler):
         elif asked.path == "/keys":
             self._json({"keys": [self.server.key.as_dict(private=False)]})
         elif asked.path == "/authorize" and self.server.person is None:
-            self._send(200, b"Who are you?", "text/plain")
+            self.answer(200, b"Who are you?")
         elif asked.path == "/authorize":
             self._authorize(query)
         else:
-            self._send(404)
+            self.answer(404)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -115,28 +115,12 @@ class _Answer(BaseHTTPRequestHandler):
         return jwt.encode(header, claims, self.server.signs_with)
 
     def _json(self, answer: dict[str, Any], status: int = 200) -> None:
-        self._send(status, json.dumps(answer).encode(), "application/json")
-
-    def _send(self, status: int, body: bytes = b"", kind: str = "text/plain") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(status, json.dumps(answer).encode(), "application/json")
 
 
 @contextmanager
 def running() -> Iterator[Provider]:
     """A provider, stopped afterwards."""
     provider = Provider()
-    thread = threading.Thread(target=provider.serve_forever)
-    thread.start()
-    try:
+    with served(provider):
         yield provider
-    finally:
-        provider.shutdown()
-        thread.join()
-        provider.server_close()

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import provider as stand_in
 import pytest
 import requests
 from conftest import Server, free_port, start_server
 from joserfc.jwk import RSAKey
 from playwright.sync_api import Browser, expect
-from provider import Provider
+from provider import Provider, running
 from test_page_browser import card, cards, picture_bytes, upload
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -23,8 +22,8 @@ HTML = {"Accept": "text/html"}
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    with stand_in.running() as running:
-        yield running
+    with running() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """The whole job in a real browser, against the server a user starts."""
 
-import http.server
 import io
 import re
 import sqlite3
-import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from conftest import Server
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from stand_in import Handler, host
 from torchvision.datasets import ImageFolder
 
 SLOW = 20_000
@@ -28,28 +27,20 @@ def picture_bytes(colour: str, side: int = 64, kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-class OnePicture(http.server.BaseHTTPRequestHandler):
+class OnePicture(Handler):
     """Serves one JPEG under /boat.jpg and nothing else."""
 
     def do_GET(self):
-        found = self.path == "/boat.jpg"
-        body = picture_bytes("navy", kind="JPEG") if found else b""
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        if self.path == "/boat.jpg":
+            self.answer(200, picture_bytes("navy", kind="JPEG"), "image/jpeg")
+        else:
+            self.answer(404)
 
 
 @pytest.fixture
 def picture_host() -> Iterator[str]:
-    host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OnePicture)
-    threading.Thread(target=host.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{host.server_port}"
-    host.shutdown()
-    host.server_close()
+    with host(OnePicture) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,15 +3,15 @@
 import base64
 import json
 import ssl
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPSConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import ClassVar
 
 import pytest
 from proxy import HOST, PASSWORD, SECRET, Proxy, running
+from stand_in import Handler, served
 
 from intake.archive import MAX_ARCHIVE
 from ui.upload_route import MAX_BATCH, MAX_LIST
@@ -19,7 +19,7 @@ from ui.upload_route import MAX_BATCH, MAX_LIST
 PEOPLE = ["ada", *(f"person{n}" for n in range(11))]
 
 
-class Echo(BaseHTTPRequestHandler):
+class Echo(Handler):
     """Answers with its port and every header it was sent, in order."""
 
     protocol_version = "HTTP/1.1"
@@ -33,16 +33,9 @@ class Echo(BaseHTTPRequestHandler):
             read += len(self.rfile.read(min(2**20, length - read)))
         sent = [[name.lower(), value] for name, value in self.headers.items()]
         answer = {"port": self.server.server_port, "headers": sent, "read": read}
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.answer(200, json.dumps(answer).encode(), "application/json")
 
     do_POST = do_GET
-
-    def log_message(self, *_):
-        pass
 
 
 class ToHost(HTTPSConnection):
@@ -90,14 +83,9 @@ def ask(
 def echo() -> Iterator[Proxy]:
     """Two replicas that only say what reached them, behind the proxy."""
     servers = [ThreadingHTTPServer(("127.0.0.1", 0), Echo) for _ in range(2)]
-    threads = [threading.Thread(target=s.serve_forever, daemon=True) for s in servers]
-    for thread in threads:
-        thread.start()
-    with running([server.server_port for server in servers], PEOPLE) as proxy:
+    ports = [server.server_port for server in servers]
+    with served(servers[0]), served(servers[1]), running(ports, PEOPLE) as proxy:
         yield proxy
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize(

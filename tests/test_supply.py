@@ -4,9 +4,6 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +14,7 @@ from conftest import ROOT, free_port
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from stand_in import Handler, host
 
 PARTS = ("", "-login", "-postgres", "-dev", "-bench")
 LOCKED = (*PARTS, "-cpu")
@@ -176,7 +174,7 @@ def test_an_unpinned_or_unhashed_line_is_found(
     assert entries("") == [Entry("a", "1", "", [], "# via b")]
 
 
-class Advisories(BaseHTTPRequestHandler):
+class Advisories(Handler):
     """A stand-in for the advisory service: numpy has a hole, nothing else has."""
 
     def do_POST(self):
@@ -188,25 +186,8 @@ class Advisories(BaseHTTPRequestHandler):
             "ranges": [{"type": "ECOSYSTEM", "events": fixed}],
         }
         hole = {"id": "TEST-1", "summary": "a hole", "affected": [affected]}
-        body = json.dumps({"vulns": [hole]} if name == "numpy" else {}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def service(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/query"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+        found = {"vulns": [hole]} if name == "numpy" else {}
+        self.answer(200, json.dumps(found).encode(), "application/json")
 
 
 @pytest.fixture
@@ -218,7 +199,7 @@ def locked(tmp_path: Path) -> Path:
 
 
 def test_a_known_hole_fails_the_audit(locked: Path, capsys: pytest.CaptureFixture):
-    with service(Advisories) as url:
+    with host(Advisories) as url:
         assert audit.main([str(locked), "--osv-url", url]) == 1
         assert "numpy 2.4.6: TEST-1, mended in 99.0" in capsys.readouterr().out
         locked.write_text(locked.read_text().splitlines()[1])
@@ -239,14 +220,11 @@ def test_a_silent_service_is_not_waited_for(
 ):
     over = threading.Event()
 
-    class Silent(BaseHTTPRequestHandler):
+    class Silent(Handler):
         def do_POST(self):
             over.wait(60)
 
-        def log_message(self, *_):
-            pass
-
-    with service(Silent) as url:
+    with host(Silent) as url:
         try:
             status = audit.main([str(locked), "--osv-url", url, "--seconds", "2"])
         finally:
@@ -265,7 +243,7 @@ def test_an_audit_that_breaks_is_no_clean_audit(
 
 def test_the_locked_files_can_be_audited():
     """Every package of them is asked about; the real service is not needed for it."""
-    with service(Advisories) as url:
+    with host(Advisories) as url:
         files = [ROOT / name for name in audit.LOCKED]
         printed, complaints = audit.ask(files, "--osv-url", url, seconds=200)
     report = json.loads(printed or pytest.fail(complaints))
