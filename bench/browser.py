@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Page, sync_playwright
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -23,13 +23,9 @@ if TYPE_CHECKING:
 SLOW_MS = 180_000
 DRAWS = 2000
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    # A page that asks for fonts elsewhere must not wait for them; for none it counts.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+"""A page that asks for fonts elsewhere must not wait for them; for none it counts."""
 
 ROOTS = """
   const roots = [document];
@@ -138,13 +134,16 @@ def interleaved(
     return {name: found[1:] for name, found in taken.items()}
 
 
+def launch(kind: BrowserType, *flags: str) -> Browser:
+    """Headless Chromium: the system's where there is one, else Playwright's."""
+    return kind.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, *flags])
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Headless Chromium: the system's where there is one, else Playwright's."""
+    """A browser that reaches this machine alone, closed with the block."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(FLAGS)
-        )
+        browser = launch(playwright.chromium, ALONE)
         yield browser
         browser.close()
 

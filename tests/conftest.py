@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,10 +16,12 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from bench.browser import launch
+from bench.server import free_port
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
 @dataclass
@@ -46,12 +46,6 @@ def main_module() -> Iterator[None]:
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def start_server(data: Path, port: int, *options: str, **environment: str) -> Server:
@@ -93,10 +87,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium: the system's where there is one, else Playwright's."""
+    """Headless Chromium, as the measurements start it too."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(CHROMIUM)
-        )
+        chromium = launch(playwright.chromium)
         yield chromium
         chromium.close()

@@ -3,9 +3,18 @@
 from pathlib import Path
 
 import pytest
-from conftest import Server
-from playwright.sync_api import Page, expect
-from test_dropzone_browser import SLOW, choose, page, png, said, tray_of  # noqa: F401
+from conftest import Server, free_port, start_server
+from playwright.sync_api import Browser, Page, expect
+from test_dropzone_browser import (  # noqa: F401
+    SLOW,
+    choose,
+    mounted,
+    page,
+    png,
+    said,
+    tray_of,
+)
+from test_faults import small_disk
 from test_importing import exported, picture
 
 from db import Database
@@ -65,3 +74,29 @@ def test_an_export_is_chosen_among_the_data(
     expect(page.locator(".said")).to_have_text(
         "Nothing was imported. The file is not a ZIP, or is incomplete.", timeout=SLOW
     )
+
+
+@pytest.mark.threat("E47")
+def test_a_zip_that_the_disk_has_no_room_for_is_refused_in_words(
+    browser: Browser, tmp_path: Path, archive: bytes
+):
+    """Chromium hears the answer although it has not sent the whole of it."""
+    ballast = tmp_path / "ballast.zip"
+    ballast.write_bytes(bytes(40 * 2**20))
+    with small_disk(tmp_path / "disk", 64) as disk:
+        server = start_server(disk, free_port())
+        tab = browser.new_page()
+        try:
+            tab.goto(server.url)
+            mounted(tab)
+            tab.locator("input[name=files]").set_input_files(ballast)
+            expect(tab.locator(".refusals")).to_contain_text(
+                "Not sent: The server's disk has no room for this ZIP.", timeout=SLOW
+            )
+            choose(tab, {"dataset.zip": archive})
+            tab.get_by_role("button", name="Bring pictures and labels").click()
+            said(tab, "2 pictures imported; 1 label came with them.")
+        finally:
+            tab.close()
+            server.process.terminate()
+            server.process.wait(20)

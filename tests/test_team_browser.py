@@ -1,6 +1,5 @@
 """The page for a team: two replicas on PostgreSQL behind the proxy of deploy/."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,12 +8,13 @@ from urllib.parse import urlsplit
 
 import postgres
 import pytest
-from conftest import CHROMIUM, Server, free_port, start_server
+from conftest import Server, free_port, start_server
 from playwright.sync_api import Browser, Page, expect
 from proxy import HOST, PASSWORD, SECRET, Proxy, running
 from sqlalchemy import create_engine, text
 from test_page_browser import card, cards, go_to, picture_bytes, rows, upload
 
+from bench.browser import launch
 from db import Database
 from model.labels import CLASSES
 
@@ -91,9 +91,7 @@ def signed_in(chromium: Browser, name: str) -> Iterator[Page]:
 def chromium(browser: Browser, team: Team) -> Iterator[Browser]:
     """A browser that finds the proxy under the name people open."""
     to_proxy = f"--host-resolver-rules=MAP {HOST} 127.0.0.1:{team.proxy.port}"
-    started = browser.browser_type.launch(
-        executable_path=shutil.which("chromium"), args=[*CHROMIUM, to_proxy]
-    )
+    started = launch(browser.browser_type, to_proxy)
     yield started
     started.close()
 
