@@ -112,11 +112,21 @@ def test_pictures_are_seen_whatever_way_they_come(page: Page):  # noqa: F811
     choose(page, {"a.png": png(1), "b.png": large, "c.zip": archive.getvalue()})
     said(page, "3 pictures received.")
     images = tiles(page).locator("img")
-    sources = images.evaluate_all("(images) => images.map((image) => image.src)")
-    assert [source.startswith("blob:") for source in sources] == [True, False, False]
     page.wait_for_function(
         f"(images) => ({LOADED})(images)", arg=images.element_handles()
     )
+    sources = images.evaluate_all("(images) => images.map((image) => image.src)")
+    assert [source.startswith("blob:") for source in sources] == [True, False, False]
+
+
+def test_a_picture_is_drawn_once_it_is_scrolled_to(page: Page):  # noqa: F811
+    choose(page, {f"{n}.png": png(n) for n in range(60)})
+    said(page, "60 pictures received.")
+    first, last = tiles(page).first.locator("img"), tiles(page).last.locator("img")
+    expect(first).to_have_js_property("naturalWidth", 8)
+    assert last.get_attribute("src") is None
+    tiles(page).last.scroll_into_view_if_needed()
+    expect(last).to_have_js_property("naturalWidth", 8)
 
 
 def test_a_strip_is_no_endless_list(page: Page):  # noqa: F811

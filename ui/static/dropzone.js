@@ -288,6 +288,7 @@ const draw = (find, tray, state) => {
   find(".summary").hidden = !over;
   if (state.running) {
     const sending = state.total === 1 && !state.done;
+    find(".track").classList.toggle("smooth", state.total > BATCH_FILES);
     find(".track i").style.transform = `scaleX(${state.done / state.total})`;
     find(".progress .text").textContent = sending
       ? state.note || "Sending…"

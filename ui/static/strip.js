@@ -4,7 +4,7 @@ const STRIP_TILES = 100; // more would be looked through below, not here
 const OWN_BYTES = 2 ** 18;
 
 // A small file is its own thumbnail: the server, busy with the others, is not asked.
-const showPicture = (image, { file, sha256 }, tray) => {
+const loadPicture = (image, { file, sha256 }, tray) => {
   const thumbnail = routeUrl(`tray/${tray}/${sha256}.jpg`);
   if (!file || file.size > OWN_BYTES) {
     image.src = thumbnail;
@@ -20,21 +20,38 @@ const showPicture = (image, { file, sha256 }, tray) => {
   };
 };
 
-const tile = (tray, outcome) => {
+// Acts once what is in the strip comes near its visible part. `loading="lazy"` would
+// not do: making an address for a file costs as much as all the rest of its tile.
+const atSightIn = (strip) => {
+  const waiting = new WeakMap();
+  const act = (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      watcher.unobserve(target);
+      waiting.get(target)();
+    }
+  };
+  const watcher = new IntersectionObserver(act, { root: strip, rootMargin: "0px 50%" });
+  return (item, action) => {
+    waiting.set(item, action);
+    watcher.observe(item);
+  };
+};
+
+const tile = (tray, outcome, atSight) => {
   const { name, label, confidence, in_scope } = outcome;
   const item = make("li");
   item.title = name;
   const image = make("img");
   image.alt = name;
-  image.loading = "lazy";
   image.decoding = "async";
-  showPicture(image, outcome, tray);
   const share = make("span", "share", label ? percent(confidence) : "for the model");
   if (label && !in_scope) {
     share.append(" none?");
     share.title = "May be none of the ten";
   }
   item.append(image, make("b", "", label || "waits"), share);
+  atSight(item, () => loadPicture(image, outcome, tray));
   return item;
 };
 
@@ -42,5 +59,6 @@ const tile = (tray, outcome) => {
 const drawStrip = (strip, tray, arrived) => {
   if (strip.childElementCount > arrived.length) strip.replaceChildren();
   const fresh = arrived.slice(strip.childElementCount);
-  strip.append(...fresh.map((outcome) => tile(tray, outcome)));
+  strip.atSight ??= atSightIn(strip);
+  strip.append(...fresh.map((outcome) => tile(tray, outcome, strip.atSight)));
 };
