@@ -22,10 +22,15 @@ FLUSHING = ThreadPoolExecutor(FLUSHERS, thread_name_prefix="keep")
 
 def _beside(path: Path, data: bytes) -> Path:
     part = path.with_name(f".{path.name}.{uuid4().hex}")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):  # halves would fill a full disk further
+            part.unlink()
+        raise
     return part
 
 

@@ -38,7 +38,17 @@ LOADED = "(images) => images.every((image) => image.complete && image.naturalWid
 
 
 def tiles(page: Page):  # noqa: F811
-    return page.get_by_role("region", name="Just classified").get_by_role("listitem")
+    """Also while the strip is folded."""
+    return page.locator(".strip li")
+
+
+def unfold(page: Page):  # noqa: F811
+    """Wait until the strip has folded, and open it again."""
+    strip = page.get_by_role("region", name="Just classified")
+    expect(strip).to_be_hidden(timeout=SLOW)
+    page.get_by_role("button", name="Labels", expanded=False).click()
+    expect(strip).to_be_visible()
+    return strip
 
 
 def shown(page: Page):  # noqa: F811
@@ -55,6 +65,7 @@ def test_labels_are_those_of_the_cards(page: Page):  # noqa: F811
         tuple(card.locator(".answer span").all_inner_texts())
         for card in cards(page).all()
     ]
+    unfold(page)
     found = [(label, share.removesuffix(" none?")) for label, share in shown(page)]
     assert found == [*answers, answers[1]]
     assert [tile.get_attribute("title") for tile in tiles(page).all()] == [
@@ -71,16 +82,69 @@ def test_labels_are_those_of_the_cards(page: Page):  # noqa: F811
     assert marks == [*doubts, doubts[1]]
 
 
-def test_a_label_is_there_before_its_card_and_stays_where_it_is(page: Page):  # noqa: F811
+def test_a_label_is_there_before_its_card(page: Page):  # noqa: F811
     page.evaluate(FIRST_SEEN)
     choose(page, {"a.png": png(1)})
     expect(tiles(page)).to_have_count(1)
-    strip = page.locator(".strip")
-    before = strip.bounding_box()
     expect(cards(page)).to_have_count(1, timeout=SLOW)
-    assert strip.bounding_box() == before
     assert page.evaluate("__seen") == ["label", "card"]
+    unfold(page)
     assert tiles(page).inner_text().split("\n")[0] in cards(page).inner_text()
+
+
+CARD_PLACES = """() => {
+  const places = (globalThis.__places = new Set());
+  const note = () => {
+    const card = document.querySelector('[class*="st-key-card-"]');
+    if (card) places.add(Math.round(card.getBoundingClientRect().top));
+    requestAnimationFrame(note);
+  };
+  requestAnimationFrame(note);
+}"""
+
+
+def test_it_folds_before_a_card_is_seen(page: Page):  # noqa: F811
+    """No frame shows the first card where it does not stay."""
+    page.evaluate(CARD_PLACES)
+    choose(page, {"a.png": png(1)})
+    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    expect(page.locator(".arrived")).to_be_hidden()
+    page.wait_for_function("__places.size > 0")
+    page.wait_for_timeout(500)
+    stays = cards(page).evaluate("(card) => card.getBoundingClientRect().top")
+    assert page.evaluate("[...__places]") == [round(stays)]
+
+
+def test_a_strip_in_use_stays(page: Page):  # noqa: F811
+    choose(page, {"a.png": png(1)})
+    expect(page.locator(".strip")).to_be_visible()
+    page.locator(".strip").focus()
+    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    expect(page.locator(".strip")).to_be_visible()
+    fold = page.get_by_role("button", name="Labels")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    fold.press("Enter")
+    expect(page.locator(".strip")).to_be_hidden()
+    expect(fold).to_have_attribute("aria-expanded", "false")
+
+
+def test_beside_earlier_cards_it_folds_out_of_sight(page: Page):  # noqa: F811
+    """They would move under the pointer; the browser holds still what is in sight."""
+    first = {f"{n}.png": png(n) for n in range(24)}
+    choose(page, first)
+    said(page, "24 pictures received.")
+    expect(cards(page)).to_have_count(24, timeout=SLOW)
+    choose(page, {"one.png": png(200)})
+    said(page, "1 picture received.")
+    expect(page.get_by_role("button", name="Save 25 pictures")).to_be_visible(
+        timeout=SLOW
+    )
+    expect(page.locator(".strip")).to_be_visible()
+    last = cards(page).last
+    last.scroll_into_view_if_needed()
+    place = last.bounding_box()
+    expect(page.locator(".arrived")).to_be_hidden()
+    assert last.bounding_box() == place
 
 
 @pytest.mark.threat("C29")
@@ -125,6 +189,7 @@ def test_a_picture_is_drawn_once_it_is_scrolled_to(page: Page):  # noqa: F811
     first, last = tiles(page).first.locator("img"), tiles(page).last.locator("img")
     expect(first).to_have_js_property("naturalWidth", 8)
     assert last.get_attribute("src") is None
+    unfold(page)
     tiles(page).last.scroll_into_view_if_needed()
     expect(last).to_have_js_property("naturalWidth", 8)
 

@@ -4,7 +4,8 @@ A component of the page's own, because Streamlit's uploader loses files beyond 9
 one selection, keeps every upload in memory and takes 26 s for 1,000 small files. This
 one posts batches of 100 to a route (`ui/upload_route.py`) that puts them on disk and
 answers for each with its label. A strip shows that at once (`ui/static/strip.js`), for
-one picture in half the time that the page takes to draw itself again with the cards.
+one picture in half the time that the page takes to draw itself again with the cards,
+and folds into a line once they are there.
 A ZIP that was downloaded here is known by its directory, and the person asked whether
 its labels are wanted too.
 """
@@ -19,7 +20,7 @@ WORDS = (
     f"{MAX_ARCHIVE // 2**30} GB, {MAX_PICTURES:,} pictures in all"
 )
 
-_dropzone = component("dropzone", "strip", "exports")
+_dropzone = component("dropzone", "files", "strip", "exports")
 
 
 def render_dropzone(tray: Tray, generation: int) -> None:

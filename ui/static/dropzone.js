@@ -7,7 +7,6 @@ const FIRST_RERUN_MS = 1000; // the strip has the labels before that
 const RERUN_MS = 2500;
 const TRIES = 3;
 const SHOWN = 200;
-const JUNK = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
 
 // An upload goes on while the page shows something else: its state lives here.
 const uploads = (globalThis.__classifyUploads ??= new Map());
@@ -24,6 +23,10 @@ const newState = () => ({
   unsent: 0,
   problems: [],
   arrived: [], // for the strip
+  doubts: 0,
+  folded: false,
+  kept: false, // opened by a person
+  cardsSeen: cardsAreDrawn(), // of earlier pictures: they would move
   failed: [],
   started: 0,
   running: false,
@@ -44,6 +47,7 @@ const settle = (state, outcome) => {
   }
   if (outcome.new) state.received += 1;
   else state.known += 1;
+  if (outcome.label && !outcome.in_scope) state.doubts += 1;
   if (state.arrived.length < STRIP_TILES) state.arrived.push(outcome);
 };
 
@@ -208,46 +212,6 @@ const add = (tray, state, files, limits) => {
   if (!state.running) run(tray, state);
 };
 
-const named = (file, path) => ({ file, name: path || file.name });
-const fromList = (files) =>
-  [...files]
-    .filter((file) => !JUNK.has(file.name))
-    .map((file) => named(file, file.webkitRelativePath));
-
-// Everything below what was dropped. Entries must be taken before the first await.
-const fromDrop = async (transfer) => {
-  const items = [...transfer.items].filter((item) => item.kind === "file");
-  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? null);
-  if (entries.some((entry) => !entry)) return fromList(transfer.files);
-  const found = [];
-  const walk = async (entry, path) => {
-    const name = path + entry.name;
-    if (entry.isFile) {
-      const file = await new Promise((yes, no) => entry.file(yes, no));
-      if (!JUNK.has(file.name)) found.push(named(file, name));
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) {
-      // A reader hands out a hundred at a time, and nothing at the end.
-      const part = await new Promise((yes, no) => reader.readEntries(yes, no));
-      if (!part.length) return;
-      for (const child of part) await walk(child, `${name}/`);
-    }
-  };
-  for (const entry of entries) await walk(entry, "");
-  return found;
-};
-
-const fromPaste = (event) => {
-  const files = [...(event.clipboardData?.files ?? [])];
-  const stamp = new Date().toLocaleTimeString("en-GB").replaceAll(":", "-");
-  return files.map((file, n) =>
-    // Every browser calls a pasted screenshot image.png.
-    named(file, file.name === "image.png" ? `pasted ${stamp} ${n + 1}.png` : ""),
-  );
-};
-
 const remaining = (state) => {
   const seconds = (performance.now() - state.started) / 1000;
   if (seconds < 2 || !state.done) return "";
@@ -280,7 +244,8 @@ const drawRefusals = (list, problems) => {
 
 const draw = (find, tray, state) => {
   const over = !state.running && state.total > 0;
-  find(".arrived").hidden = !state.running && !(over && state.arrived.length);
+  const arrived = state.running || (over && state.arrived.length);
+  find(".arrived").hidden = state.folded || !arrived;
   drawStrip(find(".strip"), tray, state.arrived);
   const more = state.received + state.known - state.arrived.length;
   find(".more").textContent = more > 0 ? `and ${number(more)} more below` : "";
@@ -299,6 +264,12 @@ const draw = (find, tray, state) => {
   }
   if (!over) return;
   find(".summary .text").textContent = summary(state);
+  const { doubts } = state;
+  find(".doubts").textContent = doubts
+    ? `${number(doubts)} may be none of the ten`
+    : "";
+  find(".fold").hidden = !state.arrived.length;
+  find(".fold").ariaExpanded = !state.folded;
   find(".summary .retry").hidden = !state.failed.length;
   drawRefusals(find(".refusals"), state.problems);
 };
@@ -322,6 +293,12 @@ const connect = (parent, context) => {
   find(".dismiss").onclick = () => {
     context.state.total = 0;
     context.state.show();
+  };
+  find(".fold").onclick = () => {
+    const { state } = context;
+    state.folded = !state.folded;
+    state.kept = !state.folded;
+    state.show();
   };
   connectPage(find(".zone"), take, context);
   return find;
@@ -366,6 +343,7 @@ const mount = (parent, data) => {
   const state = uploads.get(data.tray);
   const context = { tray: data.tray, state, limits: data.limits, cleanups: [] };
   context.find = connect(parent, context);
+  context.cleanups.push(foldInTime(context.find, state));
   context.find(".limits").textContent = data.words;
   return context;
 };

@@ -62,3 +62,40 @@ const drawStrip = (strip, tray, arrived) => {
   strip.atSight ??= atSightIn(strip);
   strip.append(...fresh.map((outcome) => tile(tray, outcome, strip.atSight)));
 };
+
+// Once the page shows cards of these pictures, the strip says nothing more and folds
+// into the line below it, from where it can be opened again. No card may move under a
+// pointer: it folds in the frame that draws the first cards, before they are seen, or
+// while it is out of sight, where the browser holds still what is in sight.
+const CARDS = '[class*="st-key-card-"], .st-key-queue, .st-key-sheet';
+const HOLDS_STILL = CSS.supports("overflow-anchor", "auto");
+const cardsAreDrawn = () => document.querySelector(CARDS) !== null;
+
+// Returns what ends it.
+const foldInTime = (find, state) => {
+  const strip = find(".arrived");
+  const inUse = () =>
+    [strip, find(".summary")].some((part) => part.matches(":hover, :focus-within"));
+  let inSight = true;
+  const consider = () => {
+    if (strip.hidden || state.kept || !cardsAreDrawn()) return;
+    const unseen = HOLDS_STILL && !inSight && !state.running;
+    const fold = (!state.cardsSeen || unseen) && !inUse();
+    state.cardsSeen = true;
+    if (!fold) return;
+    state.folded = true;
+    state.show();
+  };
+  const drawing = new MutationObserver(consider);
+  drawing.observe(document.body, { childList: true, subtree: true });
+  const scrolling = new IntersectionObserver(([{ isIntersecting }]) => {
+    inSight = isIntersecting;
+    consider();
+  });
+  scrolling.observe(strip);
+  state.cardsSeen = cardsAreDrawn();
+  return () => {
+    drawing.disconnect();
+    scrolling.disconnect();
+  };
+};
