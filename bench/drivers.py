@@ -20,6 +20,8 @@ HUNDRED = 100
 CORRECTED = 20
 SETTLE_MS = 1300
 """A page gets this long after loading, before anything is given to it."""
+SCATTER = 7919
+"""A prime, so that files taken so far apart are all taken once."""
 SHOWN = 24
 """Cards on one page of the tray."""
 
@@ -48,6 +50,19 @@ def small(seeds: Sequence[int]) -> list[FilePayload]:
         drawn(seed).save(file, "JPEG", quality=90)
         out.append(file.getvalue())
     return payloads(out, "small")
+
+
+def chosen(folder: Path, seeds: Sequence[int]) -> list[FilePayload]:
+    """JPEG files out of a folder, neighbours from everywhere in it.
+
+    Raises:
+        RuntimeError: there are none.
+    """
+    files = sorted(folder.rglob("*.jpg"))
+    if not files:
+        raise RuntimeError(f"no JPEG files in {folder}")
+    places = (n * SCATTER % len(files) for n in seeds)
+    return payloads([files[place].read_bytes() for place in places], "small")
 
 
 def shifted(label: str) -> str:

@@ -17,6 +17,10 @@ hundred files one from `Files` to `Dataframe` that asks the model once for all o
 and shows some ten. `--gradio-loop` and `--gradio-engine torch` make it the plainer
 application that most would write.
 
+The small ones are blotches drawn by rule. The model is sure of none of them, so each
+costs it a second look, twice the work that most pictures are, on both sides; `--small`
+gives pictures from a folder instead.
+
 Then the seconds to correct 20 of 100 pictures. Here: the review queue, by keys, all
 100 of them (80 confirmed, 20 corrected) until the last verdict is on disk, with the
 time the driver takes to press keys. In Gradio a correction is to choose the picture
@@ -33,6 +37,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import FilePayload
@@ -51,6 +56,7 @@ from bench.drivers import (
     HUNDRED,
     Gradio,
     ThisPage,
+    chosen,
     drawn,
     payloads,
     small,
@@ -81,7 +87,11 @@ class Comparison:
 
 
 def tasks(
-    ours: ThisPage, gradio: Gradio, large: list[FilePayload], apart: list[int]
+    ours: ThisPage,
+    gradio: Gradio,
+    large: list[FilePayload],
+    some: Callable[[Sequence[int]], list[FilePayload]],
+    apart: list[int],
 ) -> dict[Task, Callable[[int], float]]:
     """What is timed, given the number of the round."""
     found: dict[Task, Callable[[int], float]] = {}
@@ -89,13 +99,13 @@ def tasks(
     for name, system in zip(SYSTEMS, systems, strict=True):
 
         def one(n: int, label: Label = system.label) -> float:
-            return label(small([n]))
+            return label(some([n]))
 
         def photograph(n: int, label: Label = system.label) -> float:
             return label([large[n % len(large)]])
 
         def hundred(n: int, label: Label = system.label) -> float:
-            return label(small(range(n * HUNDRED, (n + 1) * HUNDRED)))
+            return label(some(range(n * HUNDRED, (n + 1) * HUNDRED)))
 
         found |= {
             (name, CASES[0]): one,
@@ -138,6 +148,7 @@ def as_text(found: Sequence[Comparison]) -> str:
 def measure(options: argparse.Namespace, apart: list[int]) -> list[Comparison]:
     """Start both systems, give them their pictures, stop them."""
     cases = options.case or CASES
+    some = partial(chosen, options.small) if options.small else small
     photographs = payloads(as_jpegs(sources(options.photos), LARGE), "photograph")
     with tempfile.TemporaryDirectory(prefix="bench-gradio-") as folder:
         data, flagged = Path(folder) / "data", Path(folder) / "flagged"
@@ -158,9 +169,9 @@ def measure(options: argparse.Namespace, apart: list[int]) -> list[Comparison]:
         ):
             ours = ThisPage(browser, url, data, cards=options.cards)
             gradio = Gradio(browser, ports, flagged)
-            todo = tasks(ours, gradio, photographs, apart)
-            chosen = {task: run for task, run in todo.items() if task[1] in cases}
-            return compare(interleaved(chosen, options.rounds))
+            todo = tasks(ours, gradio, photographs, some, apart)
+            asked = {task: run for task, run in todo.items() if task[1] in cases}
+            return compare(interleaved(asked, options.rounds))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -180,6 +191,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--photos", type=Path, help="photographs to make the large from"
+    )
+    parser.add_argument(
+        "--small", type=Path, help="folder of JPEG files to give as the small ones"
     )
     parser.add_argument(
         "--gradio-python",

@@ -121,6 +121,16 @@ def test_small_pictures_differ_and_come_again_the_same():
     assert drivers.small([7])[0]["buffer"] == files[7]["buffer"]
 
 
+def test_small_pictures_may_be_those_of_a_folder(tmp_path: Path):
+    with pytest.raises(RuntimeError, match="no JPEG files"):
+        drivers.chosen(tmp_path, [0])
+    for n in range(5):
+        (tmp_path / f"{n}.jpg").write_bytes(b"%d" % n)
+    files = drivers.chosen(tmp_path, range(5))
+    assert {file["buffer"] for file in files} == {b"%d" % n for n in range(5)}
+    assert drivers.chosen(tmp_path, range(3, 5))[0]["buffer"] == files[3]["buffer"]
+
+
 def test_the_comparison_is_gradio_to_this_page():
     taken = {
         (name, case): [seconds, seconds]

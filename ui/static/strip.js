@@ -89,7 +89,7 @@ const foldInTime = (find, state) => {
   const drawing = new MutationObserver(consider);
   drawing.observe(document.body, { childList: true, subtree: true });
   const scrolling = new IntersectionObserver(([{ isIntersecting }]) => {
-    inSight = isIntersecting;
+    inSight = isIntersecting || strip.hidden; // once shown it may well be
     consider();
   });
   scrolling.observe(strip);
