@@ -34,7 +34,7 @@ NAMES = {
 ABOUT = {
     "held_out": "lossless pictures never trained on; on them, on their JPEG twins"
     " (quality 75) and on the photographs the temperature was fitted",
-    "test": "pictures of CIFAR-10's test split, used for nothing but this line",
+    "test": "pictures of CIFAR-10's test split; nothing was fitted to them",
     "photographs": "real photographs of some of the classes, some far more frequent"
     " than others: the mean over classes counts each class alike; the way of looking"
     " and the temperature were chosen on them too",
