@@ -107,6 +107,27 @@ def test_sharpness_goes_both_ways() -> None:
     assert (contrast > stripes[0].std() + 0.01).any()
 
 
+def test_blending_mixes_pictures_and_targets_alike(images: Tensor) -> None:
+    targets = torch.eye(64)
+    mixed, told = augment.mixup(images, targets, 0.5, seeded())
+    share = told.diagonal()[:, None, None, None]
+    assert torch.allclose(mixed, images * share + images.flip(0) * (1 - share))
+    assert torch.allclose(told.sum(1), torch.ones(64))
+    assert 16 <= (told.diagonal() < 1).sum() <= 48
+    same, kept = augment.mixup(images, targets, 0.0, seeded())
+    assert torch.equal(same, images)
+    assert torch.equal(kept, targets)
+
+
+def test_crops_are_within_the_picture_and_not_all_square() -> None:
+    maps = augment._crops(500, seeded())
+    width, height = maps[:, 0, 0], maps[:, 1, 1]
+    assert (maps[:, :, 2].abs() + torch.stack((width, height), 1) <= 1 + 1e-6).all()
+    assert 0.45 < (width * height).min() < 0.6
+    assert 0.7 < (width / height).min() < 0.8
+    assert 1.25 < (width / height).max() < 1.4
+
+
 @pytest.mark.parametrize("size", [16, 24, 32])
 def test_a_training_view_has_the_size_asked_for(size: int, images: Tensor) -> None:
     pictures = (images * 255).byte()
