@@ -4,6 +4,7 @@ CIFAR-10 at 32x32 is 150 MB as bytes: decoded once, it stays in memory, and an e
 never waits for a disk.
 """
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,23 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def to(self, device: torch.device) -> "Labelled":
+        """The same on this device; as it is if it is there."""
+        return Labelled(self.images.to(device), self.labels.to(device))
+
+
+LOSSLESS = (".png", ".bmp", ".tif", ".tiff", ".ppm")
+
+TWIN_QUALITY = 75
+"""Of the JPEG twins of lossless pictures: what programs save with by default."""
+
+
+def jpeg_twin(picture: Image.Image) -> bytes:
+    """The picture as a JPEG file of ordinary quality."""
+    twin = io.BytesIO()
+    picture.save(twin, "JPEG", quality=TWIN_QUALITY)
+    return twin.getvalue()
+
 
 def _pixels(picture: Image.Image) -> np.ndarray:
     picture = picture.convert("RGB")
@@ -40,8 +58,11 @@ def _pixels(picture: Image.Image) -> np.ndarray:
     return np.asarray(picture)
 
 
-def load_folder(root: Path) -> Labelled:
+def load_folder(root: Path, *, twins: bool = False) -> Labelled:
     """Read `root/<class>/<picture>`; classes without a folder are simply absent.
+
+    With `twins` each picture that no JPEG has softened yet is there a second time, as
+    a JPEG: for learning from, people's pictures being crisp and compressed alike.
 
     Raises:
         ValueError: a folder is not named after one of the ten classes.
@@ -54,9 +75,16 @@ def load_folder(root: Path) -> Labelled:
     if not tree.samples:
         raise FileNotFoundError(f"{root}: no pictures in class folders")
     index = [CLASSES.index(name) for name in tree.classes]
-    images = np.stack([_pixels(tree.loader(path)) for path, _ in tree.samples])
-    labels = [index[target] for target in tree.targets]
-    return Labelled(torch.from_numpy(images).permute(0, 3, 1, 2), torch.tensor(labels))
+    images: list[np.ndarray] = []
+    labels: list[int] = []
+    for path, target in tree.samples:
+        picture = tree.loader(path)
+        images.append(_pixels(picture))
+        if twins and path.lower().endswith(LOSSLESS):
+            images.append(_pixels(Image.open(io.BytesIO(jpeg_twin(picture)))))
+        labels += [index[target]] * (len(images) - len(labels))
+    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    return Labelled(stacked, torch.tensor(labels))
 
 
 def load_cifar10(root: Path, train: bool) -> Labelled:

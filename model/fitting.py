@@ -1,6 +1,5 @@
 """What held-out pictures settle about weights: ranges, temperature, threshold."""
 
-import io
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from model.bundle import Bundle
 from model.calibration import fit_temperature
 from model.classifier import BATCH, Classifier
+from model.data import jpeg_twin
 from model.engines import OpenVinoEngine, largest_activations
 from model.evaluate import (
     Readings,
@@ -25,9 +25,6 @@ from model.evaluate import (
 from model.labels import CLASSES
 from model.preprocess import to_pixels
 from model.scope import Scope, fit_threshold, mean_features
-
-TWIN_QUALITY = 75
-"""Of the JPEG twins of held-out pictures: what programs save with by default."""
 
 TRAINING_PICTURES = 5000
 """Looked at for the mean features of the classes: more of them change nothing."""
@@ -43,9 +40,7 @@ def with_jpeg_twins(samples: Iterable[Sample]) -> Iterator[Sample]:
         yield data, label
         for image, _ in decode([(data, label)]):
             if image:
-                twin = io.BytesIO()
-                image.save(twin, "JPEG", quality=TWIN_QUALITY)
-                yield twin.getvalue(), label
+                yield jpeg_twin(image), label
 
 
 def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Classifier:
