@@ -6,15 +6,31 @@ pictures at full resolution instead: a 3x3 convolution with stride 1, no max-poo
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet, ResNet18_Weights, resnet18
+from torchvision.models import ResNet, ResNet18_Weights
+from torchvision.models.resnet import BasicBlock
 
 
-def build_network(classes: int = 10) -> ResNet:
-    """Make an untrained ResNet-18 with the CIFAR stem and `classes` outputs."""
-    network = resnet18(weights=None, num_classes=classes)
+class WideBlock(BasicBlock):  # type: ignore[misc]  # torchvision has no types
+    """ResNet-18's block with twice the channels."""
+
+    expansion = 2
+
+    def __init__(self, inplanes: int, planes: int, *rest: Any, **more: Any) -> None:
+        """As `BasicBlock`; `planes` channels are asked for."""
+        super().__init__(inplanes, planes * self.expansion, *rest, **more)
+
+
+def build_network(classes: int = 10, *, wide: bool = False) -> ResNet:
+    """Make an untrained ResNet-18 with the CIFAR stem and `classes` outputs.
+
+    A wide one has twice the channels in every block: four times the arithmetic.
+    """
+    block = WideBlock if wide else BasicBlock
+    network = ResNet(block, [2, 2, 2, 2], num_classes=classes)
     network.conv1 = nn.Conv2d(3, 64, kernel_size=3, stride=1, padding=1, bias=False)
     network.maxpool = nn.Identity()
     return network

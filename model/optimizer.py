@@ -33,6 +33,7 @@ class Optimizer:
         self,
         network: nn.Module,
         *,
+        muon: bool,
         muon_lr: float,
         momentum: float,
         sgd_lr: float,
@@ -41,20 +42,14 @@ class Optimizer:
     ) -> None:
         """Take on the parameters of a network that is channels_last.
 
-        Learning rates are peaks; `weight_decay` is for first and last layer's weights.
+        Learning rates are peaks; `weight_decay` is for the weights that learn by SGD:
+        the first and last layer's, or all where there is no Muon.
         """
-        self.kernels = inner_kernels(network)
+        self.kernels = inner_kernels(network) if muon else []
         self.matrices = [nn.Parameter(as_matrix(k.detach())) for k in self.kernels]
         inner = {id(kernel) for kernel in self.kernels}
         learning = (p for p in network.parameters() if p.requires_grad)
         rest = [p for p in learning if id(p) not in inner]
-        self.muon = torch.optim.Muon(
-            self.matrices,
-            lr=0.0,
-            weight_decay=0.0,
-            momentum=momentum,
-            ns_steps=3,
-        )
         groups: list[dict[str, Any]] = [
             {
                 "params": [p for p in rest if p.ndim > 1],
@@ -68,7 +63,16 @@ class Optimizer:
             momentum=sgd_momentum,
             nesterov=True,
         )
-        self._peaks = ((self.muon, muon_lr), (self.sgd, sgd_lr))
+        self._parts: dict[str, tuple[torch.optim.Optimizer, float]] = {
+            "sgd": (self.sgd, sgd_lr)
+        }
+        if self.matrices:
+            self._parts["muon"] = (self._make_muon(momentum), muon_lr)
+
+    def _make_muon(self, momentum: float) -> torch.optim.Optimizer:
+        return torch.optim.Muon(
+            self.matrices, lr=0.0, weight_decay=0.0, momentum=momentum, ns_steps=3
+        )
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -78,25 +82,24 @@ class Optimizer:
 
     def step(self, share: float) -> None:
         """Change the weights, at this share of the peak learning rates."""
-        for optimizer, peak in self._peaks:
-            for group in optimizer.param_groups:
-                group["lr"] = share * peak
         for matrix, kernel in zip(self.matrices, self.kernels, strict=True):
             gradient = kernel.grad
             assert gradient is not None  # noqa: S101  # backward() has run
             layout = gradient.contiguous(memory_format=torch.channels_last)
             matrix.grad = as_matrix(layout)
-        self.muon.step()  # type: ignore[no-untyped-call]  # torch gives it no types
-        self.sgd.step()
+        for optimizer, peak in self._parts.values():
+            for group in optimizer.param_groups:
+                group["lr"] = share * peak
+            optimizer.step()
         with torch.no_grad():
             for matrix in self.matrices:
                 matrix.mul_(len(matrix) ** 0.5 / matrix.norm())
 
     def state_dict(self) -> dict[str, Any]:
         """What both have accumulated."""
-        return {"muon": self.muon.state_dict(), "sgd": self.sgd.state_dict()}
+        return {name: part.state_dict() for name, (part, _) in self._parts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self.muon.load_state_dict(state["muon"])
-        self.sgd.load_state_dict(state["sgd"])
+        for name, (part, _) in self._parts.items():
+            part.load_state_dict(state[name])

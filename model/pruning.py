@@ -22,7 +22,8 @@ def choose(losses: Tensor, share: float, generator: Generator) -> tuple[Tensor, 
         in the loss, [M].
     """
     easy = losses < losses.mean()
-    left_out = easy & (torch.rand(len(losses), generator=generator) < share)
-    chosen = (~left_out).nonzero().squeeze(1)
-    chosen = chosen[torch.randperm(len(chosen), generator=generator)]
+    drawn = torch.empty_like(losses).uniform_(generator=generator)
+    chosen = (~(easy & (drawn < share))).nonzero().squeeze(1)
+    order = torch.randperm(len(chosen), generator=generator, device=losses.device)
+    chosen = chosen[order]
     return chosen, torch.where(easy[chosen], 1 / (1 - share), 1.0)

@@ -16,11 +16,18 @@ class Recipe:
     peak_lr: float = 0.1
     """Of Muon: about the share by which a step changes a kernel."""
     momentum: float = 0.85
+    muon: bool = True
+    """Whether kernels learn by Muon, else by SGD as everything else does."""
     sgd_lr: float = 0.2
     """Peak for what Muon is not made for: first and last layer, norms, biases."""
     sgd_momentum: float = 0.9
     weight_decay: float = 5e-4
-    """On the first and last layer's weights only; a kernel's norm is fixed."""
+    """On weights that learn by SGD, not on norms and biases; Muon fixes a kernel's
+    norm."""
+    sam: float = 0.0
+    """How far sharpness-aware minimisation looks (`model/sharpness.py`); 0: not."""
+    sam_from: float = 0.5
+    """Share of all steps after which it begins."""
     warm_up: float = 0.15
     """Share of all steps over which the learning rates rise."""
     ema_decay: float = 0.99
@@ -28,8 +35,20 @@ class Recipe:
     """Share of the easy pictures that an epoch leaves out (`model/pruning.py`)."""
     unpruned_end: float = 0.125
     """Share of all epochs, the last ones, that take every picture."""
+    augmented: float = 1.0
+    """Strength of the augmentation at first."""
     faded: float = 0.75
-    """Share of the augmentation's strength that is gone at the end."""
+    """Share of it that is gone at the end."""
+    cutout: int = 8
+    """Side in pixels of the square that is blanked in a picture."""
+    mixed: float = 0.0
+    """Share of the pictures that mixup blends with another, at first."""
+    taught: float = 0.9
+    """Weight in the loss of what teachers say (`model/teachers.py`), if there are."""
+    softness: float = 3.0
+    """Temperature at which teachers are listened to."""
+    wide: bool = False
+    """Whether the network has twice the channels: a teacher, not for publishing."""
     frozen: tuple[str, ...] = ()
     """Parts of the network that keep the weights they start from."""
     seed: int = 0
@@ -45,11 +64,19 @@ class Recipe:
         return self.pruned if epoch < epochs * (1 - self.unpruned_end) else 0.0
 
     def strength(self, progress: float) -> float:
-        """How strong augmentation is, 1 at first; `progress` is 0..1.
+        """How strong augmentation is; `progress` is 0..1.
 
         What a small step late in the run learns should be what pictures look like.
         """
-        return 1 - self.faded * progress
+        return self.augmented * (1 - self.faded * progress)
+
+    def mixed_at(self, progress: float) -> float:
+        """Share of the pictures that are blended; `progress` is 0..1."""
+        return self.mixed * (1 - self.faded * progress)
+
+    def looks_ahead(self, progress: float) -> bool:
+        """Whether a step minimises sharpness too; `progress` is 0..1."""
+        return self.sam > 0 and progress >= self.sam_from
 
 
 def parse_stages(text: str) -> tuple[tuple[int, int], ...]:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import urllib.error
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,17 +13,15 @@ from models import class_folders
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
-from torchvision.models import ResNet, resnet18
+from torchvision.models import resnet18
 
 from model import train
 from model.bundle import expected_shapes
 from model.data import Labelled, load_folder
-from model.labels import CLASSES
+from model.epochs import Batch, Epoch
 from model.network import build_network, features, load_matching
-from model.optimizer import as_matrix
-from model.pruning import choose
-from model.recipe import Recipe, parse_parts, parse_stages, rate
-from model.train import Epoch, Run, make_optimizer
+from model.recipe import Recipe, parse_parts
+from model.train import Run
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,9 @@ def test_the_same_seed_gives_the_same_weights(
     assert same(load_file(again), load_file(whole))
 
 
-def first_batch(pictures: Labelled, recipe: Recipe, epoch: int = 0) -> train.Batch:
+def first_batch(pictures: Labelled, recipe: Recipe) -> Batch:
     unseen = torch.full((len(pictures),), torch.inf)
-    return next(iter(Epoch(pictures, unseen, recipe, epoch)))
+    return next(iter(Epoch(pictures, unseen, recipe, 0)))
 
 
 def test_another_seed_begins_and_goes_on_otherwise(data: Path, tmp_path: Path) -> None:
@@ -92,35 +92,6 @@ def test_another_seed_begins_and_goes_on_otherwise(data: Path, tmp_path: Path) -
     assert not same(starts[0], starts[1])
     assert torch.equal(views[0], views[2])
     assert not torch.equal(views[0], views[1])
-
-
-def test_every_epoch_draws_anew_and_sees_each_picture_once(data: Path) -> None:
-    pictures = load_folder(data)
-    recipe = Recipe(stages=((2, 8),), batch_size=20)
-    first, second = (first_batch(pictures, recipe, n) for n in (0, 1))
-    assert not torch.equal(first.images, second.images)
-    assert torch.equal(first.chosen.sort().values, torch.arange(20))
-    assert torch.equal(first.labels, pictures.labels[first.chosen])
-    assert torch.equal(first.counts, torch.ones(20))
-
-
-def test_an_epoch_leaves_out_half_of_what_is_easy_and_counts_the_rest_twice() -> None:
-    losses = torch.cat([torch.zeros(2000), torch.ones(1000)])
-    chosen, counts = choose(losses, 0.5, torch.Generator().manual_seed(0))
-    hard = chosen >= 2000
-    assert torch.equal(chosen[hard].sort().values, torch.arange(2000, 3000))
-    assert 900 < int((~hard).sum()) < 1100
-    assert len(chosen.unique()) == len(chosen)
-    assert torch.equal(counts, torch.where(hard, 1.0, 2.0))
-
-
-def test_nothing_is_left_out_before_it_was_seen_or_of_the_last_epochs() -> None:
-    generator = torch.Generator().manual_seed(0)
-    unseen = torch.full((50,), torch.inf)
-    assert len(choose(unseen, 0.5, generator)[0]) == 50
-    assert len(choose(torch.rand(50), 0.0, generator)[0]) == 50
-    recipe = Recipe(stages=((8, 16),), pruned=0.5, unpruned_end=0.25)
-    assert [recipe.pruned_in(epoch) for epoch in range(8)] == [0.5] * 6 + [0.0] * 2
 
 
 def test_a_loss_counts_pictures_as_the_epoch_says(data: Path, tmp_path: Path) -> None:
@@ -157,13 +128,11 @@ def test_an_interrupted_run_ends_where_the_whole_one_does(
         train.main(command(data, out))
     monkeypatch.setattr(Run, "save", save)
     assert not out.exists()
-    epochs = []
+    ran = []
     train_epoch = Run.train_epoch
-    monkeypatch.setattr(
-        Run, "train_epoch", lambda *a: epochs.append(1) or train_epoch(*a)
-    )
+    monkeypatch.setattr(Run, "train_epoch", lambda *a: ran.append(1) or train_epoch(*a))
     assert train.main(command(data, out)) == 0
-    assert len(epochs) == 1
+    assert len(ran) == 1
     assert same(load_file(out), load_file(whole))
 
 
@@ -210,17 +179,6 @@ def test_missing_data_is_told(
     (tmp_path / "data" / "unicorn").mkdir(parents=True)
     assert train.main(command(tmp_path / "data", tmp_path / "out")) == 1
     assert "unicorn" in capsys.readouterr().err
-
-
-def test_folders_get_the_labels_of_their_names(data: Path) -> None:
-    pictures = load_folder(data)
-    assert pictures.images.shape == (20, 3, 32, 32)
-    assert pictures.images.dtype == torch.uint8
-    names = [CLASSES[label] for label in pictures.labels]
-    assert names == [n for n in sorted(path.name for path in data.iterdir())
-                     for _ in range(4)]  # fmt: skip
-    navy = pictures.images[pictures.labels == CLASSES.index("airplane")].float()
-    assert navy[:, 2].mean() > navy[:, 0].mean()
 
 
 def test_weights_of_another_network_lend_what_fits(whole: Path, tmp_path: Path) -> None:
@@ -296,64 +254,6 @@ def test_features_are_what_the_last_layer_sees() -> None:
         assert torch.allclose(network.fc(found), network(images), atol=1e-5)
 
 
-def test_the_learning_rate_rises_and_falls_in_lines() -> None:
-    recipe = Recipe(warm_up=0.25)
-    shares = [rate(recipe, p) for p in (0, 0.125, 0.25, 0.625, 1)]
-    assert shares == pytest.approx([0, 0.5, 1, 0.5, 0])
-
-
-def channels_last_network() -> ResNet:
-    return build_network().to(memory_format=torch.channels_last)
-
-
-def test_every_parameter_is_learned_by_one_of_the_two_optimizers() -> None:
-    network = channels_last_network()
-    optimizer = make_optimizer(network, Recipe())
-    decayed, spared = optimizer.sgd.param_groups
-    assert decayed["weight_decay"] == Recipe.weight_decay
-    assert spared["weight_decay"] == 0
-    assert {id(p) for p in decayed["params"]} == {
-        id(network.conv1.weight),
-        id(network.fc.weight),
-    }
-    assert {p.ndim for p in spared["params"]} == {1}
-    learned = [*optimizer.kernels, *decayed["params"], *spared["params"]]
-    assert {id(p) for p in learned} == {id(p) for p in network.parameters()}
-    assert len(learned) == len(list(network.parameters()))
-
-
-def test_muon_turns_kernels_evenly_and_keeps_their_norm() -> None:
-    network = channels_last_network()
-    optimizer = make_optimizer(network, Recipe(peak_lr=0.1))
-    kernel = network.layer2[0].conv2.weight
-    before = kernel.detach().clone()
-    before *= 128**0.5 / before.norm()
-    network(torch.rand(2, 3, 16, 16)).sum().backward()
-    optimizer.step(0.0)  # at no learning rate only the norm is set
-    assert torch.allclose(kernel, before, atol=1e-6)
-    optimizer.step(1.0)
-    assert kernel.norm().item() == pytest.approx(128**0.5, rel=1e-5)
-    change = as_matrix((kernel - before).detach())
-    assert 0.02 < change.norm() / before.norm() < 0.2
-    gradient = as_matrix(kernel.grad)
-    # Strong directions of the gradient do not drown the weak ones.
-    assert evenness(change) > 3 * evenness(gradient)
-
-
-def evenness(matrix: Tensor) -> float:
-    """Smallest over largest singular value: 1 turns every direction alike."""
-    singular = torch.linalg.svdvals(matrix)
-    return float(singular[-1] / singular[0])
-
-
-def test_stages_are_read_from_the_command_line() -> None:
-    assert parse_stages("4@16,3@32") == ((4, 16), (3, 32))
-    assert Recipe(stages=((2, 16), (1, 32))).sizes == [16, 16, 32]
-    for wrong in ("", "4", "0@32", "1@2@3", "a@b"):
-        with pytest.raises(ValueError):  # noqa: PT011 - argparse words it
-            parse_stages(wrong)
-
-
 def test_frozen_parts_keep_their_weights_and_statistics(
     data: Path, whole: Path
 ) -> None:
@@ -379,19 +279,59 @@ def test_parts_to_freeze_must_exist_and_have_weights(
     assert "weights to start from" in capsys.readouterr().err
 
 
-def test_augmentation_fades_as_a_run_goes_on(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = Recipe(stages=((2, 8),), batch_size=10, faded=0.5)
-    used = []
-
-    def note(images: Tensor, size: int, _: object, strength: float) -> Tensor:
-        used.append(strength)
-        return images[..., :size, :size] / 255
-
-    monkeypatch.setattr(train, "training_view", note)
+def test_looking_ahead_changes_where_a_step_leads(data: Path, tmp_path: Path) -> None:
     pictures = load_folder(data)
-    unseen = torch.full((len(pictures),), torch.inf)
-    batches = [b for n in (0, 1) for b in Epoch(pictures, unseen, recipe, n)]
-    assert [batch.progress for batch in batches] == [0, 0.25, 0.5, 0.75]
-    assert used == [1, 0.875, 0.75, 0.625]
+    ends = []
+    for sam, begins in ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)):
+        recipe = Recipe(
+            stages=((1, 8),), batch_size=20, muon=False, sam=sam, sam_from=begins
+        )
+        run = Run(recipe, 20, tmp_path / "none")
+        run.train_epoch(pictures)
+        ends.append(run.network.fc.weight.detach())
+    assert not torch.equal(ends[0], ends[1])
+    assert torch.equal(ends[0], ends[2])  # it had not begun
+
+
+def test_short_epochs_are_not_all_written_down(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    monkeypatch.setattr(Run, "save", lambda run: written.append(run.epoch))
+    run = Run(Recipe(stages=((4, 8),)), 20, tmp_path / "none")
+    for epoch, seconds in enumerate((1.0, 10.0, 25.0, 26.0), 1):
+        run.epoch, run.seconds = epoch, seconds
+        run.save_now_and_then()
+        run._saved_at = max(run._saved_at, 1.0 if epoch < 3 else 25.0)
+    assert written == [1, 3, 4]
+
+
+def test_compiled_training_learns_the_same(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Traced as for a compiler, and run as it is: to compile takes a minute."""
+    traced = []
+
+    def as_it_is(graph: torch.fx.GraphModule, _: object) -> Callable[..., object]:
+        traced.append(graph)
+        return graph.forward
+
+    pictures = load_folder(data)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=as_it_is))
+    losses = []
+    for compile_it in (False, True):
+        recipe = Recipe(stages=((2, 8),), batch_size=10)
+        run = Run(recipe, 20, tmp_path / "none", compile_it=compile_it)
+        losses.append([run.train_epoch(pictures) for _ in recipe.sizes])
+        assert len(traced) == compile_it  # once for all steps
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_every_number_of_the_recipe_can_be_given() -> None:
+    options = train.parse_arguments(
+        ["--stages=2@8", "--no-muon", "--wide", "--sam=0.1", "--cutout=12", "--seed=3"]
+    )
+    recipe = train.recipe_of(options)
+    given = Recipe(stages=((2, 8),), muon=False, wide=True, sam=0.1, cutout=12, seed=3)
+    assert recipe == given
+    assert train.recipe_of(train.parse_arguments([])) == Recipe()
