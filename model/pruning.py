@@ -21,7 +21,8 @@ def choose(losses: Tensor, share: float, generator: Generator) -> tuple[Tensor, 
         Indices of the chosen, int64, [M] with M <= N, and what each of them counts
         in the loss, [M].
     """
-    easy = losses < losses.mean()
+    seen = losses[losses.isfinite()]
+    easy = losses < seen.mean()  # of none: not a number, and nothing is below that
     drawn = torch.empty_like(losses).uniform_(generator=generator)
     chosen = (~(easy & (drawn < share))).nonzero().squeeze(1)
     order = torch.randperm(len(chosen), generator=generator, device=losses.device)

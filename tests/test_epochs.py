@@ -44,6 +44,14 @@ def test_an_epoch_leaves_out_half_of_what_is_easy_and_counts_the_rest_twice() ->
     assert torch.equal(counts, torch.where(hard, 1.0, 2.0))
 
 
+def test_pictures_not_seen_yet_do_not_make_all_others_easy() -> None:
+    losses = torch.cat([torch.full((5,), torch.inf), torch.zeros(500), torch.ones(500)])
+    chosen, counts = choose(losses, 0.5, torch.Generator().manual_seed(0))
+    assert {0, 1, 2, 3, 4} <= set(chosen.tolist())
+    assert int((chosen >= 505).sum()) == 500
+    assert (counts[chosen >= 505] == 1).all()
+
+
 def test_nothing_is_left_out_before_it_was_seen_or_of_the_last_epochs() -> None:
     generator = torch.Generator().manual_seed(0)
     unseen = torch.full((50,), torch.inf)
