@@ -197,10 +197,15 @@ def _training(training: dict[str, Any]) -> list[str]:
         f"{_duration(seconds)} on {training['machine']}" if seconds else "not recorded"
     )
     recipe = [f"`{key}` {value}" for key, value in training["recipe"].items()]
+    taught = training.get("teachers")
+    teachers = (
+        [f"- Teachers (`model/teachers.py`): weights {taught}."] if taught else []
+    )
     return [
         f"- Data: {training['data'] or 'not recorded'}.",
         _near_copies(training.get("near_copies", {})),
         f"- Start: {training.get('start') or 'random weights'}.",
+        *teachers,
         f"- Time: {spent}.",
         f"- Recipe (`model/train.py`): {', '.join(recipe) or 'not recorded'}.",
         "- Augmentation: `model/augment.py`. The weights are a running average of those"

@@ -197,6 +197,7 @@ def _training(about: dict[str, str], options: argparse.Namespace) -> dict[str, A
         "data": options.data_note or about.get("data", ""),
         "near_copies": _near_copies(options.near_copies),
         "start": options.start_note or about.get("start", ""),
+        "teachers": about.get("teachers", ""),
     }
 
 

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model import train
+from model import card_text, publish, train
 from model.data import load_folder
 from model.epochs import normalise
 from model.network import build_network
@@ -120,3 +120,14 @@ def test_weights_name_the_teachers_and_a_checkpoint_keeps_to_them(
     assert about["teachers"] == ", ".join(Teachers(files, CPU).names)
     assert train.main([*command, "--teachers", str(files[0])]) == 1
     assert "another recipe" in capsys.readouterr().err
+
+
+def test_the_card_names_the_teachers_if_there_were() -> None:
+    options = publish.parse_arguments(
+        ["--weights=w", "--data=d", "--held-out=h", "--machine=an abacus"]
+    )
+    for about, named in (({"teachers": "0a1b, 2c3d"}, True), ({}, False)):
+        entry = publish._training(about, options)
+        text = "\n".join(card_text._training(entry))
+        assert ("weights 0a1b, 2c3d." in text) == named
+        assert ("Teachers" in text) == named
