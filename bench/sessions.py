@@ -158,7 +158,8 @@ def _visit(url: str, tally: Tally, until: float, pause: float) -> None:
 def _warm_up(url: str) -> None:
     """Have everything loaded that visitors load: that is what rests.
 
-    The network is compiled for each number of pictures when so many first come.
+    The network is compiled for each of a few numbers of pictures when so many first
+    come (`model.engines.SIZES`).
     """
     with Visitor(url) as visitor:
         for number in range(1, MOST_SENT + 1):

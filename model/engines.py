@@ -7,7 +7,7 @@ library is imported before an engine of it is made.
 
 import os
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -24,6 +24,15 @@ Features = NDArray[np.float32]
 
 MOST_THREADS = 8
 """A 32x32 network does not fill more cores, and the machine has other work."""
+
+
+SIZES = (16, 8, 4, 2, 1)
+"""Pictures that OpenVINO gets at once: any number of them is cut into these.
+
+It compiles the network for each number that it meets and keeps that for good: 120 MB
+once all numbers to 64 have come, 30 MB in these sizes. In 16s a picture costs 2% more
+than in 32s, in 4s 9%, alone 32%.
+"""
 
 
 class Outputs(NamedTuple):
@@ -43,6 +52,20 @@ class Engine(Protocol):
     def __call__(self, pixels: Pixels) -> Outputs:
         """Logits and features of pictures [N, 32, 32, 3]."""
         ...
+
+
+def _pieces(pixels: Pixels) -> Iterator[Pixels]:
+    """Cut into pieces of `SIZES`, the largest first."""
+    at = 0
+    for size in SIZES:
+        while len(pixels) - at >= size:
+            yield pixels[at : at + size]
+            at += size
+
+
+def _joined(parts: Iterable[Outputs]) -> Outputs:
+    """Outputs one after another."""
+    return Outputs(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
 def _compile(model: Any, precision: str | None, streams: int) -> Any:
@@ -99,16 +122,19 @@ class OpenVinoEngine:
         parts = [part for part in np.array_split(pixels, self._streams) if len(part)]
         if len(parts) == 1:
             return self._infer(parts[0])
-        found = zip(*self._pool.map(self._infer, parts), strict=True)
-        return Outputs(*(np.concatenate(each) for each in found))
+        return _joined(self._pool.map(self._infer, parts))
 
     def _infer(self, pixels: Pixels) -> Outputs:
         request = self._requests.get()
         try:
-            found = request.infer([pixels])
-            return Outputs(*(np.array(found[i], np.float32) for i in (0, 1)))
+            return _joined(_asked(request, piece) for piece in _pieces(pixels))
         finally:
             self._requests.put(request)
+
+
+def _asked(request: Any, pixels: Pixels) -> Outputs:
+    found = request.infer([pixels])
+    return Outputs(*(np.array(found[i], np.float32) for i in (0, 1)))
 
 
 def largest_activations(bundle: Bundle, batches: list[Pixels]) -> dict[str, float]:

@@ -16,7 +16,7 @@ import pytest
 from models import picture, publish_random, with_precision
 from PIL import Image
 
-from model import machine
+from model import engines, machine
 from model.bundle import FEATURE_SIZE, WEIGHTS, BundleError, known_picture
 from model.calibration import softmax
 from model.classifier import (
@@ -220,7 +220,27 @@ def test_openvino_computes_what_torch_computes(real: Classifier) -> None:
     assert np.abs(ours.features - theirs.features).max() < 1e-3
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 7])
+@pytest.mark.threat("G52")
+def test_any_number_of_pictures_comes_to_openvino_in_few_sizes(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps megabytes for good for each size that it has ever met."""
+    met: set[int] = set()
+
+    def asked(_: object, pixels: Pixels) -> Outputs:
+        met.add(len(pixels))
+        return Outputs(*[pixels[:, 0, 0, :1].astype(np.float32)] * 2)
+
+    monkeypatch.setattr(engines, "_asked", asked)
+    engine = OpenVinoEngine(classifier.bundle)
+    for number in range(1, 2 * BATCH):
+        pixels = np.zeros((number, 32, 32, 3), np.uint8)
+        pixels[:, 0, 0, 0] = range(number)
+        assert engine(pixels).logits[:, 0].tolist() == list(range(number))
+    assert met == set(engines.SIZES)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 7, 41])
 def test_a_batch_cut_into_parts_comes_back_in_order(number: int, real: Classifier):
     images = [picture(n) for n in range(number)]
     pixels = to_pixels(images, replace(real.bundle.preprocessing, looks=1))
