@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, run_async
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
+from streamlit.testing.v1 import AppTest
 
 from ui import memory
 
@@ -140,6 +141,38 @@ def test_ended_sessions_are_forgotten(closed_page: weakref.ref):
 
 def test_without_streamlits_runtime_there_are_no_sessions():
     assert memory.drop_ended_sessions() == 0
+
+
+TRAY = """
+import streamlit as st
+from ui.memory import forget_gone_controls
+
+judged = st.session_state["judged"].append
+for key in st.session_state["pictures"]:
+    st.button("Correct", key=key, on_click=judged, args=(key,))
+forget_gone_controls()
+"""
+"""A page with a button a picture, as the tray has."""
+
+
+@pytest.mark.threat("G52")
+def test_controls_of_pictures_that_have_gone_are_forgotten():
+    """Streamlit itself keeps all that a page has ever shown."""
+    page = AppTest.from_string(TRAY)
+    page.session_state["judged"] = []
+    before: list[str] = []
+    for number in range(1, 6):
+        now = [f"{number}-{n}" for n in range(number)]
+        page.session_state["pictures"] = now
+        page.run()
+        assert not page.exception
+        state = page._session_state._state
+        assert set(state._key_id_mapper._key_id_mapping) == {*before, *now}
+        known = state._new_widget_state.widget_metadata
+        assert len(known) == len(before) + len(now)
+        before = now
+    page.button(key="5-3").click().run()
+    assert page.session_state["judged"] == ["5-3"]
 
 
 def tidied_after(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> list[int]:

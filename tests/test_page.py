@@ -87,6 +87,18 @@ def test_a_rerun_shows_each_upload_once(page: AppTest):
     assert html(page).count("<figure>") == 1
 
 
+@pytest.mark.threat("G52")
+def test_a_page_that_stays_open_grows_with_no_picture(page: AppTest):
+    controls = []
+    for colour in ("red", "green", "blue"):
+        upload(page, a=png(colour))
+        button(page, "Save 1 picture").click().run()
+        controls.append(
+            len(page._session_state._state._new_widget_state.widget_metadata)
+        )
+    assert controls[0] == controls[1] == controls[2]
+
+
 def test_confirmed_and_saved_once(page: AppTest, data: Path):
     upload(page, a=png("red"))
     button(page, "Correct").click().run()

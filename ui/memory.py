@@ -7,7 +7,9 @@ are enough. It also keeps large blocks that were freed once: here they are pictu
 bodies and weights, and each goes back at once. What is small, and what only a full
 collection of garbage finds, goes back when the server has come to rest. Pages that are
 left open do not keep it; a click that comes just then waits for the collection, some
-tenths of a second. Measured by `python -m bench.sessions`.
+tenths of a second. What an open page itself grows by is bounded, too: Python's memory
+returns in whole megabytes only, and the more there was between what stays, the less
+comes back. Measured by `python -m bench.sessions`.
 """
 
 import asyncio
@@ -16,7 +18,9 @@ import gc
 import time
 from contextlib import suppress
 
+import streamlit as st
 from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 HEAPS = 2
 LARGE = 256 * 2**10
@@ -27,6 +31,8 @@ REST = 0.03
 """It does if it has used at most this part of one processor since the last look."""
 WORK = 2.0
 """Seconds of processor time that leave enough behind to tidy up: several clicks."""
+DRAWN = "drawn_controls"
+"""Of the session: the controls that the last run of the whole page drew."""
 
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
@@ -61,6 +67,29 @@ def drop_ended_sessions() -> int:
         storage = runtime.get_instance()._session_mgr._session_storage
         return len(storage._cache.expire())
     return 0
+
+
+def forget_gone_controls() -> None:
+    """Forget the controls that neither this nor the last run of the page has drawn.
+
+    Streamlit keeps them, with what their callbacks would be given, until the page is
+    closed: six kilobytes for every picture that ever passed the tray. Those of the last
+    run may still be on screen, and a click on one counts.
+    """
+    run = get_script_run_ctx()
+    if run is None:
+        return
+    with suppress(AttributeError):  # not Streamlit's public side: a test looks after it
+        drawn = run.shared.widget_ids_this_run.snapshot()
+        kept = drawn | st.session_state.get(DRAWN, frozenset())
+        st.session_state[DRAWN] = drawn
+        with run.session_state._lock:
+            state = run.session_state._state
+            known, keys = state._new_widget_state.widget_metadata, state._key_id_mapper
+            for gone in known.keys() - kept:
+                del known[gone]
+            named = {k: i for k, i in keys._key_id_mapping.items() if i in kept}
+            keys.set_key_id_mapping(named)
 
 
 async def tidy_at_rest(look: float = LOOK) -> None:

@@ -13,6 +13,7 @@ from ui import resources
 from ui.backup import render_recovery
 from ui.dataset import render_dataset
 from ui.history import render_history
+from ui.memory import forget_gone_controls
 from ui.overview import model_text, render_overview
 from ui.review import render_reload, render_saved, render_tray
 from ui.reviewer import render_reviewer
@@ -107,6 +108,7 @@ def main() -> None:
                 _render_model()
     except DatabaseError as problem:
         st.error(str(problem), icon=":material/error:")
+    forget_gone_controls()
 
 
 main()
