@@ -23,7 +23,7 @@ from starlette.routing import Route
 from db import DatabaseError
 from export import NothingToExport, export_zip
 from intake.errors import Refused
-from intake.tray import valid_tray_id
+from intake.tray import forget_looks, valid_tray_id
 from model.bundle import BundleError
 from ui import resources
 from ui.download import BadSelection, selection
@@ -94,7 +94,7 @@ async def warm_and_tidy(_: st.App) -> AsyncIterator[dict[str, Any]]:
             resources.classifier()
 
     threading.Thread(target=load, daemon=True).start()
-    tidying = asyncio.create_task(tidy_at_rest())
+    tidying = asyncio.create_task(tidy_at_rest(forget_looks))
     yield {}
     tidying.cancel()
 

@@ -276,7 +276,8 @@ class Tray:
         if now:
             _SEEN[self.folder] = now
         while len(_SEEN) > SEEN_TRAYS:
-            _SEEN.pop(next(iter(_SEEN)), None)
+            # By default its own: meanwhile `forget_looks` may have left nothing.
+            _SEEN.pop(next(iter(_SEEN), self.folder), None)
         return sorted(
             (item for _, item in now.values()), key=lambda i: (i.number, i.sha256)
         )
@@ -354,6 +355,11 @@ class Tray:
         with self._lock:
             shutil.rmtree(self.folder, ignore_errors=True)
             _NEXT.pop(self.folder, None)
+
+
+def forget_looks() -> None:
+    """Drop what was read of trays; whoever looks at one again reads it again."""
+    _SEEN.clear()
 
 
 def sweep(root: Path, max_age_seconds: float) -> int:

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.testing.v1 import AppTest
 
+from intake import tray
 from ui import memory
 
 HELPERS = """
@@ -192,7 +194,7 @@ def tidied_after(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> list[in
     monkeypatch.setattr(memory.asyncio, "sleep", sleep)
     monkeypatch.setattr(memory, "tidy", lambda: tidied.append(looks))
     with pytest.raises(asyncio.CancelledError):
-        run_async(memory.tidy_at_rest(20))
+        run_async(memory.tidy_at_rest(tray.forget_looks, 20))
     return tidied
 
 
@@ -223,6 +225,20 @@ def test_it_tidies_up_once_sessions_have_ended(
 
 
 @pytest.mark.threat("G52")
+def test_trays_are_forgotten_with_the_sessions_that_looked_at_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Else what was read last stays between what was freed, and keeps its pages."""
+    monkeypatch.setattr(tray, "_SEEN", {tmp_path: {}})
+    monkeypatch.setattr(memory, "drop_ended_sessions", lambda: 0)
+    assert tidied_after(monkeypatch, [0.0, 9.0, 9.1]) == [2]
+    assert tray._SEEN  # visitors that pause look again
+    monkeypatch.setattr(memory, "drop_ended_sessions", lambda: 1)
+    assert tidied_after(monkeypatch, [0.0])
+    assert not tray._SEEN
+
+
+@pytest.mark.threat("G52")
 def test_the_application_tidies_up_as_long_as_it_runs(monkeypatch: pytest.MonkeyPatch):
     import app
 
@@ -230,8 +246,10 @@ def test_the_application_tidies_up_as_long_as_it_runs(monkeypatch: pytest.Monkey
 
     async def running() -> tuple[int, int]:
         def tidying() -> int:
-            names = [task.get_coro().__name__ for task in asyncio.all_tasks()]
-            return names.count("tidy_at_rest")
+            works = [task.get_coro() for task in asyncio.all_tasks()]
+            here = [work for work in works if work.__name__ == "tidy_at_rest"]
+            forget = [work.cr_frame.f_locals["forget"] for work in here]
+            return forget.count(tray.forget_looks)
 
         async with app.warm_and_tidy(app.app):
             during = tidying()

@@ -16,6 +16,7 @@ import asyncio
 import ctypes
 import gc
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import streamlit as st
@@ -92,10 +93,15 @@ def forget_gone_controls() -> None:
             keys.set_key_id_mapping(named)
 
 
-async def tidy_at_rest(look: float = LOOK) -> None:
+async def tidy_at_rest(forget: Callable[[], None], look: float = LOOK) -> None:
     """Tidy up whenever the server rests after work, until cancelled.
 
     Rest is told by the processor time: it counts clicks, uploads and exports alike.
+
+    Args:
+        forget: drops what sessions have read and can read again, once some have ended:
+            a few small things between all that went would keep its pages.
+        look: seconds between two looks.
     """
     used = tidied = time.process_time()
     ended = 0
@@ -105,6 +111,8 @@ async def tidy_at_rest(look: float = LOOK) -> None:
         now = time.process_time()
         rests, used = now - used <= REST * look, now
         if rests and (ended or now - tidied >= WORK):
+            if ended:
+                forget()
             await asyncio.to_thread(tidy)
             used = tidied = time.process_time()
             ended = 0
