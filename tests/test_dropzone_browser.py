@@ -142,6 +142,20 @@ def test_a_drop_and_a_paste_anywhere_on_the_page(page: Page, server: Server):
     assert re.fullmatch(r"pasted \d\d-\d\d-\d\d 1\.png", names[2])
 
 
+@pytest.mark.parametrize(
+    ("names", "text"), [(["one.zip"], "Sending…"), (["0.png", "1.png"], "0 of 2")]
+)
+def test_what_is_under_way_is_not_shown_as_over(
+    page: Page, names: list[str], text: str
+):
+    """Until the server answers, which takes minutes with a large ZIP on a slow line."""
+    page.evaluate("() => { globalThis.fetch = () => new Promise(() => {}); }")
+    choose(page, {name: png(0) for name in names})
+    expect(page.locator(".progress .text")).to_have_text(text, timeout=SLOW)
+    expect(page.locator(".progress .cancel")).to_be_visible()
+    expect(page.locator(".summary")).to_be_hidden()
+
+
 def test_cancel_keeps_what_is_done(page: Page, server: Server):
     choose(page, {f"{n}.png": png(n) for n in range(1500)})
     expect(cards(page).first).to_be_visible(timeout=SLOW)

@@ -208,8 +208,8 @@ const add = (tray, state, files, limits) => {
       settle(state, { name: entry.name, refusal });
     } else state.queue.push(entry);
   }
-  state.show();
   if (!state.running) run(tray, state);
+  state.show(); // only now: what has just begun would be shown as over
 };
 
 const remaining = (state) => {
