@@ -159,3 +159,12 @@ def test_the_browser_is_told_what_may_be_none_of_the_ten(
     given = row(replace(item, prediction=answer), None, "Near copy of <b>, saved")
     assert given["outside"] == said
     assert given["near"] == "Near copy of <b>, saved"
+
+
+@pytest.mark.parametrize("chance", [0.99996, 1.0])
+def test_rounding_makes_nothing_certain(tray: Tray, chance: float):
+    chances = [chance] + [(1 - chance) / 9] * 9
+    item = replace(
+        tray.items()[0], prediction={"label": CLASSES[0], "probabilities": chances}
+    )
+    assert row(item, None)["top"][0] == [CLASSES[0], 0.9999]

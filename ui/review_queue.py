@@ -19,6 +19,9 @@ _queue = component("queue", "verdicts")
 
 OUTSIDE = "May be none of the ten"
 
+SUREST = 0.9999
+"""Rounded further up it would read 100%, and count as never wrong on the sheet."""
+
 
 def row(item: Item, earlier: HistoryRow | None, near: str = "") -> dict[str, Any]:
     """What the browser needs of a classified picture, as plain data.
@@ -36,7 +39,7 @@ def row(item: Item, earlier: HistoryRow | None, near: str = "") -> dict[str, Any
         "number": item.number,
         "name": item.name,
         "predicted": prediction["label"],
-        "top": [[label, round(chance, 4)] for label, chance in top],
+        "top": [[label, min(round(chance, 4), SUREST)] for label, chance in top],
         "doubt": round(doubt(item.label, chances), 4),
         "label": item.label,
         "earlier": earlier.label if earlier else None,
