@@ -266,6 +266,24 @@ def test_keys_and_labels_do_not_meet(desk: Desk):
     }
 
 
+def test_what_was_put_off_comes_again_at_the_end(desk: Desk):
+    """S twice, then the rest: the queue does not stop before it is empty."""
+    items = desk.fill(4)
+    page = desk.page
+    desk.show("Queue")
+    page.locator("select.order").select_option("uploaded")
+    place = page.locator(".place")
+    for key, then in [("s", 2), ("2", 3), ("s", 4), ("2", 1), ("s", 3), ("2", 1)]:
+        page.keyboard.press(key)
+        expect(place).to_have_text(f"{then} of 4")
+    page.keyboard.press("s")  # the only one left stays in sight
+    expect(place).to_have_text("1 of 4")
+    page.keyboard.press("2")
+    expect(page.get_by_text("Every picture is reviewed.")).to_be_visible()
+    on_disk(page)
+    assert desk.labels() == {item.sha256: "bird" for item in items}
+
+
 @pytest.mark.threat("C32")
 def test_a_refused_label_is_said_and_taken_back(desk: Desk):
     desk.fill(2)

@@ -114,7 +114,12 @@ class Queue {
     this.draw();
   }
 
+  // Where all the others are dealt with, those put off are asked about again.
   advance() {
+    const { byId } = this.store;
+    if (!this.ids.some((id) => this.isOpen(id)))
+      for (const id of this.touched)
+        if (byId.get(id)?.label === null) this.touched.delete(id);
     this.go(this.nextOpen(this.place.get(this.current)));
   }
 
