@@ -311,7 +311,7 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     likely = [i for i in items if i.prediction["confidence"] >= 0.5]
     expected = sum(1 - i.prediction["confidence"] for i in likely)
     expect(page.locator(".expect")).to_have_text(
-        f"These {len(likely)}: about {round(expected)} wrong"
+        f"{len(likely)} pictures ticked: about {round(expected)} wrong"
     )
     kept_back = likely[:3]
     for item in kept_back:

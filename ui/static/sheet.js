@@ -149,7 +149,7 @@ class Sheet {
     this.find(".propose").textContent = `Proposed: ${this.proposal}%`;
     this.find(".propose").hidden = this.threshold === this.proposal;
     this.find(".expect").textContent = ticked.length
-      ? `These ${number(ticked.length)}: ${about(wrong(ticked))}`
+      ? `${plural(ticked.length, "picture")} ticked: ${about(wrong(ticked))}`
       : "Nothing is ticked";
     this.find(".confirm").textContent = `Confirm ${number(ticked.length)} ticked`;
     this.find(".confirm").disabled = this.find(".label").disabled = !ticked.length;
