@@ -313,6 +313,23 @@ def test_a_label_is_renamed_on_the_page_and_back(page: AppTest):
     assert not page.exception
 
 
+def test_the_trash_is_emptied_after_asking_only(page: AppTest):
+    upload(page, a=png("red"))
+    button(page, "Save").click().run()
+    database = resources.database()
+    database.delete(
+        [row.image_id for row in database.page(HistoryQuery(), limit=9).rows], ""
+    )
+    page.segmented_control(key="view").set_value("Data set").run()
+    page.button(key="purge").click().run()
+    assert database.deleted_count() == 1
+    assert any("1 deleted picture with" in m.value for m in page.markdown)
+    page.button(key="purge-confirmed").click().run()
+    assert database.deleted_count() == 0
+    assert "Deleted 1 picture for good." in html(page)
+    assert not page.exception
+
+
 def test_an_address_asks_for_what_was_chosen():
     query = HistoryQuery(state="incorrect", search="a&b=c", label="<x>")
     options = Options(changed=True, split=True)

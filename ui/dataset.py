@@ -137,6 +137,22 @@ def on_purge(database: Database) -> None:
         st.session_state[NOTICE] = str(problem)
 
 
+@st.dialog("Empty the trash?")
+def _ask_to_purge(database: Database, trash: int) -> None:
+    st.write(
+        f"{count(trash, 'deleted picture')} with predictions and reviews will be gone "
+        "for good; nothing brings them back."
+    )
+    if st.button(
+        "Delete for good",
+        type="primary",
+        key="purge-confirmed",
+        on_click=on_purge,
+        args=(database,),
+    ):
+        st.rerun()
+
+
 def _render_trash(database: Database) -> None:
     trash = database.deleted_count()
     if not trash:
@@ -145,7 +161,8 @@ def _render_trash(database: Database) -> None:
     st.write(f"{count(trash, 'deleted picture')} can still be brought back.")
     with st.container(horizontal=True):
         st.button("Restore all", on_click=on_restore_trash, args=(database,))
-        st.button("Delete for good", on_click=on_purge, args=(database,))
+        if st.button("Delete for good…", key="purge"):
+            _ask_to_purge(database, trash)
 
 
 def render_dataset(database: Database) -> None:
