@@ -12,10 +12,12 @@ import pytest
 import streamlit as st
 from conftest import ROOT
 from PIL import Image
+from stand_in import Handler, host
 from streamlit.testing.v1 import AppTest
 
 from db import Conflict, Event, HistoryQuery, HistoryRow, LabelCount
 from export import Options
+from intake.fetch import TEST_SETTING
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
@@ -328,6 +330,36 @@ def test_the_trash_is_emptied_after_asking_only(page: AppTest):
     assert database.deleted_count() == 0
     assert "Deleted 1 picture for good." in html(page)
     assert not page.exception
+
+
+class BusyOnce(Handler):
+    """Turns the first request away; then has a picture, and a page at `/page/a`."""
+
+    asked = 0
+
+    def do_GET(self):
+        type(self).asked += self.path == "/a.png"
+        if self.path == "/page/a":
+            self.answer(200, b"<html>", "text/html")
+        elif self.asked == 1:
+            self.answer(503)
+        else:
+            self.answer(200, png("red"), "image/png")
+
+
+def test_an_address_that_may_answer_later_is_tried_again(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+):
+    """And what is refused goes by its whole address: many end in the same name."""
+    monkeypatch.setenv(TEST_SETTING, "127.0.0.1")
+    with host(BusyOnce) as url:
+        page.text_area[0].set_value(f"{url}/a.png\n{url}/page/a").run()
+        button(page, "Fetch").click().run()
+        assert page.warning[0].value == "0 pictures received, 2 refused."
+        assert f"<b>{url}/page/a</b>: Not a JPEG or PNG" in html(page)
+        button(page, "Try 1 again").click().run()
+    assert page.warning[0].value == "1 picture received, 1 refused."
+    assert not [b for b in page.button if b.label.startswith("Try")]
 
 
 def test_an_address_asks_for_what_was_chosen():

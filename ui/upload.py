@@ -29,6 +29,13 @@ def queue_urls() -> None:
         st.session_state[OUTCOMES] = []
 
 
+def retry_urls() -> None:
+    """Line up once more what may come at a second try; the rest stays as it is."""
+    outcomes = st.session_state[OUTCOMES]
+    st.session_state[URL_QUEUE] = [o.name for o in outcomes if o.retry]
+    st.session_state[OUTCOMES] = [o for o in outcomes if not o.retry]
+
+
 def cancel_urls() -> None:
     """Stop fetching: what has come stays, the rest goes back into the box."""
     left = st.session_state.pop(URL_QUEUE, [])
@@ -102,7 +109,10 @@ def _render_outcomes() -> None:
     if len(refused) > SHOWN_REFUSALS:
         lines += f"<li>and {len(refused) - SHOWN_REFUSALS:,} more</li>"
     st.html(f'<ul class="refused">{lines}</ul>')
-    st.button("Dismiss", type="tertiary", on_click=dismiss_outcomes)
+    with st.container(horizontal=True):
+        if again := sum(o.retry for o in refused):
+            st.button(f"Try {again:,} again", key="retry-urls", on_click=retry_urls)
+        st.button("Dismiss", type="tertiary", on_click=dismiss_outcomes)
 
 
 def dismiss_outcomes() -> None:

@@ -218,7 +218,8 @@ def _keep(
     for source, picture in zip(part, pictures, strict=True):
         answer = picture if isinstance(picture, Refused) else next(answers)
         if isinstance(answer, Refused):
-            outcomes.append(Outcome(source.name, False, str(answer), answer.retry))
+            given = source.url or source.name  # many addresses end in one name
+            outcomes.append(Outcome(given, False, str(answer), answer.retry))
         else:
             outcomes.append(_received(source.name, *answer))
     return outcomes
