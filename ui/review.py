@@ -145,8 +145,8 @@ def card_html(
     return f'<div class="picture">{figure}{caption}{answer}{verdict}</div>'
 
 
-def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) -> None:
-    """The box with every label, and below it the field for one's own."""
+def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) -> bool:
+    """The box with every label; whether the person wants to type another."""
     key = f"label-{item.sha256}"
     choice = _choice(item)
     predicted = (item.prediction or {}).get("label")
@@ -165,17 +165,21 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
         on_change=on_choose,
         args=(tray, item, key, db),
     )
-    if choice == OTHER:
-        field = f"own-{item.sha256}"
-        st.text_input(
-            "Own label",
-            key=field,
-            max_chars=64,
-            placeholder="your own label, then Enter",
-            label_visibility="collapsed",
-            on_change=on_own_label,
-            args=(tray, item, field, db),
-        )
+    return choice == OTHER
+
+
+def _render_own_label(tray: Tray, item: Item, db: Database | None) -> None:
+    """The field for a label of one's own, as wide as the card."""
+    field = f"own-{item.sha256}"
+    st.text_input(
+        "Own label",
+        key=field,
+        max_chars=64,
+        placeholder="your own label, then Enter",
+        label_visibility="collapsed",
+        on_change=on_own_label,
+        args=(tray, item, field, db),
+    )
 
 
 def _render_card(
@@ -209,7 +213,9 @@ def _render_card(
                 args=(tray, item),
             )
     with right:
-        _render_choice(tray, item, own, db)
+        wants_own = _render_choice(tray, item, own, db)
+    if wants_own:
+        _render_own_label(tray, item, db)
     note = st.session_state.setdefault(PROBLEMS, {}).get(item.sha256)
     if note:
         st.html(f'<div class="name">{plain(note)}</div>')
