@@ -113,9 +113,17 @@ def rows(page: Page):
 
 
 def delete_first_row(page: Page) -> None:
+    frame = page.locator("iframe[title*='agGrid'], iframe[title*='st_aggrid']")
+    place = frame.bounding_box()
     grid(page).locator(".ag-row .ag-checkbox-input").first.click()
-    page.get_by_text("What happened to this picture").click()
+    page.get_by_role("button", name="Details").click()
     expect(page.locator("ol.events li").first).to_contain_text("corrected")
+    picture = page.locator('.picture img[src^="/thumb/"]')
+    expect(picture).to_be_visible()
+    assert picture.evaluate("(image) => image.decode().then(() => image.width)") > 150
+    # Else the next click would meet another row than the one aimed at.
+    assert frame.bounding_box() == place
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete 1 selected").click()
     expect(page.get_by_text("Deleted 1 picture.", exact=True)).to_be_visible()
 

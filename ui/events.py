@@ -1,8 +1,10 @@
-"""What happened to one picture: every event, who, what, from what, when."""
+"""One picture of the history: larger, and every event: who, what, from what, when."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
-from db import Database, Event
+from db import Database, Event, HistoryRow
 from ui.text import plain
 
 WORDS = {
@@ -26,12 +28,19 @@ def event_line(event: Event) -> str:
     return f"<li>{who}{what}, {change} <small>{when}, {model}</small></li>"
 
 
-def render_events(database: Database, image_id: int, name: str) -> None:
-    """Draw the record of one picture, oldest first."""
-    with st.expander("What happened to this picture", icon=":material/history:"):
-        events = database.history(image_id)
-        if not events:
-            st.html(f"{plain(name)}: nobody has reviewed it yet.")
-            return
-        lines = "".join(event_line(event) for event in events)
-        st.html(f'{plain(name)}<ol class="events">{lines}</ol>')
+def details_html(row: HistoryRow, events: Sequence[Event]) -> str:
+    """The picture and its record, oldest first, as HTML; people's text is escaped."""
+    name = plain(row.name)
+    lines = "".join(event_line(event) for event in events)
+    record = f'<ol class="events">{lines}</ol>' if events else "Not reviewed yet."
+    return (
+        f'<div class="picture details"><figure><img src="/thumb/{row.sha256}.jpg" '
+        f'alt="{name}"></figure><b class="whole">{name}</b></div>{record}'
+    )
+
+
+def render_details(database: Database, row: HistoryRow | None) -> None:
+    """Draw the button that shows them; it keeps its place where no row is chosen."""
+    with st.popover("Details", icon=":material/info:", disabled=row is None):
+        if row:
+            st.html(details_html(row, database.history(row.image_id)))

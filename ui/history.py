@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from db import Database, DatabaseError, HistoryQuery, LabelRefused
+from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused
 from export import Options
 from model.labels import CLASSES
 from ui.download import address
-from ui.events import render_events
+from ui.events import render_details
 from ui.history_grid import render_grid
 from ui.reviewer import reviewer_name
 from ui.text import count
@@ -96,8 +96,9 @@ def _render_filters(database: Database) -> HistoryQuery:
     )
 
 
-def _render_actions(database: Database, seen: Mapping[int, str | None]) -> None:
-    """What can be done with the selected rows, and the label that stands on each."""
+def _render_actions(database: Database, rows: Sequence[HistoryRow]) -> None:
+    """What can be done with the selected rows."""
+    seen = {row.image_id: row.label for row in rows}
     ids = list(seen)
     with st.container(horizontal=True, vertical_alignment="bottom", key="grid-actions"):
         options = [*CLASSES, OTHER, *labels_in_use(database)]
@@ -127,6 +128,7 @@ def _render_actions(database: Database, seen: Mapping[int, str | None]) -> None:
             on_click=on_delete,
             args=(database, ids),
         )
+        render_details(database, rows[0] if len(rows) == 1 else None)
 
 
 def render_history(database: Database) -> None:
@@ -152,11 +154,7 @@ def render_history(database: Database) -> None:
         ids = render_grid(page.rows, key=f"history-grid-{generation}")
     first = (number - 1) * PAGE_SIZE + 1
     with top:
-        chosen = {row.image_id: row for row in page.rows if row.image_id in ids}
-        _render_actions(database, {i: row.label for i, row in chosen.items()})
-        if len(chosen) == 1:
-            ((image_id, row),) = chosen.items()
-            render_events(database, image_id, row.name)
+        _render_actions(database, [row for row in page.rows if row.image_id in ids])
         last = first + len(page.rows) - 1
         st.html(f"{first:,} to {last:,} of {count(total, 'picture')}")
         if first_look.more:

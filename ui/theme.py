@@ -34,6 +34,8 @@ STYLE = f"""
   background: color-mix(in srgb, currentColor 9%, transparent); }}
 .verdict.correct {{ color: #fff; background: #14785a; }}
 .verdict.incorrect {{ color: #fff; background: #b54e00; }}
+.picture.details {{ width: 20rem; max-width: 100%; }}
+.picture .whole {{ overflow-wrap: anywhere; unicode-bidi: isolate; }}
 .refused {{ margin: 0; padding-left: 1.1rem; font-size: .9rem; }}
 .refused li {{ overflow-wrap: anywhere; }}
 .refused b {{ font-weight: 600; }}
