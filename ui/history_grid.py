@@ -33,8 +33,10 @@ class Thumbnail {
 
 _VERDICT_STYLE = JsCode(f"""
 function(params) {{
-  if (params.value === 'correct') return {{color: '{CORRECT}', fontWeight: 600}};
-  if (params.value === 'incorrect') return {{color: '{INCORRECT}', fontWeight: 600}};
+  const strong = (colour) =>
+    ({{color: `color-mix(in srgb, ${{colour}} 65%, currentColor)`, fontWeight: 600}});
+  if (params.value === 'correct') return strong('{CORRECT}');
+  if (params.value === 'incorrect') return strong('{INCORRECT}');
   return {{opacity: 0.7}};
 }}
 """)
@@ -84,8 +86,10 @@ function({streamlitRerunEventTriggerName, eventData}) {
 CSS = {
     ".ag-cell": {"line-height": f"{ROW_HEIGHT - 2}px"},
     ".ag-cell-wrapper": {"height": "100%", "align-items": "center"},
+    ".ag-header-cell-text": {"color": "var(--ag-text-color)", "opacity": ".8"},
 }
-"""Rows are high for the thumbnail's sake: text and boxes stand in their middle."""
+"""Rows are high for the thumbnail's sake: text and boxes stand in their middle. Titles
+are too faint as they come."""
 
 
 def _column(field: str, title: str, **more: Any) -> dict[str, Any]:

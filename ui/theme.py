@@ -49,6 +49,13 @@ STYLE = f"""
 .welcome .chips {{ display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .7rem; }}
 .welcome .chips span {{ font-size: .85rem; padding: .1rem .55rem; border-radius: 1rem;
   background: color-mix(in srgb, currentColor 10%, transparent); }}
+/* Streamlit's own greys, and white on the dark theme's accent, are hard to read. */
+[data-testid="stCaptionContainer"] {{ color: light-dark(#5b5d6b, #a9abb8);
+  opacity: 1; }}
+.js-plotly-plot :is(.xtick, .ytick) text {{ fill: currentColor !important;
+  fill-opacity: .8; }}
+:is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
+  color: light-dark(#fff, #12131a); }}
 .lead {{ opacity: .8; margin: -.6rem 0 0; }}
 </style>
 """
