@@ -121,9 +121,10 @@ def delete_first_row(page: Page) -> None:
     picture = page.locator('.picture img[src^="/thumb/"]')
     expect(picture).to_be_visible()
     assert picture.evaluate("(image) => image.decode().then(() => image.width)") > 150
-    # Else the next click would meet another row than the one aimed at.
-    assert frame.bounding_box() == place
     page.keyboard.press("Escape")
+    # Else the next click would meet another row than the one aimed at.
+    expect(frame).to_be_visible(timeout=SLOW)
+    assert frame.bounding_box() == place
     page.get_by_role("button", name="Delete 1 selected").click()
     expect(page.get_by_text("Deleted 1 picture.", exact=True)).to_be_visible()
 
