@@ -95,7 +95,7 @@ METHODS: dict[str, Score] = {
 }
 """Scores that can be served, by the name in the model card."""
 
-USED = "fdbd"
+USED = "cosine"
 """The one `model.publish` takes unless told otherwise."""
 
 

@@ -278,18 +278,18 @@ def test_the_card_says_how_the_flag_was_chosen_and_what_it_does(
 ) -> None:
     arguments = command(tmp_path)
     data, outside = tmp_path / "data", tmp_path / "train"
-    more = [f"--photos={data}", f"--outside={outside}", "--scope=cosine"]
+    more = [f"--photos={data}", f"--outside={outside}", "--scope=energy"]
     assert publish.main([*arguments, *more]) == 0
     bundle = load_classifier(tmp_path / "out").bundle
     entry = bundle.card["scope"]
-    assert entry["method"] == bundle.scope.method == "cosine"
+    assert entry["method"] == bundle.scope.method == "energy"
     assert entry["outside"] == len(list(outside.rglob("*.png")))
     assert {row["method"] for row in entry["compared"]} > set(METHODS)
     assert set(entry["outside_that_passes"]) == {"photographs", *synthetic.KINDS}
     # 95% of 20 pictures, and the one on the line
     assert bundle.card["figures"]["held_out"]["in_scope"] in (95, 100)
     text = (tmp_path / "out" / "README.md").read_text()
-    assert "cosine with the nearest class mean (used)" in text
+    assert "| energy (used) |" in text
 
 
 def test_a_held_out_picture_counts_crisp_and_as_jpeg(tmp_path: Path) -> None:
