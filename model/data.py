@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.datasets import CIFAR10, ImageFolder
 
+from intake.pictures import read_picture
 from model.labels import CLASSES
 from model.preprocess import INPUT_SIZE
 
@@ -81,7 +82,7 @@ def load_folder(root: Path, *, twins: bool = False) -> Labelled:
         picture = tree.loader(path)
         images.append(_pixels(picture))
         if twins and path.lower().endswith(LOSSLESS):
-            images.append(_pixels(Image.open(io.BytesIO(jpeg_twin(picture)))))
+            images.append(_pixels(read_picture(jpeg_twin(picture)).image))
         labels += [index[target]] * (len(images) - len(labels))
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     return Labelled(stacked, torch.tensor(labels))
