@@ -103,6 +103,13 @@ class Desk:
         self.page.goto(f"{self.server.url}/?tray={self.tray.tray_id}")
         self.choose(mode)
 
+    def queue(self, number: int) -> list[Item]:
+        """Fill the tray and review it by keys, as uploaded."""
+        items = self.fill(number)
+        self.show("Queue")
+        self.page.locator("select.order").select_option("uploaded")
+        return items
+
     def choose(self, mode: str) -> None:
         page = self.page
         page.get_by_role("radio", name=mode, exact=True).or_(
@@ -164,10 +171,8 @@ def verdict_for(n: int, item: Item) -> tuple[str, str]:
 @pytest.mark.threat("F48")
 def test_two_hundred_by_keys_alone(desk: Desk):
     """A kill in the middle loses nothing acknowledged; what was not is sent again."""
-    items = desk.fill(200)
+    items = desk.queue(200)
     page = desk.page
-    desk.show("Queue")
-    page.locator("select.order").select_option("uploaded")
     expect(page.locator(".place")).to_have_text("1 of 200")
     wanted = {}
     for n, item in enumerate(items):
@@ -219,10 +224,8 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
 
 
 def test_undo_fifty(desk: Desk):
-    items = desk.fill(60)
+    items = desk.queue(60)
     page = desk.page
-    desk.show("Queue")
-    page.locator("select.order").select_option("uploaded")
     for _ in items:
         page.keyboard.press("2")
     expect(page.get_by_text("Every picture is reviewed.")).to_be_visible()
@@ -236,10 +239,8 @@ def test_undo_fifty(desk: Desk):
 
 def test_keys_and_labels_do_not_meet(desk: Desk):
     """Typing fires no key; later, moving and back do what they say."""
-    items = desk.fill(4)
+    items = desk.queue(4)
     page = desk.page
-    desk.show("Queue")
-    page.locator("select.order").select_option("uploaded")
     place = page.locator(".place")
     page.keyboard.press("t")
     page.keyboard.type("snug 0-9 shed")
@@ -268,10 +269,8 @@ def test_keys_and_labels_do_not_meet(desk: Desk):
 
 def test_what_was_put_off_comes_again_at_the_end(desk: Desk):
     """S twice, then the rest: the queue does not stop before it is empty."""
-    items = desk.fill(4)
+    items = desk.queue(4)
     page = desk.page
-    desk.show("Queue")
-    page.locator("select.order").select_option("uploaded")
     place = page.locator(".place")
     for key, then in [("s", 2), ("2", 3), ("s", 4), ("2", 1), ("s", 3), ("2", 1)]:
         page.keyboard.press(key)
@@ -286,10 +285,8 @@ def test_what_was_put_off_comes_again_at_the_end(desk: Desk):
 
 @pytest.mark.threat("C32")
 def test_a_refused_label_is_said_and_taken_back(desk: Desk):
-    desk.fill(2)
+    desk.queue(2)
     page = desk.page
-    desk.show("Queue")
-    page.locator("select.order").select_option("uploaded")
     page.keyboard.press("t")
     page.keyboard.insert_text("tab\u0007")
     page.keyboard.press("Enter")
