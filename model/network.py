@@ -5,10 +5,14 @@ would leave an 8x8 map of a 32-pixel one. He et al. 2016 (section 4.2) start sma
 pictures at full resolution instead: a 3x3 convolution with stride 1, no max-pool.
 """
 
+import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor, nn
 from torchvision.models import ResNet, ResNet18_Weights
 from torchvision.models.resnet import BasicBlock
@@ -47,6 +51,20 @@ def imagenet_weights() -> dict[str, Tensor]:
         progress=False, check_hash=True, weights_only=True
     )
     return found
+
+
+def read_weights(file: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors in a file that training wrote, and the first of its SHA-256.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not in the safetensors format.
+    """
+    data = file.read_bytes()
+    try:
+        return load(data), hashlib.sha256(data).hexdigest()[:12]
+    except SafetensorError as problem:
+        raise ValueError(f"{file} is not in the safetensors format") from problem
 
 
 def load_matching(network: nn.Module, tensors: dict[str, Tensor]) -> list[str]:

@@ -5,39 +5,30 @@ which a label does not. Student and teachers see the very same view of a picture
 et al. 2022), so the teachers may be asked about crops and blends that have no label.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
 from model.device import autocast, compiled
 from model.labels import CLASSES
-from model.network import build_network, load_matching
+from model.network import build_network, load_matching, read_weights
 
-WIDE_ENOUGH = 128
+WIDE = 128
 """Channels after the first block of a wide network."""
 
 
 def _read(file: Path, device: torch.device) -> tuple[nn.Module, str]:
     """A network as trained, and the name of its weights."""
-    data = file.read_bytes()
-    try:
-        tensors = load(data)
-    except SafetensorError as problem:
-        raise ValueError(f"{file} is not in the safetensors format") from problem
+    tensors, name = read_weights(file)
     inner = tensors.get("layer1.0.conv1.weight")
-    network = build_network(
-        len(CLASSES), wide=inner is not None and len(inner) == WIDE_ENOUGH
-    )
+    network = build_network(len(CLASSES), wide=inner is not None and len(inner) == WIDE)
     if missing := load_matching(network, tensors):
         raise ValueError(f"{file} lacks {', '.join(missing)}")
     network = network.eval().requires_grad_(False)
     network = network.to(device, memory_format=torch.channels_last)
-    return network, hashlib.sha256(data).hexdigest()[:12]
+    return network, name
 
 
 class Teachers:

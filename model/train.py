@@ -18,7 +18,6 @@ teachers (`--teachers`), look for flat minima (`--sam`), blend pictures (`--mixe
 """
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -29,8 +28,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import ResNet
 
@@ -44,6 +42,7 @@ from model.network import (
     freeze,
     imagenet_weights,
     load_matching,
+    read_weights,
     start_training,
 )
 from model.optimizer import Optimizer
@@ -82,11 +81,8 @@ def read_init(init: str) -> tuple[dict[str, Tensor], str]:
     """
     if init == IMAGENET:
         return imagenet_weights(), "ImageNet, torchvision's weights of ResNet-18"
-    data = Path(init).read_bytes()
-    try:
-        return load(data), f"weights {hashlib.sha256(data).hexdigest()[:12]}"
-    except SafetensorError as problem:
-        raise ValueError(f"{init} is not in the safetensors format") from problem
+    tensors, name = read_weights(Path(init))
+    return tensors, f"weights {name}"
 
 
 class Run:
