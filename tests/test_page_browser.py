@@ -59,7 +59,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 
     def note(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            noise.append(message.text)
+            noise.append(f"{message.text} {message.location['url']}")
 
     tab.on("console", note)
     tab.on("pageerror", lambda error: noise.append(str(error)))
@@ -89,6 +89,17 @@ def upload(page: Page, files: dict[str, bytes]) -> None:
 
 def cards(page: Page):
     return page.locator('[class*="st-key-card-"]')
+
+
+def arrived(page: Page, number: int) -> None:
+    """Wait until so many cards show their pictures.
+
+    A picture that leaves the tray sooner is asked for when it is gone: a 404.
+    """
+    expect(cards(page)).to_have_count(number, timeout=SLOW)
+    for picture in cards(page).locator("img").all():
+        picture.scroll_into_view_if_needed()  # loaded where it is seen
+        assert picture.evaluate("(image) => image.decode().then(() => image.width)")
 
 
 def card(page: Page, name: str):
@@ -160,7 +171,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
             "broken.png": picture_bytes("red")[:200],
         },
     )
-    expect(cards(page)).to_have_count(2, timeout=SLOW)
+    arrived(page, 2)
     expect(page.get_by_text("2 pictures received, 1 refused.")).to_be_visible()
     expect(page.get_by_text("File is incomplete")).to_be_visible()
 
@@ -168,7 +179,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
         f"{picture_host}/boat.jpg\n{picture_host}/gone.jpg"
     )
     page.get_by_role("button", name="Fetch").click()
-    expect(cards(page)).to_have_count(3, timeout=SLOW)
+    arrived(page, 3)
     expect(page.get_by_text("1 picture received, 1 refused.")).to_be_visible()
 
     card(page, "green.png").get_by_role("button", name="Correct").click()
@@ -185,7 +196,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     expect(card(page, "boat.jpg").get_by_text("It is house boat")).to_be_visible()
 
     page.reload()
-    expect(cards(page)).to_have_count(3, timeout=SLOW)
+    arrived(page, 3)
     expect(card(page, "boat.jpg").get_by_text("It is house boat")).to_be_visible()
 
     page.get_by_role("button", name="Save 3 pictures").click()
@@ -235,7 +246,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
 
 def test_clear_all_empties_the_tray_and_reloads(page: Page):
     upload(page, {"green.png": picture_bytes("green")})
-    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    arrived(page, 1)
     with page.expect_navigation(timeout=SLOW):
         page.get_by_role("button", name="Clear All").click()
     expect(page.get_by_text("The tray is empty.")).to_be_visible(timeout=SLOW)
@@ -244,6 +255,7 @@ def test_clear_all_empties_the_tray_and_reloads(page: Page):
 
 def test_clear_all_asks_before_verdicts_are_lost(page: Page):
     upload(page, {"green.png": picture_bytes("green")})
+    arrived(page, 1)
     card(page, "green.png").get_by_role("button", name="Correct").click()
     expect(page.get_by_text("1 of 1 reviewed")).to_be_visible()
     page.get_by_role("button", name="Clear All").click()
@@ -255,7 +267,7 @@ def test_clear_all_asks_before_verdicts_are_lost(page: Page):
 def test_same_upload_twice_is_one_picture(page: Page):
     green = {"green.png": picture_bytes("green")}
     upload(page, green)
-    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    arrived(page, 1)
     upload(page, {"copy.png": green["green.png"]})
     expect(page.get_by_text("1 already in the tray")).to_be_visible(timeout=SLOW)
     expect(cards(page)).to_have_count(1)
@@ -263,6 +275,7 @@ def test_same_upload_twice_is_one_picture(page: Page):
 
 def test_clear_database_asks_and_keeps_a_copy(page: Page, server: Server):
     upload(page, {"green.png": picture_bytes("green")})
+    arrived(page, 1)
     page.get_by_role("button", name="Save 1 picture").click()
     expect(page.get_by_text("Saved 1 picture, 0 reviewed.")).to_be_visible()
     go_to(page, "Data set")
@@ -286,7 +299,7 @@ def test_hostile_text_is_shown_and_runs_nothing(page: Page, server: Server):
     name = "![x](http:⁄⁄e.example⁄i.png)<img src=x onerror=alert(1)>.png"
     label = "::JSCODE::alert(2)::JSCODE::<b>$\\href{x}$"
     upload(page, {name: picture_bytes("green")})
-    expect(cards(page)).to_have_count(1, timeout=SLOW)
+    arrived(page, 1)
     choose(page, cards(page), "Other…")
     own = cards(page).get_by_placeholder("your own label")
     own.fill(label)
