@@ -270,7 +270,7 @@ def test_the_chart_marks_whole_pictures_only():
 def test_words_for_numbers():
     assert count(1, "picture") == "1 picture"
     assert count(1200, "picture") == "1,200 pictures"
-    assert percent(0.9999) == ">99%"
+    assert [percent(p) for p in (1, 0.9999, 0.0001, 0)] == ["100%", ">99%", "<1%", "0%"]
     assert percent(0.123) == "12%"
     assert plain("<b>\"'&") == "&lt;b&gt;&quot;&#x27;&amp;"
     assert not re.search(r"[<$]", chart("<$>").replace("&#36;", ""))

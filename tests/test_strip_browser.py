@@ -18,6 +18,9 @@ from test_dropzone_browser import (
     said,
 )
 
+from ui.assets import asset
+from ui.text import percent
+
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",
     "![x](http:⁄⁄e.example⁄i.png).png",
@@ -226,3 +229,12 @@ def test_without_a_model_pictures_wait(browser: Browser, tmp_path: Path):
     finally:
         running.process.terminate()
         running.process.wait(20)
+
+
+def test_components_and_cards_word_shares_alike(browser: Browser):
+    shares = [0, 0.0001, 0.0049, 0.006, 0.123, 0.994, 0.996, 0.9999, 1]
+    tab = browser.new_page()
+    script = f"(shares) => {{ {asset('post.js')} return shares.map(percent); }}"
+    words = tab.evaluate(script, shares)
+    tab.close()
+    assert words == [percent(share) for share in shares]

@@ -102,7 +102,7 @@ def _bars(item: Item) -> str:
     ranked = sorted(zip(probabilities, CLASSES, strict=True), reverse=True)[:3]
     return "".join(
         f"<span>{name}</span><span class='bar'><i style='width:{100 * p:.1f}%'></i>"
-        f"</span><span>{percent(p)}</span>"
+        f"</span><span>{plain(percent(p))}</span>"
         for p, name in ranked
     )
 
@@ -134,7 +134,8 @@ def card_html(
         label, p = item.prediction["label"], item.prediction["confidence"]
         answer = (
             f'<div class="answer"><span>{plain(label)}</span>'
-            f"<span>{percent(p)}</span></div><div class='bars'>{_bars(item)}</div>"
+            f"<span>{plain(percent(p))}</span></div>"
+            f"<div class='bars'>{_bars(item)}</div>"
         )
         if item.label is None and item.prediction.get("in_scope") is False:
             answer += f'<div class="doubt">{OUTSIDE}</div>'

@@ -24,10 +24,13 @@ def count(n: int, one: str, many: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage that never rounds up to certainty.
+    """A share as a percentage that never rounds to certainty.
 
-    Two digits are as many as calibration warrants; "100%" would claim too much.
+    Two digits are as many as calibration warrants; "100%" and "0%" would claim too
+    much.
     """
     if 0.995 <= share < 1:
         return ">99%"
+    if 0 < share < 0.005:
+        return "<1%"
     return f"{share:.0%}"

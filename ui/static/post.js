@@ -40,5 +40,9 @@ const make = (tag, className = "", text = "") => {
 
 const number = (n) => n.toLocaleString("en-US");
 const plural = (n, one) => `${number(n)} ${n === 1 ? one : one + "s"}`;
-const percent = (share) =>
-  share >= 0.995 && share < 1 ? ">99%" : `${Math.round(100 * share)}%`;
+// As `percent` of ui/text.py: never rounded to certainty.
+const percent = (share) => {
+  if (share >= 0.995 && share < 1) return ">99%";
+  if (share > 0 && share < 0.005) return "<1%";
+  return `${Math.round(100 * share)}%`;
+};
