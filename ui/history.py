@@ -112,7 +112,7 @@ def _render_actions(database: Database, rows: Sequence[HistoryRow]) -> None:
             disabled=not ids,
         )
         if chosen == OTHER:
-            st.text_input("Own label", key="relabel-own", max_chars=64, width=220)
+            st.text_input("Own label", key="relabel-own", width=220)
         st.button(
             f"Label {len(ids)} selected" if ids else "Label selected",
             key="apply-label",

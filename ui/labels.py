@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from db import MAX_LABEL, BookLabel, Database, DatabaseError, LabelRefused
+from db import BookLabel, Database, DatabaseError, LabelRefused
 from ui.reviewer import reviewer_name
 from ui.text import count, plain
 from ui.undo import note, remember, render_undo
@@ -58,7 +58,7 @@ def _render_rename(database: Database, book: Sequence[BookLabel]) -> None:
     if st.session_state.get("label-old") not in own:
         st.session_state.pop("label-old", None)
     old = left.selectbox("Rename or merge", list(own), key="label-old", index=None)
-    text = right.text_input("New name", key="label-new", max_chars=MAX_LABEL)
+    text = right.text_input("New name", key="label-new")
     if not (old and text.strip()):
         return
     try:

@@ -170,12 +170,14 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
 
 
 def _render_own_label(tray: Tray, item: Item, db: Database | None) -> None:
-    """The field for a label of one's own, as wide as the card."""
+    """The field for a label of one's own, as wide as the card.
+
+    It takes any length, for Streamlit drops silently what is pasted beyond a limit.
+    """
     field = f"own-{item.sha256}"
     st.text_input(
         "Own label",
         key=field,
-        max_chars=64,
         placeholder="your own label, then Enter",
         label_visibility="collapsed",
         on_change=on_own_label,

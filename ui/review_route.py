@@ -20,7 +20,10 @@ from ui.workflow import Judged, judge
 
 MAX_VERDICTS = 500
 MAX_BODY = 2**18
-"""Bytes of a request: 500 verdicts of the longest label fit."""
+"""Bytes of a request: 500 verdicts of the longest text the fields take fit.
+
+They take more than a label may have, so that the server says what is wrong with it.
+"""
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
