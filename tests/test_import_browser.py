@@ -52,6 +52,19 @@ def test_a_dropped_export_is_asked_about(
     assert len(tray_of(page, server).items()) == 3
 
 
+def test_a_dropped_export_may_be_left_out(
+    page: Page,  # noqa: F811
+    server: Server,
+    archive: bytes,
+):
+    choose(page, {"dataset.zip": archive, "a.png": png(1)})
+    page.get_by_role("button", name="Leave it out").click()
+    said(page, "1 picture received.")
+    expect(page.locator(".ask")).to_be_hidden()
+    assert saved(server).statistics().total == 0
+    assert len(tray_of(page, server).items()) == 1
+
+
 def test_an_export_is_chosen_among_the_data(
     page: Page,  # noqa: F811
     server: Server,

@@ -37,21 +37,26 @@ const sendExport = async (file, show, signal) => {
 
 let asking = Promise.resolve();
 
-// ZIPs that are exports, marked with where the person wants them.
+// The files, ZIPs that are exports marked with where the person wants them, or left out.
 const askWhere = (box, files, exported) => {
   const one = exported.length === 1;
   box.querySelector(".question").textContent = one
     ? `${exported[0].name} was downloaded here and has labels.`
     : `${number(exported.length)} of the ZIPs were downloaded here and have labels.`;
+  box.querySelector(".left-out").textContent = `Leave ${one ? "it" : "them"} out`;
   box.hidden = false;
+  const marked = (history) =>
+    files.map((entry) => (exported.includes(entry) ? { ...entry, history } : entry));
   return new Promise((go) => {
-    for (const history of [true, false])
-      box.querySelector(history ? ".to-history" : ".as-new").onclick = () => {
+    const answer = (button, chosen) => {
+      box.querySelector(button).onclick = () => {
         box.hidden = true;
-        const marked = (entry) =>
-          exported.includes(entry) ? { ...entry, history } : entry;
-        go(files.map(marked));
+        go(chosen());
       };
+    };
+    answer(".to-history", () => marked(true));
+    answer(".as-new", () => marked(false));
+    answer(".left-out", () => files.filter((entry) => !exported.includes(entry)));
   });
 };
 
