@@ -16,9 +16,9 @@ from export import export_zip
 from export.names import neutral
 from intake.pictures import read_picture
 from intake.tray import Item, Tray, new_tray_id
+from ui.cards import card_html
 from ui.history_grid import GRID_OPTIONS, rows_frame
 from ui.overview import distribution
-from ui.review import card_html
 
 TEXTS = [
     "<script>alert(1)</script>",

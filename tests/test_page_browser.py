@@ -267,6 +267,19 @@ def test_clear_all_asks_before_verdicts_are_lost(page: Page):
     expect(page.get_by_text("The tray is empty.")).to_be_visible(timeout=SLOW)
 
 
+def test_next_page_starts_at_its_first_card(page: Page):
+    upload(page, {f"{n}.png": picture_bytes(f"rgb({n},9,9)") for n in range(30)})
+    expect(cards(page)).to_have_count(24, timeout=SLOW)
+    following = page.locator(".st-key-tray-next").get_by_role("button")
+    following.click()
+    expect(cards(page)).to_have_count(6, timeout=SLOW)
+    expect(card(page, "29.png")).to_be_visible()
+    expect(following).to_have_count(0)
+    expect(page.get_by_role("button", name="Save 30 pictures")).to_be_in_viewport()
+    first = cards(page).first.get_by_role("button", name="Correct")
+    expect(first).to_be_in_viewport()
+
+
 def test_same_upload_twice_is_one_picture(page: Page):
     green = {"green.png": picture_bytes("green")}
     upload(page, green)
