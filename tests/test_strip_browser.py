@@ -120,6 +120,17 @@ def test_it_folds_before_a_card_is_seen(page: Page):  # noqa: F811
     assert page.evaluate("[...__places]") == [round(stays)]
 
 
+def test_on_a_phone_it_stays_until_it_is_scrolled_past(page: Page):  # noqa: F811
+    page.set_viewport_size({"width": 390, "height": 700})
+    choose(page, {f"{n}.png": png(n) for n in range(3)})
+    expect(cards(page)).to_have_count(3, timeout=SLOW)
+    page.wait_for_timeout(500)
+    expect(page.locator(".strip")).to_be_visible()
+    cards(page).last.scroll_into_view_if_needed()
+    expect(page.locator(".arrived")).to_be_hidden()
+    expect(cards(page).last).to_be_in_viewport()
+
+
 FOCUS_IT = """(strip) => new MutationObserver(() => strip.focus())
   .observe(strip, { childList: true })"""
 

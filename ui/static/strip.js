@@ -66,10 +66,15 @@ const drawStrip = (strip, tray, arrived) => {
 // Once the page shows cards of these pictures, the strip says nothing more and folds
 // into the line below it, from where it can be opened again. No card may move under a
 // pointer: it folds in the frame that draws the first cards, before they are seen, or
-// while it is out of sight, where the browser holds still what is in sight.
+// while it is out of sight, where the browser holds still what is in sight. Where the
+// first card lies below the screen even then, as on a phone, the strip is what is read.
 const CARDS = '[class*="st-key-card-"], .st-key-queue, .st-key-sheet';
 const HOLDS_STILL = CSS.supports("overflow-anchor", "auto");
 const cardsAreDrawn = () => document.querySelector(CARDS) !== null;
+const givesWayToCards = (strip) => {
+  const { top } = document.querySelector(CARDS).getBoundingClientRect();
+  return top - strip.offsetHeight < 0.8 * innerHeight;
+};
 
 // Returns what ends it.
 const foldInTime = (find, state) => {
@@ -80,7 +85,8 @@ const foldInTime = (find, state) => {
   const consider = () => {
     if (strip.hidden || state.kept || !cardsAreDrawn()) return;
     const unseen = HOLDS_STILL && !inSight && !state.running;
-    const fold = (!state.cardsSeen || unseen) && !inUse();
+    const first = !state.cardsSeen && givesWayToCards(strip);
+    const fold = (first || unseen) && !inUse();
     state.cardsSeen = true;
     if (!fold) return;
     state.folded = true;
