@@ -328,7 +328,9 @@ def test_the_trash_is_emptied_after_asking_only(page: AppTest):
     assert any("1 deleted picture with" in m.value for m in page.markdown)
     page.button(key="purge-confirmed").click().run()
     assert database.deleted_count() == 0
-    assert "Deleted 1 picture for good." in html(page)
+    assert "Deleted 1 picture for good." in html(page.run())
+    page.segmented_control(key="view").set_value("History").run()
+    assert "Deleted 1 picture for good." not in html(page)
     assert not page.exception
 
 

@@ -227,6 +227,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     delete_first_row(page)
     page.get_by_role("button", name="Undo", exact=True).click()
     expect(rows(page)).to_have_count(1, timeout=SLOW)
+    assert_selecting_moves_nothing(page)
     delete_first_row(page)
     expect(page.get_by_text("Nothing matches.")).to_be_visible()
     expect(sidebar.get_by_text("1 of 2 reviewed are correct")).to_be_visible()

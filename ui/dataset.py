@@ -12,7 +12,8 @@ from ui.download import address
 from ui.import_zip import render_import
 from ui.labels import render_labels
 from ui.resources import backups_folder
-from ui.text import count, plain
+from ui.text import count
+from ui.undo import note, render_undo
 from ui.workflow import labels_in_use
 
 SELECTIONS = {
@@ -21,7 +22,6 @@ SELECTIONS = {
     "Incorrect": "incorrect",
     "One label": "label",
 }
-NOTICE = "data_notice"
 
 
 def export_count(database: Database, query: HistoryQuery, options: Options) -> int:
@@ -113,9 +113,9 @@ def _ask_to_clear(database: Database) -> None:
     keep = st.checkbox("Keep a backup copy first", value=True, key="keep-copy")
     if st.button("Delete everything", type="primary", key="clear-confirmed"):
         try:
-            st.session_state[NOTICE] = clear_database(database, keep)
+            note(clear_database(database, keep))
         except DatabaseError as problem:
-            st.session_state[NOTICE] = str(problem)
+            note(str(problem))
         st.rerun()
 
 
@@ -123,18 +123,18 @@ def on_restore_trash(database: Database) -> None:
     """Bring every deleted picture back."""
     try:
         restored = database.restore_deleted()
-        st.session_state[NOTICE] = f"Restored {count(restored, 'picture')}."
+        note(f"Restored {count(restored, 'picture')}.")
     except DatabaseError as problem:
-        st.session_state[NOTICE] = str(problem)
+        note(str(problem))
 
 
 def on_purge(database: Database) -> None:
     """Empty the trash."""
     try:
         purged = database.purge_deleted()
-        st.session_state[NOTICE] = f"Deleted {count(purged, 'picture')} for good."
+        note(f"Deleted {count(purged, 'picture')} for good.")
     except DatabaseError as problem:
-        st.session_state[NOTICE] = str(problem)
+        note(str(problem))
 
 
 @st.dialog("Empty the trash?")
@@ -167,10 +167,10 @@ def _render_trash(database: Database) -> None:
 
 def render_dataset(database: Database) -> None:
     """Draw download, import, label book, trash and Clear Database."""
-    if notice := st.session_state.pop(NOTICE, None):
-        st.html(f'<p role="status">{plain(notice)}</p>')
     _render_download(database)
     render_import()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        render_undo(database, key="data-undo")
     render_labels(database)
     _render_trash(database)
     render_backup(database)

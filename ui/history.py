@@ -131,17 +131,34 @@ def _render_actions(database: Database, rows: Sequence[HistoryRow]) -> None:
         render_details(database, rows[0] if len(rows) == 1 else None)
 
 
+def _render_download(query: HistoryQuery, total: int) -> None:
+    with st.popover("Download these", icon=":material/download:", disabled=not total):
+        st.caption("What the filters show, reviewed or not; original pictures.")
+        split = st.checkbox("In parts for training and test", key="history-split")
+        st.link_button(
+            "Download ZIP", address(query, Options(unreviewed=True, split=split))
+        )
+
+
+def _render_line(
+    database: Database, query: HistoryQuery, text: str, total: int
+) -> None:
+    """What is shown, what was just done, and what can be done with all of it."""
+    with st.container(horizontal=True, vertical_alignment="center", key="grid-line"):
+        render_undo(database, key="history-undo", beside=text, shown=query)
+        _render_download(query, total)
+
+
 def render_history(database: Database) -> None:
     """Draw the history."""
     query = _render_filters(database)
     first_look = database.page(query, limit=1)
     total = first_look.total
     pages = max(1, -(-total // PAGE_SIZE))
-    render_undo(database, key="history-undo")
     if not total:
         everything = database.statistics().total
         text = "Nothing matches." if everything else "Nothing saved yet."
-        st.html(f'<p class="lead">{text}</p>')
+        _render_line(database, query, text, total)
         return
     number = 1
     top = st.container()
@@ -153,15 +170,11 @@ def render_history(database: Database) -> None:
     with grid:
         ids = render_grid(page.rows, key=f"history-grid-{generation}")
     first = (number - 1) * PAGE_SIZE + 1
+    last = first + len(page.rows) - 1
     with top:
-        _render_actions(database, [row for row in page.rows if row.image_id in ids])
-        last = first + len(page.rows) - 1
-        st.html(f"{first:,} to {last:,} of {count(total, 'picture')}")
+        chosen = [row for row in page.rows if row.image_id in ids]
+        _render_actions(database, chosen)
+        shown = f"{first:,} to {last:,} of {count(total, 'picture')}."
+        _render_line(database, query, shown, total)
         if first_look.more:
             st.caption(f"These are the newest {total:,} that match; more letters help.")
-        with st.popover("Download these", icon=":material/download:"):
-            st.caption("What the filters show, reviewed or not; original pictures.")
-            split = st.checkbox("In parts for training and test", key="history-split")
-            st.link_button(
-                "Download ZIP", address(query, Options(unreviewed=True, split=split))
-            )

@@ -7,7 +7,7 @@ import streamlit as st
 from db import BookLabel, Database, DatabaseError, LabelRefused
 from ui.reviewer import reviewer_name
 from ui.text import count, plain
-from ui.undo import note, remember, render_undo
+from ui.undo import note, remember
 
 SHOWN = 300
 
@@ -81,7 +81,6 @@ def render_labels(database: Database) -> None:
     """Draw the label book."""
     st.subheader("Labels")
     book = database.label_book()
-    render_undo(database, key="labels-undo")
     if any(entry.pictures or entry.trashed for entry in book):
         st.html(book_table(book))
     _render_rename(database, book)

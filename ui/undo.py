@@ -37,7 +37,7 @@ def conflict_text(conflicts: Sequence[Conflict]) -> str:
 
 def note(text: str) -> None:
     """Say something at the next drawing of the page."""
-    st.session_state[NOTICE] = text
+    st.session_state[NOTICE] = text, None
 
 
 def remember(change: Change, text: str) -> None:
@@ -65,19 +65,43 @@ def on_undo(database: Database) -> None:
     note(f"Undone for {back}: {text}.{conflict_text(change.conflicts)}")
 
 
-def render_undo(database: Database, *, key: str) -> None:
-    """Draw what was just done, and Undo while there is anything to undo."""
-    text = st.session_state.pop(NOTICE, None)
+def _notice(place: object) -> str:
+    """What was just done, until the next act or until something else is shown."""
+    text, drawn = st.session_state.get(NOTICE, ("", place))
+    if drawn not in (None, place):
+        del st.session_state[NOTICE]
+        return ""
+    st.session_state[NOTICE] = text, place
+    return str(text)
+
+
+def render_undo(
+    database: Database, *, key: str, beside: str = "", shown: object = None
+) -> None:
+    """Draw what was just done, and Undo, side by side in the container around.
+
+    Both stay at every click that shows the same: were one to go, what lies below
+    would move, and the next click would meet another row than the one aimed at.
+
+    Args:
+        database: where the act is.
+        key: the button's.
+        beside: what stands there anyway; Undo is then always drawn.
+        shown: what is shown below.
+    """
+    text = _notice((key, shown))
     acts = st.session_state.get(ACTS, [])
-    if not text and not acts:
+    if not (text or acts or beside):
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(f'<span role="status">{plain(text or "")}</span>')
-        if acts:
-            st.button(
-                f"Undo ({len(acts)})" if len(acts) > 1 else "Undo",
-                icon=":material/undo:",
-                key=key,
-                on_click=on_undo,
-                args=(database,),
-            )
+    st.html(
+        f'{plain(beside)} <span role="status">{plain(text)}</span>',
+        width="stretch" if beside else "content",
+    )
+    st.button(
+        f"Undo ({len(acts)})" if len(acts) > 1 else "Undo",
+        icon=":material/undo:",
+        key=key,
+        disabled=not acts,
+        on_click=on_undo,
+        args=(database,),
+    )
