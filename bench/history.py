@@ -150,6 +150,7 @@ QUESTIONS: dict[str, Question] = {
     "sort: name": _page(sort="name", descending=False),
     "filter and sort": _page(state="incorrect", sort="confidence"),
     "filter, sort, middle page": _page(0.05, state="incorrect", sort="name"),
+    "trash: sorted, middle page": _page(0.01, state="trash", sort="name"),
     "search: one name": _name,
     "search: what all have": _page(search=".jpg"),
     "search: a third, sorted": _page(search="holiday", sort="confidence"),

@@ -36,13 +36,15 @@ class LabelBook(Base):
         ]
         return sorted(book, key=lambda b: (-b.pictures, b.label))
 
-    def labels(self) -> list[tuple[str, int]]:
-        """People's own labels in use, most used first, with their counts."""
-        return [
-            (entry.label, entry.pictures)
-            for entry in self.label_book()
-            if entry.custom and entry.pictures
-        ]
+    def labels(self, *, trash: bool = False) -> list[tuple[str, int]]:
+        """People's own labels in use, most used first, with their counts.
+
+        Args:
+            trash: those that stand in the trash instead of those in the history.
+        """
+        own = [entry for entry in self.label_book() if entry.custom]
+        counts = [(e.label, e.trashed if trash else e.pictures) for e in own]
+        return sorted((c for c in counts if c[1]), key=lambda c: (-c[1], c[0]))
 
     def match_label(self, text: str) -> str:
         """A typed label in its normal form, spelled as it is in use already.

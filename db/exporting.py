@@ -108,9 +108,10 @@ class Exporting(Base):
     ) -> Selection:
         """What a selection holds at this moment, ordered by hash.
 
-        Pictures nobody has judged are left out unless asked for.
+        Pictures nobody has judged are left out unless asked for; those in the trash
+        always are.
         """
-        wanted = conditions(query)
+        wanted = and_(conditions(query), state.c.deleted.is_(False))
         if not include_unreviewed and query.state != "unreviewed":
             wanted = and_(wanted, state.c.label.is_not(None))
         if since is not None:

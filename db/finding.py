@@ -83,7 +83,8 @@ _HISTORY = (
 
 def filters(query: HistoryQuery) -> ColumnElement[bool]:
     """What a row must fulfil, its text aside."""
-    wanted: list[ColumnElement[bool]] = [state.c.deleted.is_(False)]
+    trash = query.state == "trash"
+    wanted: list[ColumnElement[bool]] = [state.c.deleted.is_(trash)]
     by_state: dict[str, ColumnElement[bool]] = {
         "correct": state.c.correct.is_(True),
         "incorrect": state.c.correct.is_(False),
@@ -92,7 +93,7 @@ def filters(query: HistoryQuery) -> ColumnElement[bool]:
         "outside": state.c.in_scope.is_(False),
         "near": state.c.near_copy.is_(True),
     }
-    if query.state != "all":
+    if query.state not in ("all", "trash"):
         wanted.append(by_state[query.state])
     if query.label is not None:
         wanted.append(state.c.label == query.label)
@@ -110,7 +111,8 @@ def conditions(query: HistoryQuery) -> ColumnElement[bool]:
 
 def _counted(query: HistoryQuery, classes: Sequence[str]) -> ColumnElement[bool]:
     """`filters`, for the rows of `tally`."""
-    wanted: list[ColumnElement[bool]] = [tally.c.deleted.is_(False)]
+    trash = query.state == "trash"
+    wanted: list[ColumnElement[bool]] = [tally.c.deleted.is_(trash)]
     judged = tally.c.label != ""
     by_state: dict[str, ColumnElement[bool]] = {
         "correct": tally.c.label == tally.c.predicted,
@@ -118,7 +120,7 @@ def _counted(query: HistoryQuery, classes: Sequence[str]) -> ColumnElement[bool]
         "unreviewed": tally.c.label == "",
         "custom": and_(judged, tally.c.label.not_in(classes)),
     }
-    if query.state != "all":
+    if query.state not in ("all", "trash"):
         wanted.append(by_state[query.state])
     if query.label is not None:
         wanted.append(and_(judged, tally.c.label == query.label))

@@ -10,16 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    delete,
-    select,
-)
+from sqlalchemy import Connection, delete, select
 
 from db import substrings
 from db.book import LabelBook
-from db.common import groups, now
+from db.common import AnyRow, groups, now
 from db.engine import copy_sqlite, open_engine, sqlite_path
 from db.errors import DatabaseError
 from db.exporting import Exporting
@@ -58,6 +53,23 @@ _BEFORE = (
 
 def _insert_prediction(connection: Connection, image_id: int, entry: NewImage) -> int:
     return insert_prediction(connection, image_id, entry, entry.prediction, now())
+
+
+def _lying(
+    work: Work, image_ids: Sequence[int] | None, *, deleted: bool
+) -> list[AnyRow]:
+    """The pictures that lie in the trash, or in the history, as the act expects.
+
+    Of those asked for, the others are its conflicts; None asks for all that lie there.
+    """
+    if image_ids is None:
+        found = select(state.c.image_id).where(state.c.deleted.is_(deleted))
+        return work.rows(work.connection.execute(found).scalars().all())
+    rows = work.rows(image_ids)
+    for row in rows:
+        if row.deleted != deleted:
+            work.conflict(row, restored=deleted)
+    return [row for row in rows if row.deleted == deleted]
 
 
 class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
@@ -183,58 +195,63 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
 
     # --- deleting -------------------------------------------------------------------
 
-    def _move(self, work: Work, wanted: ColumnElement[bool], deleted: bool) -> int:
-        moved = state.c.deleted.is_(not deleted)
-        found = select(state.c.image_id).where(wanted, moved)
-        rows = work.rows(work.connection.execute(found).scalars().all())
-        for row in rows:
-            kind = "deleted" if deleted else "restored"
-            work.event(row.prediction_id, kind, row.label)
-            work.put(row, row.label, deleted, row.reviewed_at)
-        return len(rows)
-
     def delete(self, image_ids: Sequence[int], who: str = "") -> Change:
-        """Move pictures to the trash, those that are not there yet."""
-        return self._move_all(image_ids, True, who)
+        """Move pictures to the trash.
 
-    def restore(self, image_ids: Sequence[int], who: str = "") -> Change:
-        """Bring pictures back from the trash."""
-        return self._move_all(image_ids, False, who)
+        Those that somebody else has put there already are the answer's conflicts.
+        """
+        return self._move(image_ids, True, who)
 
-    def _move_all(self, image_ids: Sequence[int], deleted: bool, who: str) -> Change:
+    def restore_deleted(
+        self, image_ids: Sequence[int] | None = None, who: str = ""
+    ) -> Change:
+        """Bring pictures back from the trash, everything that lies there if None.
+
+        Those that somebody else has brought back already are the answer's conflicts.
+        """
+        return self._move(image_ids, False, who)
+
+    def _move(self, image_ids: Sequence[int] | None, deleted: bool, who: str) -> Change:
         with self._work(who) as work:
-            parts = groups(image_ids)
-            return work.done(
-                sum(self._move(work, state.c.image_id.in_(p), deleted) for p in parts)
-            )
+            rows = _lying(work, image_ids, deleted=not deleted)
+            for row in rows:
+                kind = "deleted" if deleted else "restored"
+                work.event(row.prediction_id, kind, row.label)
+                work.put(row, row.label, deleted, row.reviewed_at)
+            return work.done(len(rows))
 
-    def restore_deleted(self, who: str = "") -> int:
-        """Bring everything back from the trash; returns how many pictures."""
-        with self._work(who) as work:
-            return self._move(work, state.c.image_id > 0, False)
+    def purge_deleted(self, image_ids: Sequence[int] | None = None) -> Change:
+        """Remove pictures in the trash for good, everything that lies there if None.
 
-    def purge_deleted(self) -> int:
-        """Remove what lies in the trash for good; returns how many pictures."""
-        return self._purge(state.c.deleted.is_(True))
+        Those that somebody else has brought back stay: they are the answer's
+        conflicts. Nothing takes this act back.
+        """
+        with self._work("") as work:
+            rows = _lying(work, image_ids, deleted=True)
+            self._purge(work, rows)
+            change = work.done(len(rows))
+        if rows:
+            self._shrink()
+        return change
 
     def clear(self) -> int:
         """Remove every picture, prediction and review for good."""
-        return self._purge(state.c.image_id > 0)
-
-    def _purge(self, wanted: ColumnElement[bool]) -> int:
-        found = select(state).where(wanted).order_by(state.c.image_id)
         with self._work("") as work:
-            rows = work.connection.execute(found).all()
-            for row in rows:
-                work.text(row.image_id, row.search, None)
-                work.count(key(row.deleted, row.predicted, row.label), -1)
-            work.flush()
-            for part in groups(row.image_id for row in rows):
-                self._remove(work.connection, part)
-            if self.trigrams:
-                work.connection.execute(substrings.SHRINK)
+            ids = work.connection.execute(select(state.c.image_id)).scalars().all()
+            rows = work.rows(ids)
+            self._purge(work, rows)
         self._shrink()
         return len(rows)
+
+    def _purge(self, work: Work, rows: Sequence[AnyRow]) -> None:
+        for row in rows:
+            work.text(row.image_id, row.search, None)
+            work.count(key(row.deleted, row.predicted, row.label), -1)
+        work.flush()
+        for part in groups(row.image_id for row in rows):
+            self._remove(work.connection, part)
+        if self.trigrams:
+            work.connection.execute(substrings.SHRINK)
 
     def _remove(self, connection: Connection, image_ids: Sequence[int]) -> None:
         of_images = select(predictions.c.id).where(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypedDict
 
 State = Literal[
-    "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near"
+    "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near", "trash"
 ]
+"""Which pictures; those in the trash are part of the last one only."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Conflict:
         found: the label that stood, which the person had not seen.
         deleted: whether it lay in the trash, and was left there.
         who: whose act was the newest.
+        restored: whether it had been looked for in the trash, and is not there.
     """
 
     image_id: int
@@ -64,6 +66,7 @@ class Conflict:
     found: str | None
     deleted: bool
     who: str
+    restored: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,13 @@ class Change:
         operation: names the act, for `Database.undo`.
         changed: how many pictures it changed.
         conflicts: where somebody else had been first.
+        gone: how many pictures somebody else had deleted for good.
     """
 
     operation: str
     changed: int
     conflicts: tuple[Conflict, ...] = ()
+    gone: int = 0
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,7 @@ class Work:
     Attributes:
         operation: names the act in every event it leaves, so that it can be undone.
         time: when it happened, one moment for all of it.
+        gone: how many pictures it was to touch and did not find.
     """
 
     def __init__(
@@ -158,6 +159,7 @@ class Work:
         self.operation = uuid4().hex
         self.time = now()
         self.conflicts: list[Conflict] = []
+        self.gone = 0
         self._events: list[dict[str, Any]] = []
         self._states: list[dict[str, Any]] = []
         self._trigrams = trigrams
@@ -170,8 +172,10 @@ class Work:
         self.flush()
         found: list[AnyRow] = []
         for part in groups(image_ids):
+            self.gone += len(part)
             wanted = _ROWS.where(state.c.image_id.in_(part)).order_by(state.c.image_id)
             found += self.connection.execute(wanted.with_for_update(of=state)).all()
+        self.gone -= len(found)
         return found
 
     def event(
@@ -250,7 +254,7 @@ class Work:
         self.event(row.prediction_id, kind, label)
         self.put(row, label, row.deleted, self.time)
 
-    def conflict(self, row: AnyRow) -> None:
+    def conflict(self, row: AnyRow, *, restored: bool = False) -> None:
         """Note that somebody else had changed this picture meanwhile."""
         newest = (
             select(reviews.c.who)
@@ -261,7 +265,7 @@ class Work:
         )
         who = self.connection.execute(newest).scalar() or ""
         self.conflicts.append(
-            Conflict(row.image_id, row.name, row.label, row.deleted, who)
+            Conflict(row.image_id, row.name, row.label, row.deleted, who, restored)
         )
 
     def flush(self) -> None:
@@ -300,4 +304,4 @@ class Work:
 
     def done(self, changed: int) -> Change:
         """What the act comes to."""
-        return Change(self.operation, changed, tuple(self.conflicts))
+        return Change(self.operation, changed, tuple(self.conflicts), self.gone)

@@ -174,10 +174,10 @@ def test_delete_restore_purge(db: Database, path: Path):
     assert db.delete(ids).changed == 2
     assert db.delete(ids).changed == 0
     assert (db.statistics().total, db.deleted_count()) == (1, 2)
-    assert db.restore(ids[:1]).changed == 1
-    assert db.purge_deleted() == 1
+    assert db.restore_deleted(ids[:1]).changed == 1
+    assert db.purge_deleted().changed == 1
     assert count(path, "images") == count(path, "image_blobs") == 2
-    assert db.delete(ids[:1]).changed == db.restore_deleted() == 1
+    assert db.delete(ids[:1]).changed == db.restore_deleted().changed == 1
 
 
 def test_saving_what_lies_in_the_trash_brings_it_back(db: Database):

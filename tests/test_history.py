@@ -27,7 +27,7 @@ PLACES = {
 BOUND = re.compile(r"[a-z_]+[<>]\?")
 """A place that SQLite goes to at once, in a plan."""
 
-STATES = ("all", "correct", "incorrect", "unreviewed", "custom")
+STATES = ("all", "correct", "incorrect", "unreviewed", "custom", "trash")
 
 
 def check_counts(path: Path) -> None:  # noqa: F811
@@ -62,7 +62,7 @@ def test_counts_and_search_index_agree_after_anything(
         if act == 0:
             acts.append(db.delete(some).operation)
         elif act == 1:
-            acts.append(db.restore(some).operation)
+            acts.append(db.restore_deleted(some).operation)
         elif act == 2:
             acts.append(db.review(some, "mine").operation)
         elif act == 3:

@@ -85,7 +85,7 @@ def busy(db: Database) -> Database:  # noqa: F811
     db.undo(db.review([1, 2], "dog", "Ben").operation, "Cid")
     db.rename_label("raft", "=house boat", "Ada")
     db.delete([2], "Ben")
-    db.restore([2], "Ada")
+    db.restore_deleted([2], "Ada")
     return db
 
 
@@ -120,7 +120,7 @@ def test_a_record_that_ends_in_a_deletion_is_counted_as_one(
     assert db.deleted_count() == 1
     with sqlite3.connect(path) as read:
         ((deleted,),) = read.execute("SELECT image_id FROM state WHERE deleted")
-    db.restore([deleted])
+    db.restore_deleted([deleted])
     check_counts(path)
     assert db.page(HistoryQuery(), 9).total == 2
 

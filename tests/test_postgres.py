@@ -20,6 +20,7 @@ import test_history
 import test_hostile_text
 import test_labels
 import test_near
+import test_trash
 import test_undo
 from postgres import new_database, running
 from sqlalchemy import create_engine, text
@@ -99,6 +100,7 @@ MODULES = (
     test_labels,
     test_hostile_text,
     test_near,
+    test_trash,
     test_undo,
     test_book,
 )

@@ -43,7 +43,7 @@ def test_fifty_steps_back_are_fifty_states_seen_again(db: Database):  # noqa: F8
     seen, acts = [facts(db)], []
     while len(acts) < 50:
         some = chance.sample(everything, 3)
-        act = chance.choice([db.delete, db.restore, db.review, db.review])
+        act = chance.choice([db.delete, db.restore_deleted, db.review, db.review])
         more = [chance.choice([*CLASSES, "own"])] if act == db.review else []
         change = act(some, *more)
         if change.changed:

@@ -13,6 +13,7 @@ from ui.import_zip import render_import
 from ui.labels import render_labels
 from ui.resources import backups_folder
 from ui.text import count
+from ui.trash import render_trash
 from ui.undo import note, render_undo
 from ui.workflow import labels_in_use
 
@@ -119,52 +120,6 @@ def _ask_to_clear(database: Database) -> None:
         st.rerun()
 
 
-def on_restore_trash(database: Database) -> None:
-    """Bring every deleted picture back."""
-    try:
-        restored = database.restore_deleted()
-        note(f"Restored {count(restored, 'picture')}.")
-    except DatabaseError as problem:
-        note(str(problem))
-
-
-def on_purge(database: Database) -> None:
-    """Empty the trash."""
-    try:
-        purged = database.purge_deleted()
-        note(f"Deleted {count(purged, 'picture')} for good.")
-    except DatabaseError as problem:
-        note(str(problem))
-
-
-@st.dialog("Empty the trash?")
-def _ask_to_purge(database: Database, trash: int) -> None:
-    st.write(
-        f"{count(trash, 'deleted picture')} with predictions and reviews will be gone "
-        "for good; nothing brings them back."
-    )
-    if st.button(
-        "Delete for good",
-        type="primary",
-        key="purge-confirmed",
-        on_click=on_purge,
-        args=(database,),
-    ):
-        st.rerun()
-
-
-def _render_trash(database: Database) -> None:
-    trash = database.deleted_count()
-    if not trash:
-        return
-    st.subheader("Trash")
-    st.write(f"{count(trash, 'deleted picture')} can still be brought back.")
-    with st.container(horizontal=True):
-        st.button("Restore all", on_click=on_restore_trash, args=(database,))
-        if st.button("Delete for good…", key="purge"):
-            _ask_to_purge(database, trash)
-
-
 def render_dataset(database: Database) -> None:
     """Draw download, import, label book, trash and Clear Database."""
     _render_download(database)
@@ -172,7 +127,7 @@ def render_dataset(database: Database) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         render_undo(database, key="data-undo")
     render_labels(database)
-    _render_trash(database)
+    render_trash(database)
     render_backup(database)
     st.subheader("Clear Database")
     total = database.statistics().total + database.deleted_count()

@@ -34,6 +34,8 @@ def selection(asked: Mapping[str, str]) -> tuple[HistoryQuery, Options]:
         BadSelection: there is no such selection.
     """
     state = asked.get("state", "all")
+    if state == "trash":
+        raise BadSelection("What is in the trash is not exported: restore it first.")
     if state not in get_args(State):
         raise BadSelection("No such selection")
     texts = {name: asked.get(name, "") for name in ("search", "label", "predicted")}

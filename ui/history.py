@@ -1,5 +1,8 @@
 """The history: find saved pictures, correct them again, delete them, take that back.
 
+The trash is a part of it, always offered: who deletes sees that nothing is lost yet,
+and a choice that came and went with the last picture would go while it is looked at.
+
 The server filters, sorts and cuts; the browser gets one page.
 """
 
@@ -12,9 +15,10 @@ from export import Options
 from model.labels import CLASSES
 from ui.download import address
 from ui.events import render_details
-from ui.history_grid import render_grid
+from ui.history_grid import forget_selection, render_grid
 from ui.reviewer import reviewer_name
 from ui.text import count
+from ui.trash import IN_TRASH, SHOW, render_trash_actions
 from ui.undo import note, remember, render_undo
 from ui.workflow import labels_in_use
 
@@ -27,6 +31,7 @@ STATES = {
     "Custom label": "custom",
     "May be none of these": "outside",
     "Near copies": "near",
+    IN_TRASH: "trash",
 }
 SORTS = {
     "Newest first": ("created", True),
@@ -39,12 +44,6 @@ SORTS = {
 }
 ANY = "Any label"
 OTHER = "Other…"
-GENERATION = "grid_generation"
-
-
-def _forget_selection() -> None:
-    # A new key empties the grid's selection, which has been dealt with.
-    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
 
 
 def on_delete(database: Database, ids: Sequence[int]) -> None:
@@ -55,7 +54,7 @@ def on_delete(database: Database, ids: Sequence[int]) -> None:
         note(str(problem))
         return
     remember(change, f"Deleted {count(change.changed, 'picture')}")
-    _forget_selection()
+    forget_selection()
 
 
 def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
@@ -71,18 +70,18 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
         note(str(problem))
         return
     remember(change, f"{count(change.changed, 'picture')} labelled {label}")
-    _forget_selection()
+    forget_selection()
 
 
 def _render_filters(database: Database) -> HistoryQuery:
-    state = st.segmented_control(
-        "Show", list(STATES), default="All", required=True, key="history-state"
-    )
+    st.session_state.setdefault(SHOW, "All")
+    state = st.segmented_control("Show", list(STATES), required=True, key=SHOW)
     search, label, sort = st.columns([3, 2, 2])
     text = search.text_input(
         "Search", key="history-search", placeholder="name, address or label"
     )
-    labels = [ANY, *CLASSES, *labels_in_use(database)]
+    own = labels_in_use(database, trash=state == IN_TRASH)
+    labels = [ANY, *CLASSES, *own]
     if st.session_state.get("history-label") not in labels:
         st.session_state["history-label"] = ANY
     chosen = label.selectbox("Label", labels, key="history-label")
@@ -96,38 +95,46 @@ def _render_filters(database: Database) -> HistoryQuery:
     )
 
 
-def _render_actions(database: Database, rows: Sequence[HistoryRow]) -> None:
-    """What can be done with the selected rows."""
+def _render_label_and_delete(database: Database, rows: Sequence[HistoryRow]) -> None:
     seen = {row.image_id: row.label for row in rows}
-    ids = list(seen)
+    options = [*CLASSES, OTHER, *labels_in_use(database)]
+    chosen = st.selectbox(
+        "Label of the selected",
+        options,
+        index=None,
+        key="relabel",
+        placeholder="It is…",
+        width=220,
+        disabled=not seen,
+    )
+    if chosen == OTHER:
+        st.text_input("Own label", key="relabel-own", width=220)
+    st.button(
+        f"Label {len(seen)} selected" if seen else "Label selected",
+        key="apply-label",
+        disabled=not (seen and chosen),
+        on_click=on_relabel,
+        args=(database, seen),
+    )
+    st.button(
+        f"Delete {len(seen)} selected" if seen else "Delete selected",
+        key="delete-selected",
+        icon=":material/delete:",
+        disabled=not seen,
+        on_click=on_delete,
+        args=(database, list(seen)),
+    )
+
+
+def _render_actions(
+    database: Database, query: HistoryQuery, rows: Sequence[HistoryRow]
+) -> None:
+    """What can be done with the selected rows."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="grid-actions"):
-        options = [*CLASSES, OTHER, *labels_in_use(database)]
-        chosen = st.selectbox(
-            "Label of the selected",
-            options,
-            index=None,
-            key="relabel",
-            placeholder="It is…",
-            width=220,
-            disabled=not ids,
-        )
-        if chosen == OTHER:
-            st.text_input("Own label", key="relabel-own", width=220)
-        st.button(
-            f"Label {len(ids)} selected" if ids else "Label selected",
-            key="apply-label",
-            disabled=not (ids and chosen),
-            on_click=on_relabel,
-            args=(database, seen),
-        )
-        st.button(
-            f"Delete {len(ids)} selected" if ids else "Delete selected",
-            key="delete-selected",
-            icon=":material/delete:",
-            disabled=not ids,
-            on_click=on_delete,
-            args=(database, ids),
-        )
+        if query.state == "trash":
+            render_trash_actions(database, [row.image_id for row in rows])
+        else:
+            _render_label_and_delete(database, rows)
         render_details(database, rows[0] if len(rows) == 1 else None)
 
 
@@ -140,13 +147,22 @@ def _render_download(query: HistoryQuery, total: int) -> None:
         )
 
 
+def _nothing(database: Database, query: HistoryQuery) -> str:
+    """Why no picture is shown."""
+    if query.state == "trash" and not (query.search or query.label):
+        return "The trash is empty."
+    saved = database.statistics().total + database.deleted_count()
+    return "Nothing matches." if saved else "Nothing saved yet."
+
+
 def _render_line(
     database: Database, query: HistoryQuery, text: str, total: int
 ) -> None:
     """What is shown, what was just done, and what can be done with all of it."""
     with st.container(horizontal=True, vertical_alignment="center", key="grid-line"):
         render_undo(database, key="history-undo", beside=text, shown=query)
-        _render_download(query, total)
+        if query.state != "trash":
+            _render_download(query, total)
 
 
 def render_history(database: Database) -> None:
@@ -156,9 +172,7 @@ def render_history(database: Database) -> None:
     total = first_look.total
     pages = max(1, -(-total // PAGE_SIZE))
     if not total:
-        everything = database.statistics().total
-        text = "Nothing matches." if everything else "Nothing saved yet."
-        _render_line(database, query, text, total)
+        _render_line(database, query, _nothing(database, query), total)
         return
     number = 1
     top = st.container()
@@ -166,14 +180,15 @@ def render_history(database: Database) -> None:
     if pages > 1:
         number = min(st.pagination(pages, key="history-page"), pages)
     page = database.page(query, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
-    generation = st.session_state.get(GENERATION, 0)
     with grid:
-        ids = render_grid(page.rows, key=f"history-grid-{generation}")
+        # What was selected in the one must not be acted on in the other.
+        trash = query.state == "trash"
+        ids = render_grid(page.rows, key="trash-grid" if trash else "history-grid")
     first = (number - 1) * PAGE_SIZE + 1
     last = first + len(page.rows) - 1
     with top:
         chosen = [row for row in page.rows if row.image_id in ids]
-        _render_actions(database, chosen)
+        _render_actions(database, query, chosen)
         shown = f"{first:,} to {last:,} of {count(total, 'picture')}."
         _render_line(database, query, shown, total)
         if first_look.more:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+import streamlit as st
 from st_aggrid import AgGrid, JsCode
 
 from db import HistoryRow
 from ui.theme import CORRECT, INCORRECT
 
 ROW_HEIGHT = 56
+GENERATION = "grid_generation"
 VERDICTS = {True: "correct", False: "incorrect", None: "not reviewed"}
 
 _THUMBNAIL = JsCode("""
@@ -177,6 +179,11 @@ def rows_frame(rows: Sequence[HistoryRow]) -> pd.DataFrame:
     return pd.DataFrame.from_records(records, columns=[*columns, "verdict", "outside"])
 
 
+def forget_selection() -> None:
+    """Empty the grid's selection, which has been dealt with: a new key does."""
+    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
+
+
 def render_grid(rows: Sequence[HistoryRow], *, key: str) -> list[int]:
     """Draw one page of the history; returns the ids of the selected rows on it."""
     answer = AgGrid(
@@ -190,7 +197,7 @@ def render_grid(rows: Sequence[HistoryRow], *, key: str) -> list[int]:
         update_on=[("selectionChanged", 150)],
         show_search=False,
         show_download_button=False,
-        key=key,
+        key=f"{key}-{st.session_state.get(GENERATION, 0)}",
     )
     chosen = answer.get("ids") if answer else None
     on_page = {row.image_id for row in rows}

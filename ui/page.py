@@ -18,6 +18,7 @@ from ui.overview import model_text, render_overview
 from ui.review import render_reload, render_saved, render_tray
 from ui.reviewer import render_reviewer
 from ui.theme import apply_style
+from ui.trash import VIEW
 from ui.upload import render_upload
 from ui.workflow import classify_pending, pending
 
@@ -90,13 +91,9 @@ def main() -> None:
     render_reload()
     apply_style()
     st.title("Image classification")
+    st.session_state.setdefault(VIEW, VIEWS[0])
     view = st.segmented_control(
-        "View",
-        VIEWS,
-        default=VIEWS[0],
-        required=True,
-        key="view",
-        label_visibility="collapsed",
+        "View", VIEWS, required=True, key=VIEW, label_visibility="collapsed"
     )
     database = _database()
     try:

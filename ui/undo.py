@@ -5,8 +5,6 @@ a restart of the server, or after somebody else's change, does the right thing o
 why it does not.
 """
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from db import Change, Conflict, Database, DatabaseError
@@ -19,20 +17,27 @@ MOST_ACTS = 500
 SHOWN_CONFLICTS = 5
 
 
-def conflict_text(conflicts: Sequence[Conflict]) -> str:
+def _found(conflict: Conflict) -> str:
+    who = f" ({conflict.who})" if conflict.who else ""
+    if conflict.deleted:
+        return f"{conflict.name} is in the trash{who}"
+    if conflict.restored:
+        return f"{conflict.name} was brought back from the trash{who}"
+    return f"{conflict.name} was {conflict.found or 'not reviewed'}{who}"
+
+
+def conflict_text(change: Change) -> str:
     """What somebody else had done meanwhile, in words; empty where nobody had."""
-    if not conflicts:
-        return ""
-    lines = [
-        f"{c.name} "
-        + ("is in the trash" if c.deleted else f"was {c.found or 'not reviewed'}")
-        + (f" ({c.who})" if c.who else "")
-        for c in conflicts[:SHOWN_CONFLICTS]
-    ]
-    more = len(conflicts) - len(lines)
-    end = f" and {more:,} more." if more else "."
-    changed = count(len(conflicts), "picture")
-    return f" {changed} had been changed meanwhile: {', '.join(lines)}{end}"
+    text = ""
+    if conflicts := change.conflicts:
+        lines = [_found(conflict) for conflict in conflicts[:SHOWN_CONFLICTS]]
+        more = len(conflicts) - len(lines)
+        end = f" and {more:,} more." if more else "."
+        changed = count(len(conflicts), "picture")
+        text = f" {changed} had been changed meanwhile: {', '.join(lines)}{end}"
+    if change.gone:
+        text += f" {count(change.gone, 'picture')} had been deleted for good meanwhile."
+    return text
 
 
 def note(text: str) -> None:
@@ -42,7 +47,7 @@ def note(text: str) -> None:
 
 def remember(change: Change, text: str) -> None:
     """Say what was done, and keep it for Undo."""
-    note(f"{text}.{conflict_text(change.conflicts)}")
+    note(f"{text}.{conflict_text(change)}")
     if change.changed:
         acts = st.session_state.setdefault(ACTS, [])
         acts.append((change.operation, text))
@@ -62,7 +67,7 @@ def on_undo(database: Database) -> None:
         return
     acts.pop()
     back = count(change.changed, "picture")
-    note(f"Undone for {back}: {text}.{conflict_text(change.conflicts)}")
+    note(f"Undone for {back}: {text}.{conflict_text(change)}")
 
 
 def _notice(place: object) -> str:

@@ -380,9 +380,9 @@ def save(database: Database, tray: Tray, who: str = "") -> Saved:
     return Saved(result, len(items) - len(ready))
 
 
-def labels_in_use(database: Database | None) -> list[str]:
+def labels_in_use(database: Database | None, *, trash: bool = False) -> list[str]:
     """Labels of people's own, most used first; none without a database."""
     try:
-        return [label for label, _ in database.labels()] if database else []
+        return [label for label, _ in database.labels(trash=trash)] if database else []
     except DatabaseError:
         return []
