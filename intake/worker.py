@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -122,6 +122,10 @@ class Worker:
             _send(out, _COUNT.pack(len(files)), *files)
             return [_read_answer(back) for _ in files]
 
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self.process.poll() is None
+
     def close(self) -> None:
         """End the process and collect it."""
         self.process.kill()
@@ -147,10 +151,7 @@ class Pool:
     def _worker(self) -> Iterator[Worker]:
         """Lend a worker; one that did not answer cleanly is not kept."""
         with self._free:
-            try:
-                worker = self._idle.pop()
-            except IndexError:
-                worker = Worker()
+            worker = self._taken() or Worker()
             try:
                 yield worker
             except BaseException:
@@ -158,6 +159,16 @@ class Pool:
                 raise
             else:
                 self._idle.append(worker)
+
+    def _taken(self) -> Worker | None:
+        """An idle worker; one that died meanwhile must not be blamed on a picture."""
+        with suppress(IndexError):  # none is left
+            while True:
+                worker = self._idle.pop()
+                if worker.alive():
+                    return worker
+                worker.close()
+        return None
 
     def decode(self, data: bytes) -> Decoded:
         """Decode one file in a worker.

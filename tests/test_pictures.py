@@ -261,6 +261,18 @@ def test_a_worker_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch):
     assert not isinstance(answers[1], Refused)
 
 
+@pytest.mark.threat("A17")
+def test_a_worker_that_died_while_idle_costs_nothing(monkeypatch: pytest.MonkeyPatch):
+    """As where a system short of memory ends it: no picture was its cause."""
+    pool = Pool(size=1)
+    monkeypatch.setattr(pictures, "_POOL", pool)
+    read_picture(PNG)
+    pool._idle[0].process.kill()
+    os.waitid(os.P_PID, pool._idle[0].process.pid, os.WEXITED | os.WNOWAIT)
+    assert read_picture(PNG).width == 48
+    pool.close()
+
+
 def started_as(code: str, monkeypatch: pytest.MonkeyPatch):
     """Have workers run this code instead of their module."""
     real = subprocess.Popen
