@@ -137,6 +137,28 @@ def test_damage_is_refused(cut: int):
         Archive(io.BytesIO(data))
 
 
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_costs_one_picture_however_it_was_packed(kind: int):
+    file = io.BytesIO()
+    noise = encoded(scene())
+    with zipfile.ZipFile(file, "w", kind) as out:
+        out.writestr("a.png", noise)
+        out.writestr("b.png", b"y")
+    data = bytearray(file.getvalue())
+    data[60:90] = bytes(30)
+    assert contents(io.BytesIO(data)) == [
+        ("a.png", "Damaged inside the ZIP"),
+        ("b.png", b"y"),
+    ]
+
+
+def test_a_zip_of_a_version_nobody_knows_is_refused():
+    data = bytearray(zipped(("a.png", b"x")).getvalue())
+    data[data.index(b"PK\x01\x02") + 6] = 99
+    with pytest.raises(Refused, match="damaged or incomplete"):
+        Archive(io.BytesIO(data))
+
+
 def test_a_flipped_bit_costs_one_picture():
     data = bytearray(zipped(("a.png", b"x" * 100), ("b.png", b"y")).getvalue())
     data[60] ^= 1
