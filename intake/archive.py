@@ -86,7 +86,7 @@ class Archive:
         """Read the directory.
 
         Raises:
-            Refused: it is damaged, too large, or squeezed beyond belief.
+            Refused: it is damaged, too large, empty, or squeezed beyond belief.
         """
         _check(file)
         file.seek(0)
@@ -102,6 +102,8 @@ class Archive:
         if unpacked > MAX_UNPACKED or _squeezed(unpacked, packed):
             raise Refused("The ZIP unpacks to far more than pictures would")
         self._entries = [entry for entry in everything if not _is_junk(entry)]
+        if not self._entries:
+            raise Refused("The ZIP holds no files")
 
     def __len__(self) -> int:
         """How many entries `pictures` answers for."""

@@ -264,6 +264,16 @@ def test_a_zip_is_unpacked_into_the_tray(client: Client, tray_id: str):
     assert len(resources.tray(tray_id).items()) == 40
 
 
+@pytest.mark.parametrize("files", [{}, {"cats/": b"", "cats/.DS_Store": b"x"}])
+def test_a_zip_without_files_is_one_refusal(
+    files: dict[str, bytes], client: Client, tray_id: str
+):
+    path = f"/upload/{tray_id}/zip?name=none.zip"
+    head, got = lines(client.post(path, content=archive(files)))
+    assert head == {"total": 1}
+    assert (got["name"], got["refusal"]) == ("none.zip", "The ZIP holds no files")
+
+
 @pytest.mark.threat("E47")
 def test_a_bad_zip_is_one_refusal(client: Client, tray_id: str, tmp_path: Path):
     answer = client.post(f"/upload/{tray_id}/zip?name=bad.zip", content=b"PK\3\4no")
