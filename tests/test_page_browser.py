@@ -3,8 +3,11 @@
 import io
 import re
 import sqlite3
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -279,6 +282,39 @@ def test_next_page_starts_at_its_first_card(page: Page):
     expect(page.get_by_role("button", name="Save 30 pictures")).to_be_in_viewport()
     first = cards(page).first.get_by_role("button", name="Correct")
     expect(first).to_be_in_viewport()
+
+
+class Dripping(Handler):
+    """Has `/0` at once, `/1` once asked to, and the others a byte at a time."""
+
+    go_on = threading.Event()
+
+    def do_GET(self):
+        data = picture_bytes("red")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        with suppress(OSError):  # cancelled meanwhile
+            while self.path != "/0" and len(data) > 1:
+                if self.go_on.wait(1) and self.path == "/1":
+                    break
+                self.wfile.write(data[:1])
+                data = data[1:]
+                time.sleep(0.2)
+            self.wfile.write(data)
+
+
+def test_cancelling_loses_no_address(page: Page):
+    """Not even one that was fetched, and waited for others to be classified with."""
+    with host(Dripping) as url:
+        addresses = "\n".join(f"{url}/{n}" for n in range(5))
+        box = page.get_by_label("Image addresses")
+        box.fill(addresses)
+        page.get_by_role("button", name="Fetch").click()
+        page.get_by_text("Fetched 1 of 5").wait_for(timeout=SLOW)
+        page.get_by_role("button", name="Cancel").click()
+        Dripping.go_on.set()
+        expect(box).to_have_value(addresses, timeout=SLOW)
 
 
 def test_same_upload_twice_is_one_picture(page: Page):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from intake.errors import Refused
 from intake.fetch import fetch_all, parse_urls
@@ -42,28 +43,34 @@ def cancel_urls() -> None:
     st.session_state[URL_BOX] = "\n".join(left)
 
 
-def _fetched(urls: Sequence[str]) -> Iterator[Source]:
-    """Addresses to bytes, a refused one noted at once, none asked for twice."""
+def _fetched(urls: Sequence[str], bar: DeltaGenerator) -> Iterator[Source]:
+    """Addresses to bytes, or to why there are none."""
+    total = len(urls)
     with closing(fetch_all(urls)) as answers:
-        for url, data in answers:
-            st.session_state[URL_QUEUE].remove(url)
-            if isinstance(data, Refused):
-                outcome = Outcome(url, refusal=str(data), retry=data.retry)
-                st.session_state[OUTCOMES].append(outcome)
-            else:
-                yield Source(name_of_url(url), data, url)
+        for done, (url, data) in enumerate(answers, 1):
+            bar.progress(done / total, text=f"Fetched {done:,} of {total:,}")
+            name = url if isinstance(data, Refused) else name_of_url(url)
+            yield Source(name, data, url)
+
+
+def _take(part: Sequence[Source], tray: Tray, classifier: Classifier | None) -> None:
+    """Receive what was fetched and note what became of it.
+
+    A click may end this run wherever it draws or looks at the session's state. So both
+    lists are looked up first: an address stays in the queue until its outcome is noted.
+    """
+    queue, outcomes = st.session_state[URL_QUEUE], st.session_state[OUTCOMES]
+    for source, outcome in zip(part, receive(part, tray, classifier), strict=True):
+        outcomes.append(outcome)
+        queue.remove(source.url)
 
 
 def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
     urls = list(st.session_state[URL_QUEUE])
-    total = len(urls)
     st.button("Cancel", on_click=cancel_urls, icon=":material/close:")
-    bar = st.progress(0.0, text=f"Fetching {count(total, 'address', 'addresses')}")
-    for part in chunks(_fetched(urls), 4):
-        for outcome in receive(part, tray, classifier):
-            st.session_state[OUTCOMES].append(outcome)
-        done = total - len(st.session_state[URL_QUEUE])
-        bar.progress(done / total, text=f"Fetched {done:,} of {total:,}")
+    bar = st.progress(0.0, text=f"Fetching {count(len(urls), 'address', 'addresses')}")
+    for part in chunks(_fetched(urls, bar), 4):
+        _take(part, tray, classifier)
     st.session_state.pop(URL_QUEUE, None)
     st.rerun()
 
