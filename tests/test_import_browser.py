@@ -65,6 +65,23 @@ def test_a_dropped_export_may_be_left_out(
     assert len(tray_of(page, server).items()) == 1
 
 
+def test_an_export_is_asked_about_until_there_is_an_answer(
+    page: Page,  # noqa: F811
+    archive: bytes,
+):
+    """Also by a page that showed something else meanwhile; what is dropped waits."""
+    choose(page, {"dataset.zip": archive})
+    expect(page.locator(".question")).to_be_visible()
+    page.get_by_text("History", exact=True).click()
+    expect(page.locator(".question")).to_have_count(0, timeout=SLOW)
+    page.get_by_text("Classify", exact=True).click()
+    expect(page.locator(".question")).to_be_visible(timeout=SLOW)
+    choose(page, {"a.png": png(1)})
+    page.get_by_role("button", name="Leave it out").click()
+    said(page, "1 picture received.")
+    expect(page.locator(".ask")).to_be_hidden()
+
+
 def test_an_export_is_chosen_among_the_data(
     page: Page,  # noqa: F811
     server: Server,

@@ -277,7 +277,7 @@ const draw = (find, tray, state) => {
 const connect = (parent, context) => {
   const find = (selector) => parent.querySelector(selector);
   const take = async (given) => {
-    const files = await sortExports(find(".ask"), given, isZip);
+    const files = await sortExports(given, isZip);
     add(context.tray, context.state, files, context.limits);
   };
   for (const name of ["files", "folder", "camera"]) {
@@ -300,6 +300,7 @@ const connect = (parent, context) => {
     state.kept = !state.folded;
     state.show();
   };
+  askIn(find(".ask"));
   connectPage(find(".zone"), take, context);
   return find;
 };

@@ -37,8 +37,24 @@ const sendExport = async (file, show, signal) => {
 
 let asking = Promise.resolve();
 
+// The question asked and not answered yet, and where it stands: the page that asked may
+// be drawn anew meanwhile, and everything dropped later waits for the answer.
+const asked = { box: null, files: [], exported: [], go: null };
+
+const askIn = (box) => {
+  asked.box = box;
+  if (asked.go) drawQuestion();
+};
+
 // The files, ZIPs that are exports marked with where the person wants them, or left out.
-const askWhere = (box, files, exported) => {
+const askWhere = (files, exported) =>
+  new Promise((go) => {
+    Object.assign(asked, { files, exported, go });
+    drawQuestion();
+  });
+
+const drawQuestion = () => {
+  const { box, files, exported, go } = asked;
   const one = exported.length === 1;
   box.querySelector(".question").textContent = one
     ? `${exported[0].name} was downloaded here and has labels.`
@@ -47,28 +63,27 @@ const askWhere = (box, files, exported) => {
   box.hidden = false;
   const marked = (history) =>
     files.map((entry) => (exported.includes(entry) ? { ...entry, history } : entry));
-  return new Promise((go) => {
-    const answer = (button, chosen) => {
-      box.querySelector(button).onclick = () => {
-        box.hidden = true;
-        go(chosen());
-      };
+  const answer = (button, chosen) => {
+    box.querySelector(button).onclick = () => {
+      box.hidden = true;
+      asked.go = null;
+      go(chosen());
     };
-    answer(".to-history", () => marked(true));
-    answer(".as-new", () => marked(false));
-    answer(".left-out", () => files.filter((entry) => !exported.includes(entry)));
-  });
+  };
+  answer(".to-history", () => marked(true));
+  answer(".as-new", () => marked(false));
+  answer(".left-out", () => files.filter((entry) => !exported.includes(entry)));
 };
 
 // One question at a time: what is dropped meanwhile waits.
-const sortExports = (box, files, isZip) => {
+const sortExports = (files, isZip) => {
   const sorted = async () => {
     const exported = [];
     for (const entry of files) {
       const known = entry.history !== undefined || !isZip(entry.file);
       if (!known && (await isExport(entry.file))) exported.push(entry);
     }
-    return exported.length ? askWhere(box, files, exported) : files;
+    return exported.length ? askWhere(files, exported) : files;
   };
   const answer = asking.then(sorted);
   asking = answer.catch(() => {});
