@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Server, start_server
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from intake.tray import Tray
 
@@ -168,6 +168,25 @@ def test_cancel_keeps_what_is_done(page: Page, server: Server):
     assert sum(counts) == 1500
     assert len(tray_of(page, server).items()) >= counts[0]
     expect(cards(page)).to_have_count(24)
+
+
+def test_a_file_that_is_gone_costs_only_itself(page: Page, tmp_path: Path):
+    """It is sent from where it lies, which is later than it was chosen."""
+    held: list[Route] = []
+    page.route("**/upload/**", lambda route: held.append(route), times=1)
+    choose(page, {"first.png": png(99)})
+    for n in range(5):
+        (tmp_path / f"{n}.png").write_bytes(png(n))
+    expect(page.locator(".progress")).to_be_visible()
+    files = [tmp_path / f"{n}.png" for n in range(5)]
+    page.locator("input[name=files]").set_input_files(files)
+    expect(page.locator(".progress .text")).to_have_text("0 of 6", timeout=SLOW)
+    files[2].unlink()
+    held[0].continue_()
+    said(page, "5 pictures received, 1 refused.")
+    expect(page.locator(".refusals li")).to_have_text(
+        "2.png: Cannot be read: changed or removed meanwhile"
+    )
 
 
 def test_a_dead_server_is_said_and_the_rest_sent_again(page: Page, server: Server):

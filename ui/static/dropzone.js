@@ -147,6 +147,16 @@ const painted = () =>
     new Promise((go) => requestAnimationFrame(() => setTimeout(go))),
   ]);
 
+// One file that was changed or removed since it was given fails all of its batch.
+const leaveOutUnreadable = async (batch, state) => {
+  for (const entry of [...batch])
+    await entry.file.slice(0, 1).arrayBuffer().catch(() => {
+      batch.splice(batch.indexOf(entry), 1);
+      const refusal = "Cannot be read: changed or removed meanwhile";
+      settle(state, { name: entry.name, refusal });
+    });
+};
+
 const sendSurely = async (tray, batch, state) => {
   const sendAlone = batch[0].history ? sendHistory : sendZip;
   const send = isZip(batch[0].file) ? sendAlone : sendBatch;
@@ -155,6 +165,7 @@ const sendSurely = async (tray, batch, state) => {
       return await send(tray, batch, state);
     } catch (problem) {
       if (state.stopping) return state.queue.unshift(...batch);
+      await leaveOutUnreadable(batch, state);
       if (problem.final || tried === TRIES || send !== sendBatch) {
         state.failed.push(...batch);
         for (const { name } of batch)
