@@ -68,25 +68,44 @@ def _by_class(prediction: Prediction) -> dict[str, float]:
     return dict(zip(CLASSES, rounded, strict=True))
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, or no way to it: reading it says which
+        return False
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    shut: list[Path] = []
+    walked = os.walk(root, onerror=lambda problem: shut.append(Path(problem.filename)))
+    for folder, branches, names in walked:
+        yield from shut
+        shut.clear()
+        branches[:] = sorted(name for name in branches if name[0] != ".")
+        yield from (Path(folder, name) for name in sorted(names) if name[0] != ".")
+    yield from shut
+
+
 def find_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """The paths themselves, and for each folder the files in it, sorted."""
+    """The paths themselves, and for each folder the files in it, sorted.
+
+    A folder that cannot be looked into comes itself: reading it says why.
+    """
     for path in paths:
-        if not path.is_dir():
+        if _is_folder(path):
+            yield from _walk(path)
+        else:
             yield path
-            continue
-        for folder, branches, names in os.walk(path):
-            branches[:] = sorted(name for name in branches if name[0] != ".")
-            yield from (Path(folder, name) for name in sorted(names) if name[0] != ".")
 
 
-def _read(path: Path) -> bytes | str:
+def read_file(path: Path) -> bytes | str:
     """A file's bytes, or why there are none.
 
     Reads one byte more than a picture may have, and `intake` refuses that. A pipe
     or a device could keep us waiting for ever, so only regular files are opened.
     """
     try:
-        if path.exists() and not path.is_file():
+        if path.exists() and not path.is_file() and not path.is_dir():
             return "This is not a file."
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -95,7 +114,7 @@ def _read(path: Path) -> bytes | str:
 
 
 def _classify(classifier: Classifier, paths: Sequence[Path]) -> list[Line]:
-    contents = [_read(path) for path in paths]
+    contents = [read_file(path) for path in paths]
     decoded = read_pictures([data for data in contents if isinstance(data, bytes)])
     outcomes = [next(decoded) if isinstance(c, bytes) else c for c in contents]
     good = [each for each in outcomes if isinstance(each, Picture)]
@@ -137,11 +156,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BundleError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    classified = 0
+    lines = classified = 0
     for line in classify_files(classifier, find_files(options.paths)):
         classified += line.prediction is not None
         text = json.dumps(line.as_dict()) if options.json else line.as_text()
         print(text, flush=True)
+        lines += 1
+    if not lines:
+        print("error: there are no files", file=sys.stderr)
     return 0 if classified else 1
 
 

@@ -1,5 +1,6 @@
 """`python -m model.predict`: a line for every file, whatever the files are."""
 
+import errno
 import json
 import os
 import subprocess
@@ -55,6 +56,35 @@ def test_folders_are_searched_in_order_and_bad_files_end_nothing(
     ]
     assert [bool(line["error"]) for line in found] == [1, 0, 0, 1, 1, 0]
     assert "No such file" in found[0]["error"]
+
+
+def test_a_name_too_long_and_a_folder_that_is_shut_are_lines(
+    folder: Path,
+    weights: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, shut = os.scandir, str(folder / "sub")
+
+    def scandir(path: str):
+        if str(path) == shut:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert predict.main(["x" * 300, str(folder), weights, "--json"]) == 0
+    found = {line["path"]: line["error"] for line in lines(capsys)}
+    assert found["x" * 300] == "File name too long."
+    assert found[shut]
+    assert found[str(folder / "b.png")] is None
+    assert len(found) == 6
+
+
+def test_an_empty_folder_is_told(
+    tmp_path: Path, weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict.main([str(tmp_path), weights]) == 1
+    assert capsys.readouterr().err == "error: there are no files\n"
 
 
 def test_json_holds_what_the_classifier_says(
@@ -129,7 +159,7 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path, weights: str) -> None:
     huge = tmp_path / "huge.png"
     with huge.open("wb") as file:
         file.truncate(50 * 2**30)  # sparse: takes no room
-    found = predict._read(huge)
+    found = predict.read_file(huge)
     assert isinstance(found, bytes)
     assert len(found) == predict.MAX_BYTES + 1
     (line,) = predict.classify_files(
