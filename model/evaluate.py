@@ -1,8 +1,9 @@
 """Measure the model: `python -m model.evaluate --data FOLDER [--json]`.
 
-FOLDER holds one folder a class, as an export of the page does. Without one, the test
-split of CIFAR-10 is downloaded. Every picture takes the way it takes in the page:
-read by `intake`, classified by `Classifier`; nothing is measured that is not served.
+FOLDER holds one folder a class, as an export of the page does. With `--download DIR`
+instead, it is the test split of CIFAR-10. Every picture takes the way it takes in the
+page: read by `intake`, classified by `Classifier`; nothing is measured that is not
+served.
 
 Top-1 accuracy is the share classified right, over all pictures and over each class
 (recall). The expected calibration error says how far the confidence is from that
@@ -29,6 +30,7 @@ from model.bundle import WEIGHTS, BundleError
 from model.calibration import expected_calibration_error, softmax
 from model.classifier import Classifier, load_classifier
 from model.labels import CLASSES
+from model.predict import read_file
 
 CHUNK = 256
 """Pictures held at a time: memory stays flat whatever the folder holds."""
@@ -92,9 +94,10 @@ def labelled_files(folder: Path) -> list[tuple[Path, int]]:
 
 
 def folder_samples(folder: Path) -> Iterator[Sample]:
-    """The bytes and class of every file, read one at a time."""
+    """The bytes and class of every file, read one at a time; b"" where it cannot be."""
     for path, label in labelled_files(folder):
-        yield path.read_bytes(), label
+        data = read_file(path)
+        yield data if isinstance(data, bytes) else b"", label
 
 
 def cifar10_samples(root: Path) -> Iterator[Sample]:

@@ -1,5 +1,6 @@
 """Figures: each one checked against a case whose answer is known beforehand."""
 
+import errno
 import json
 import math
 from pathlib import Path
@@ -145,6 +146,27 @@ def test_the_command_line_measures_what_the_classifier_answers(
     text = capsys.readouterr().out
     assert f"{found['top1']:.2f}%" in text
     assert "20 pictures, 1 more could not be read" in text
+
+
+def test_a_file_that_cannot_be_opened_is_counted_apart(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = class_folders(tmp_path / "data", each=1)
+    shut, real = next((data / "cat").iterdir()), Path.open
+
+    def opened(path: Path, *more, **options):
+        if path == shut:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *more, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    assert evaluate.main([f"--data={data}", f"--weights={folder}", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    whole = sum(1 for path in data.rglob("*") if path.is_file()) - 1
+    assert (found["n"], found["refused"]) == (whole, 1)
 
 
 @pytest.mark.parametrize(
