@@ -142,6 +142,26 @@ def test_a_drop_and_a_paste_anywhere_on_the_page(page: Page, server: Server):
     assert re.fullmatch(r"pasted \d\d-\d\d-\d\d 1\.png", names[2])
 
 
+def test_cells_of_a_spreadsheet_are_text_to_the_address_box(page: Page):
+    """And a picture anywhere else."""
+    paste = """([element, text]) => {
+      const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      const clipboardData = new DataTransfer();
+      clipboardData.items.add(new File([bytes], "image.png", {type: "image/png"}));
+      clipboardData.setData("text/plain", "https://example.org/a.png");
+      clipboardData.setData("text/html", "<table></table>");
+      const init = {bubbles: true, cancelable: true, composed: true, clipboardData};
+      const event = new ClipboardEvent("paste", init);
+      element.dispatchEvent(event);
+      return event.defaultPrevented;
+    }"""
+    picture = base64.b64encode(png(1)).decode()
+    box = page.get_by_label("Image addresses").element_handle()
+    assert not page.evaluate(paste, [box, picture])
+    assert page.evaluate(paste, [page.query_selector("body"), picture])
+    said(page, "1 picture received.")
+
+
 @pytest.mark.parametrize(
     ("names", "text"), [(["one.zip"], "Sending…"), (["0.png", "1.png"], "0 of 2")]
 )

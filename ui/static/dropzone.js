@@ -342,7 +342,7 @@ const connectPage = (zone, take, context) => {
   });
   listen("paste", (event) => {
     const files = fromPaste(event);
-    if (!files.length) return;
+    if (!files.length || isTextFor(event)) return;
     event.preventDefault();
     take(files);
   });

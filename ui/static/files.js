@@ -33,6 +33,13 @@ const fromDrop = async (transfer) => {
   return found;
 };
 
+// Cells of a spreadsheet come with a picture of themselves; an address box wants text.
+const isTextFor = (event) => {
+  const { types } = event.clipboardData;
+  const cells = types.includes("text/plain") && types.includes("text/html");
+  return cells && event.composedPath()[0].matches?.("input, textarea");
+};
+
 const fromPaste = (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
   const stamp = new Date().toLocaleTimeString("en-GB").replaceAll(":", "-");
