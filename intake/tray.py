@@ -340,12 +340,17 @@ class Tray:
             return self.item(sha256)
         return None
 
-    def remove(self, hashes: Iterable[str]) -> None:
-        """Forget pictures; the JSON file goes first, so none is left half."""
+    def remove(self, items: Iterable[Item]) -> None:
+        """Forget pictures, but for those that somebody has judged anew meanwhile.
+
+        The JSON file goes first, so none is left half.
+        """
         with self._lock:
-            for sha256 in hashes:
+            for item in items:
+                if self.item(item.sha256) != item:
+                    continue
                 for ending in ("json", "jpg", "image"):
-                    self._path(sha256, ending).unlink(missing_ok=True)
+                    self._path(item.sha256, ending).unlink(missing_ok=True)
             with suppress(OSError):  # not empty, or not there
                 self.folder.rmdir()
                 _NEXT.pop(self.folder, None)
@@ -367,7 +372,9 @@ def sweep(root: Path, max_age_seconds: float) -> int:
     removed = 0
     limit = time.time() - max_age_seconds
     for folder in root.glob("*") if root.is_dir() else []:
-        if valid_tray_id(folder.name) and folder.stat().st_mtime < limit:
+        with suppress(OSError):  # saved or cleared meanwhile
+            if not valid_tray_id(folder.name) or folder.stat().st_mtime >= limit:
+                continue
             shutil.rmtree(folder, ignore_errors=True)
             _NEXT.pop(folder, None)
             removed += 1

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -22,11 +23,11 @@ from db import Database
 from intake.pictures import read_picture
 from intake.tray import Tray, new_tray_id
 from model.labels import CLASSES
-from ui import resources
+from ui import resources, workflow
 from ui.guard import COOKIE, HEADER
 from ui.review_queue import OUTSIDE, doubt, row
 from ui.review_route import MAX_VERDICTS, parse_verdicts, review
-from ui.workflow import GONE, judge
+from ui.workflow import GONE, classify_pending, judge, save
 
 PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(3)]
 A, B, C = (picture.sha256 for picture in PICTURES)
@@ -126,9 +127,70 @@ def test_a_bad_label_costs_only_its_picture(tray: Tray):
 
 
 def test_a_picture_that_is_gone_is_said(tray: Tray):
-    tray.remove([B])
+    tray.remove([item for item in tray.items() if item.sha256 == B])
     judged = judge(tray, [(A, "cat"), (B, "dog"), ("../../x", "dog")], None)
     assert [j.refusal for j in judged] == ["", GONE, GONE]
+
+
+SAID = {
+    "label": "cat",
+    "confidence": 0.9,
+    "probabilities": [0.01] * 3 + [0.9] + [0.01] * 6,
+    "model_version": "1",
+}
+
+
+def test_a_verdict_that_comes_while_its_picture_is_saved_is_kept(
+    tray: Tray, tmp_path: Path
+):
+    """It was acknowledged; what is being written does not have it yet."""
+    for sha256 in (A, B, C):
+        tray.set_prediction(sha256, SAID)
+    database = Database.open(tmp_path / "x.db", CLASSES)
+
+    class Slow:
+        def save(self, entries, who):
+            done = database.save(entries, who)
+            assert judge(tray, [(A, "dog")], None)[0].refusal == ""
+            return done
+
+    save(Slow(), tray)
+    assert [(item.sha256, item.label) for item in tray.items()] == [(A, "dog")]
+    save(database, tray)
+    assert tray.items() == []
+    assert database.known([A])[A].label == "dog"
+
+
+def test_a_picture_saved_by_another_tab_is_not_missed(
+    tray: Tray, monkeypatch: pytest.MonkeyPatch
+):
+    """It went between the look at the tray and the look at its bytes."""
+
+    def looked(items, version):
+        tray.remove(items[:1])
+        return items
+
+    class Model:
+        version = "1"
+
+        def predict(self, images):
+            return [SimpleNamespace(**SAID) for _ in images]
+
+    monkeypatch.setattr(workflow, "pending", looked)
+    assert list(classify_pending(tray, Model())) == [3]
+    assert [item.prediction for item in tray.items()] == [SAID, SAID]
+
+
+def test_two_tabs_may_save_at_once(
+    tray: Tray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for sha256 in (A, B, C):
+        tray.set_prediction(sha256, SAID)
+    seen = tray.items()
+    tray.remove(seen[:1])
+    monkeypatch.setattr(Tray, "items", lambda _: seen)
+    database = Database.open(tmp_path / "x.db", CLASSES)
+    assert save(database, tray).result.saved == 2
 
 
 def test_the_last_word_on_a_picture_counts(tray: Tray):

@@ -63,9 +63,8 @@ def test_order_is_of_arrival_also_after_a_restart(tray: Tray):
 
 
 def test_removed_and_cleared_is_gone(tray: Tray):
-    for picture in PICTURES[:2]:
-        tray.add(picture, "x")
-    tray.remove([PICTURES[0].sha256])
+    first, _ = [tray.add(picture, "x")[0] for picture in PICTURES[:2]]
+    tray.remove([first])
     assert [i.sha256 for i in tray.items()] == [PICTURES[1].sha256]
     tray.clear()
     assert tray.items() == []
@@ -94,7 +93,7 @@ def test_a_full_tray_says_so(tray: Tray, monkeypatch: pytest.MonkeyPatch):
         tray.add(picture, "x")
     with pytest.raises(Refused, match="full"):
         tray.add(PICTURES[2], "x")
-    tray.remove([PICTURES[0].sha256])
+    tray.remove(tray.items()[:1])
     assert tray.add(PICTURES[2], "x")[1]
 
 
@@ -151,6 +150,11 @@ def test_sweep_takes_old_trays_only(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert new.items()
     assert (tmp_path / "notes.txt").exists()
     assert sweep(tmp_path / "nowhere", 1) == 0
+
+
+def test_a_tray_that_is_saved_while_others_are_swept_is_no_error(tmp_path: Path):
+    (tmp_path / new_tray_id()).symlink_to(tmp_path / "gone")
+    assert sweep(tmp_path, 1) == 0
 
 
 KILLED = """
@@ -251,7 +255,7 @@ def test_trays_that_are_gone_are_not_remembered(tmp_path: Path, end: str):
     assert folder in trays._LOCKS
     assert folder in trays._NEXT
     if end == "saved":
-        made.remove([PICTURES[0].sha256])
+        made.remove(made.items())
     elif end == "cleared":
         made.clear()
     else:

@@ -7,7 +7,7 @@ decided, and tested, in this file.
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, TypeAlias, TypeVar
@@ -261,7 +261,11 @@ def classify_pending(tray: Tray, classifier: Classifier) -> Iterator[int]:
     """Classify what waits in the tray; yields how many pictures are done."""
     done = 0
     for part in chunks(pending(tray.items(), classifier.version)):
-        pictures = read_pictures([tray.data(item.sha256) for item in part])
+        there = []
+        for item in part:
+            with suppress(FileNotFoundError):  # saved or cleared in another tab
+                there.append(tray.data(item.sha256))
+        pictures = read_pictures(there)
         _classify([p for p in pictures if isinstance(p, Picture)], tray, classifier)
         done += len(part)
         yield done
@@ -359,11 +363,19 @@ def _entry(tray: Tray, item: Item) -> NewImage:
     )
 
 
+def _entries(tray: Tray, items: Iterable[Item]) -> Iterator[NewImage]:
+    for item in items:
+        with suppress(FileNotFoundError):  # saved or cleared in another tab
+            yield _entry(tray, item)
+
+
 def save(database: Database, tray: Tray, who: str = "") -> Saved:
     """Write the tray to the database in one transaction, then empty it of that.
 
-    What has no prediction (no model) stays in the tray. A crash between the two
-    steps leaves pictures in both places; saving them again writes nothing twice.
+    What has no prediction (no model) stays in the tray, and so does a picture whose
+    verdict came while the others were being written: it is not in there. A crash
+    between the two steps leaves pictures in both places; saving them again writes
+    nothing twice.
 
     Args:
         database: where to.
@@ -375,8 +387,8 @@ def save(database: Database, tray: Tray, who: str = "") -> Saved:
     """
     items = tray.items()
     ready = [item for item in items if item.prediction]
-    result = database.save([_entry(tray, item) for item in ready], who)
-    tray.remove([item.sha256 for item in ready])
+    result = database.save(list(_entries(tray, ready)), who)
+    tray.remove(ready)
     return Saved(result, len(items) - len(ready))
 
 
