@@ -1,5 +1,6 @@
 """The page's logic, run without a browser: uploads, verdicts, saving, failures."""
 
+import errno
 import io
 import json
 import re
@@ -21,6 +22,7 @@ from intake.fetch import TEST_SETTING
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
 from ui import resources
+from ui.cards import UNKEPT
 from ui.download import BadSelection, address, selection
 from ui.events import event_line
 from ui.history_grid import GRID_OPTIONS, rows_frame
@@ -111,6 +113,28 @@ def test_confirmed_and_saved_once(page: AppTest, data: Path):
         for table in ("images", "predictions", "reviews"):
             rows = check.execute(f"SELECT count(*) FROM {table}").fetchone()
             assert rows == (1,), table
+
+
+@pytest.mark.threat("D36")
+def test_a_verdict_the_disk_does_not_take_is_said_on_its_card(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+):
+    upload(page, a=png("red"), b=png("green"))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("intake.tray.write", full)
+        button(page, "Correct").click().run()
+        assert html(page).count(UNKEPT) == 1
+        button(page, "Confirm the rest").click().run()
+        assert html(page).count(UNKEPT) == 2
+    assert not page.exception
+    assert html(page).count("Not reviewed") == 2
+    button(page, "Confirm the rest").click().run()
+    assert UNKEPT not in html(page)
+    assert "2 of 2 reviewed" in html(page)
 
 
 def test_who_reviewed_is_saved_with_the_verdict(page: AppTest, data: Path):

@@ -5,7 +5,8 @@ writes to it in its callback, so a reload, a second tab and a page of the pagina
 all show the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 
 import streamlit as st
 
@@ -16,12 +17,13 @@ from ui.assets import asset
 from ui.near import near_copies, near_html
 from ui.review_queue import OUTSIDE
 from ui.text import percent, plain
-from ui.workflow import confirm, confirm_all, correct, own_labels
+from ui.workflow import confirm, correct, own_labels
 
 PAGE_SIZE = 24
 OTHER = "Other…"
 OWN_LABEL = "own_label_open"
 PROBLEMS = "label_problems"
+UNKEPT = "Not kept: the disk is full or read-only"
 PAGE = "tray-page"
 TURNED = "tray-turned"
 TOP = "tray-top"
@@ -46,18 +48,34 @@ def _close_own_label(sha256: str) -> None:
     st.session_state.setdefault(PROBLEMS, {}).pop(sha256, None)
 
 
+def _or_said(act: Callable[..., None]) -> Callable[..., None]:
+    """A callback that says below the card where the disk takes no verdict."""
+
+    @wraps(act)
+    def guarded(tray: Tray, item: Item, *more: object) -> None:
+        try:
+            act(tray, item, *more)
+        except OSError:
+            st.session_state.setdefault(PROBLEMS, {})[item.sha256] = UNKEPT
+
+    return guarded
+
+
+@_or_said
 def on_confirm(tray: Tray, item: Item) -> None:
     """The person says the prediction is right."""
     _close_own_label(item.sha256)
     confirm(tray, item)
 
 
+@_or_said
 def on_undo(tray: Tray, item: Item) -> None:
     """Back to not reviewed."""
     _close_own_label(item.sha256)
     tray.set_label(item.sha256, None)
 
 
+@_or_said
 def on_choose(tray: Tray, item: Item, key: str, database: Database | None) -> None:
     """The person picked a label from the list, or wants to type one."""
     chosen = st.session_state[key]
@@ -70,6 +88,7 @@ def on_choose(tray: Tray, item: Item, key: str, database: Database | None) -> No
         correct(tray, item.sha256, chosen, database)
 
 
+@_or_said
 def on_own_label(tray: Tray, item: Item, key: str, database: Database | None) -> None:
     """The person typed a label; what cannot be one is refused beside the box."""
     typed = st.session_state[key]
@@ -213,7 +232,9 @@ def _render_card(
 
 def on_confirm_page(tray: Tray, items: Sequence[Item]) -> None:
     """Confirm everything on this page that is not reviewed."""
-    confirm_all(tray, items)
+    for item in items:
+        if item.label is None:
+            on_confirm(tray, item)
 
 
 def _page(items: Sequence[Item]) -> tuple[Sequence[Item], int | None]:

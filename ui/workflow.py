@@ -277,14 +277,6 @@ def confirm(tray: Tray, item: Item) -> None:
         tray.set_label(item.sha256, item.prediction["label"])
 
 
-def confirm_all(tray: Tray, items: Iterable[Item]) -> int:
-    """Confirm every one of these that nobody has judged yet."""
-    judged = [item for item in items if item.label is None and item.prediction]
-    for item in judged:
-        confirm(tray, item)
-    return len(judged)
-
-
 def own_labels(database: Database | None, items: Iterable[Item]) -> list[str]:
     """Labels of people's own to suggest: the saved ones, then those of this tray."""
     typed = [i.label for i in items if i.label and i.label not in CLASSES]
