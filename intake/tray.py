@@ -340,20 +340,24 @@ class Tray:
             return self.item(sha256)
         return None
 
-    def remove(self, items: Iterable[Item]) -> None:
-        """Forget pictures, but for those that somebody has judged anew meanwhile.
+    def remove(self, items: Iterable[Item]) -> int:
+        """Forget pictures of which nothing has been said since; returns how many of
+        them are left.
 
         The JSON file goes first, so none is left half.
         """
+        left = 0
         with self._lock:
             for item in items:
-                if self.item(item.sha256) != item:
+                if self.item(item.sha256) not in (item, None):
+                    left += 1
                     continue
                 for ending in ("json", "jpg", "image"):
                     self._path(item.sha256, ending).unlink(missing_ok=True)
             with suppress(OSError):  # not empty, or not there
                 self.folder.rmdir()
                 _NEXT.pop(self.folder, None)
+        return left
 
     def clear(self) -> None:
         """Forget everything."""

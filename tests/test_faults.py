@@ -30,7 +30,8 @@ from intake.pictures import read_picture, read_pictures
 from intake.tray import Tray, new_tray_id
 from intake.worker import Pool
 from model.labels import CLASSES
-from ui.workflow import AT_ONCE, CHUNK, Source, receive, save
+from ui.saving import save
+from ui.workflow import AT_ONCE, CHUNK, Source, receive
 
 KILLS = int(os.environ.get("KILLS", 20))
 """How often the process is killed; `KILLS=200 make test` for the long run."""

@@ -27,7 +27,8 @@ from ui import resources, workflow
 from ui.guard import COOKIE, HEADER
 from ui.review_queue import OUTSIDE, doubt, row
 from ui.review_route import MAX_VERDICTS, parse_verdicts, review
-from ui.workflow import GONE, classify_pending, judge, save
+from ui.saving import save
+from ui.workflow import GONE, classify_pending, judge
 
 PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(3)]
 A, B, C = (picture.sha256 for picture in PICTURES)
@@ -127,7 +128,7 @@ def test_a_bad_label_costs_only_its_picture(tray: Tray):
 
 
 def test_a_picture_that_is_gone_is_said(tray: Tray):
-    tray.remove([item for item in tray.items() if item.sha256 == B])
+    tray.remove([i for i in tray.items() if i.sha256 == B])
     judged = judge(tray, [(A, "cat"), (B, "dog"), ("../../x", "dog")], None)
     assert [j.refusal for j in judged] == ["", GONE, GONE]
 

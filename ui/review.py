@@ -13,9 +13,10 @@ from ui.contact_sheet import render_sheet
 from ui.near import near_lines
 from ui.review_queue import render_queue, review_data
 from ui.reviewer import reviewer_name
+from ui.saving import save
 from ui.text import count
 from ui.upload import GENERATION, OUTCOMES
-from ui.workflow import own_labels, save
+from ui.workflow import own_labels
 
 MODES = ("Cards", "Queue", "Contact sheet")
 SAVED = "saved"
@@ -145,6 +146,9 @@ def render_saved() -> None:
         text += f" {result.known:,} were known already."
     if saved.unclassified:
         text += f" {saved.unclassified:,} wait for the model."
+    if saved.meanwhile:
+        judged = count(saved.meanwhile, "picture was", "pictures were")
+        text += f" {judged} judged meanwhile: save once more."
     st.success(text, icon=":material/check:")
 
 

@@ -1,7 +1,7 @@
-"""The path of a picture, as plain functions: receive, classify, judge, save.
+"""The path of a picture, as plain functions: receive, classify, judge.
 
 No Streamlit here: the panels draw and call; what happens to people's pictures is
-decided, and tested, in this file.
+decided, and tested, in this file, and for Save in `ui/saving.py`.
 """
 
 from collections import deque
@@ -17,13 +17,10 @@ from db import (
     Database,
     DatabaseError,
     LabelRefused,
-    NewImage,
-    SaveResult,
     clean_label,
     matching,
 )
 from intake.errors import Refused
-from intake.near import dhash
 from intake.pictures import Picture, read_pictures
 from intake.tray import Arrival, Item, Tray
 from model.classifier import Classifier
@@ -73,14 +70,6 @@ class Outcome:
     label: str = ""
     confidence: float = 0.0
     in_scope: bool = True
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What Save did: the database's counts, and how many could not be classified."""
-
-    result: SaveResult
-    unclassified: int
 
 
 @dataclass(frozen=True)
@@ -330,58 +319,6 @@ def judge(
         else Judged(normal[text], "" if sha256 in there else GONE)
         for sha256, text in verdicts
     ]
-
-
-def _entry(tray: Tray, item: Item) -> NewImage:
-    prediction = item.prediction or {}
-    thumbnail = tray.thumbnail(item.sha256)
-    return NewImage(
-        sha256=item.sha256,
-        data=tray.data(item.sha256),
-        format=item.format,
-        width=item.width,
-        height=item.height,
-        thumbnail=thumbnail,
-        name=item.name,
-        source=item.source,
-        prediction=prediction["label"],
-        confidence=prediction["confidence"],
-        probabilities=tuple(prediction["probabilities"]),
-        model_version=prediction["model_version"],
-        label=item.label,
-        scope_score=prediction.get("scope_score"),  # none from before there was one
-        in_scope=prediction.get("in_scope"),
-        dhash=dhash(thumbnail),
-    )
-
-
-def _entries(tray: Tray, items: Iterable[Item]) -> Iterator[NewImage]:
-    for item in items:
-        with suppress(FileNotFoundError):  # saved or cleared in another tab
-            yield _entry(tray, item)
-
-
-def save(database: Database, tray: Tray, who: str = "") -> Saved:
-    """Write the tray to the database in one transaction, then empty it of that.
-
-    What has no prediction (no model) stays in the tray, and so does a picture whose
-    verdict came while the others were being written: it is not in there. A crash
-    between the two steps leaves pictures in both places; saving them again writes
-    nothing twice.
-
-    Args:
-        database: where to.
-        tray: where from.
-        who: the reviewer's name, or "".
-
-    Raises:
-        DatabaseError: nothing was written, and the tray is as it was.
-    """
-    items = tray.items()
-    ready = [item for item in items if item.prediction]
-    result = database.save(list(_entries(tray, ready)), who)
-    tray.remove(ready)
-    return Saved(result, len(items) - len(ready))
 
 
 def labels_in_use(database: Database | None, *, trash: bool = False) -> list[str]:
