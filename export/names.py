@@ -18,6 +18,14 @@ SPLITS = (("train", 80), ("validation", 10), ("test", 10))
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.I)
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_LISTS = ("metadata.csv", "labels.json")
+_PARTS = re.compile(
+    r"(?<![^-._ 0-9])"
+    r"(train|training|validation|valid|dev|val|test|testing|eval|evaluation)"
+    r"(?![^-._ 0-9])"
+)
+"""Words that make `datasets` take a folder for a part of a split, where they stand
+alone: it would then load nothing else, and without its labels."""
 
 
 def split_of(group: str) -> str:
@@ -39,15 +47,18 @@ def split_of(group: str) -> str:
 def safe_folder(label: str) -> str:
     """A folder name for a label that every file system takes, not yet unique.
 
-    Never a path, a reserved name of Windows, hidden, ending in a dot or blank, or a
-    formula: the path stands in a cell of metadata.csv, where it must be exact.
+    Never a path, a reserved name of Windows or of a list beside it, hidden, ending in
+    a dot or blank, or a formula: the path stands in a cell of metadata.csv, where it
+    must be exact. Nor what `datasets` takes for a part of a split: `train` is `train~`.
     """
+    label = _PARTS.sub(r"\1~", label)
     name = unicodedata.normalize("NFC", _UNSAFE.sub("_", label)).strip(" .")
     name = "".join(c if unicodedata.category(c)[0] != "C" else "_" for c in name)
     while len(name.encode()) > 120:
         name = name[:-1]
     name = name.strip(" .")
-    if not name or name.startswith(_FORMULA) or _RESERVED.fullmatch(name):
+    reserved = _RESERVED.fullmatch(name) or name.casefold() in _LISTS
+    if not name or name.startswith(_FORMULA) or reserved:
         return f"_{name}"
     return name
 

@@ -137,6 +137,20 @@ def test_hostile_labels_unpack_side_by_side(db: Database, tmp_path: Path):  # no
     assert all((tmp_path / "set" / e["file_name"]).is_file() for e in exact)
 
 
+@pytest.mark.parametrize(
+    ("label", "folder"),
+    [
+        ("train", "train~"),
+        ("toy train 2", "toy train~ 2"),
+        ("trained", "trained"),
+        ("dev.", "dev~"),
+        ("Labels.JSON", "_Labels.JSON"),
+    ],
+)
+def test_a_folder_is_no_part_of_a_split_and_no_list(label: str, folder: str):
+    assert safe_folder(label) == folder
+
+
 def test_folders_depend_on_labels_alone():
     assert folders(["b", "B", "a"]) == folders(["a", "B", "b"])
 
@@ -329,8 +343,25 @@ LOAD = """
 import json, sys
 from datasets import load_dataset
 found = load_dataset("imagefolder", data_dir=sys.argv[1])
-print(json.dumps({part: sorted(set(rows["label"])) for part, rows in found.items()}))
+print(json.dumps({part: list(rows["label"]) for part, rows in found.items()}))
 """
+
+
+def loaded(folder: Path, tmp_path: Path) -> dict[str, list[str]]:
+    """The labels of each part, as `datasets` reads them."""
+    offline = {"HF_DATASETS_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(folder)],
+        env=os.environ | offline | {"HF_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+LIKE_PARTS = ["train", "toy train", "test 1", "dev.", "Val", "metadata.csv"]
+"""Labels whose folders could be taken for a part of a split, or for a list."""
 
 
 @pytest.mark.parametrize("split", [False, True], ids=["whole", "in parts"])
@@ -339,16 +370,10 @@ def test_hugging_face_datasets_loads_the_folder(
     tmp_path: Path,
     split: bool,
 ):
-    db.save(picture(n, ["cat", "house boat"][n % 2]) for n in range(40))
+    labels = ["cat", "house boat", *LIKE_PARTS]
+    db.save(picture(n, labels[n % len(labels)]) for n in range(120))
     opened(exported(db, split=split)).extractall(tmp_path / "set")
-    offline = {"HF_DATASETS_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(tmp_path / "set")],
-        env=os.environ | offline | {"HF_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = loaded(tmp_path / "set", tmp_path)
     assert set(found) == ({"train", "validation", "test"} if split else {"train"})
-    assert {label for part in found.values() for label in part} == {"cat", "house boat"}
+    assert {label for part in found.values() for label in part} == set(labels)
+    assert sum(map(len, found.values())) == 120
