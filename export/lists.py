@@ -69,7 +69,9 @@ class _Table:
 
     def __init__(self, file: Deflated) -> None:
         self.file = file
-        self.add = csv.writer(file, lineterminator="\n").writerow
+        # Lines end in both characters, as is the rule, so that names with either are
+        # quoted.
+        self.add = csv.writer(file, lineterminator="\r\n").writerow
         self.add(COLUMNS)
 
 

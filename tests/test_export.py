@@ -165,6 +165,13 @@ def test_no_cell_is_a_formula(db: Database, start: str):  # noqa: F811
     assert json.loads(archive.read("labels.json"))["images"][0]["source"] == f"{start}x"
 
 
+@pytest.mark.parametrize("name", ["a\rb.png", "a\nb.png", 'a"\r\n,b.png'])
+def test_a_name_with_the_end_of_a_line_is_one_cell(db: Database, name: str):  # noqa: F811
+    db.save([picture(1, "cat", name=name), picture(2, "cat")])
+    found = lines(opened(exported(db)))
+    assert [line["name"] for line in found] == [name, "2.png"]
+
+
 @pytest.mark.threat("E45")
 def test_a_stream_is_one_moment_and_holds_nobody_back(
     db: Database,  # noqa: F811
