@@ -36,6 +36,7 @@ class Importing(Base):
                     .join(predictions, predictions.c.id == state.c.prediction_id)
                     .where(images.c.sha256 == entry.sha256)
                 )
+                work.flush()  # an edited list may name a picture twice
                 here = work.connection.execute(found).one_or_none()
                 if here is None:
                     saved += 1

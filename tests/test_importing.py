@@ -125,6 +125,20 @@ def test_a_record_that_ends_in_a_deletion_is_counted_as_one(
     assert db.page(HistoryQuery(), 9).total == 2
 
 
+@pytest.mark.threat("E47")
+def test_a_picture_listed_twice_is_counted_once(db: Database, path: Path):  # noqa: F811
+    db.save([picture(1, "cat")])
+    archive = exported(db)
+    db.clear()
+    db.save([picture(1)])
+    (told,) = again(archive, {picture(1).sha256: None})
+    result = db.restore_images([told, told])
+    assert (result.saved, result.known, result.reviewed) == (0, 2, 1)
+    check_counts(path)
+    (row,) = db.page(HistoryQuery(), 2).rows
+    assert [e.event for e in db.history(row.image_id)] == ["corrected"]
+
+
 def test_an_import_brings_groups_back(db: Database, path: Path):  # noqa: F811
     """In whatever order: an export's is that of the hashes."""
     value = 0x0123_4567_89AB_CDEF
