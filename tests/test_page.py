@@ -375,7 +375,8 @@ def test_an_address_that_may_answer_later_is_tried_again(
 
 
 def test_an_address_asks_for_what_was_chosen():
-    query = HistoryQuery(state="incorrect", search="a&b=c", label="<x>")
+    sought = f"https://example.org/{'x' * 500}?a&b=c"  # an address, as history finds it
+    query = HistoryQuery(state="incorrect", search=sought, label="<x>")
     options = Options(changed=True, split=True)
     parts = urlsplit(address(query, options))
     assert parts.path == "/export.zip"
@@ -383,7 +384,7 @@ def test_an_address_asks_for_what_was_chosen():
 
 
 @pytest.mark.parametrize(
-    "asked", [{"state": "x"}, {"state": "trash"}, {"search": "a" * 999}]
+    "asked", [{"state": "x"}, {"state": "trash"}, {"search": "a" * 2049}]
 )
 def test_an_address_that_asks_for_nothing_there_is_is_refused(asked: dict[str, str]):
     with pytest.raises(BadSelection):

@@ -8,7 +8,8 @@ from db import HistoryQuery, State
 from export import Options
 
 SWITCHES = ("unreviewed", "changed", "split")
-MOST_TEXT = 200
+MOST_TEXT = 2048
+"""Characters of a term: people search for addresses, which are long."""
 
 
 class BadSelection(ValueError):
