@@ -147,11 +147,16 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
     def _prediction(
         self, connection: Connection, image_id: int, entry: NewImage
     ) -> int:
-        """The id of this model's prediction for the picture, made if it is new."""
+        """The id of this model's prediction for the picture, made if it is new.
+
+        A prediction names what the picture came as: under another name it is another.
+        """
         found = select(predictions.c.id).where(
             predictions.c.image_id == image_id,
             predictions.c.model_version == entry.model_version,
             predictions.c.label == entry.prediction,
+            predictions.c.name == entry.name,
+            predictions.c.source == entry.source,
         )
         known = connection.execute(found).scalar()
         if known is not None:

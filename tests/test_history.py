@@ -30,6 +30,17 @@ BOUND = re.compile(r"[a-z_]+[<>]\?")
 STATES = ("all", "correct", "incorrect", "unreviewed", "custom", "trash")
 
 
+def test_what_comes_again_is_found_by_its_new_address(db: Database):  # noqa: F811
+    """Before and after a verdict, and shown under it."""
+    db.save([entry(3)])
+    db.save([entry(3, name="b.png", source="https://new.example/")])
+    for label in ("dog", "cat"):
+        (row,) = db.page(HistoryQuery(search="new.example"), 5).rows
+        assert (row.name, row.source) == ("b.png", "https://new.example/")
+        db.review([row.image_id], label)
+    assert db.page(HistoryQuery(search="3.png"), 5).total == 0
+
+
 def check_counts(path: Path) -> None:  # noqa: F811
     """What is kept beside `state` says what `state` says."""
     with sqlite3.connect(path) as check:
