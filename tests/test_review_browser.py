@@ -5,6 +5,7 @@ import itertools
 import random
 import signal
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -284,6 +285,46 @@ def test_what_was_put_off_comes_again_at_the_end(desk: Desk):
 
 
 @pytest.mark.threat("C32")
+def test_save_waits_for_verdicts_on_their_way(desk: Desk):
+    """Three hundred are sent in two parts, and Save is clicked before the first."""
+    items = desk.fill(300)
+    page = desk.page
+    desk.show("Contact sheet")
+    slider = page.get_by_label("Confidence from").last
+    slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
+    likely = [i for i in items if i.prediction["confidence"] >= 0.5]
+    assert len(likely) > 200
+    confirm = page.get_by_role("button", name=f"Confirm {len(likely)} ticked")
+    expect(confirm).to_be_visible()
+    page.route("**/review/*", lambda route: (time.sleep(0.5), route.continue_()))
+    confirm.click()
+    saved = desk.save(300)
+    assert {sha256 for sha256, label in saved.items() if label} == {
+        i.sha256 for i in likely
+    }
+
+
+def test_undo_forgets_what_was_saved(desk: Desk):
+    """On the same page, with pictures that came after."""
+    desk.queue(2)
+    page = desk.page
+    for _ in range(2):
+        page.keyboard.press("Enter")
+    on_disk(page)
+    desk.save(2)
+    (first, *_) = desk.fill(2)
+    for view in ("History", "Classify", "Queue"):
+        desk.choose(view)
+    expect(page.locator(".count")).to_have_text("0 of 2 reviewed")
+    page.locator("select.order").select_option("uploaded")
+    page.keyboard.press("u")
+    page.keyboard.press("3")
+    expect(page.locator(".count")).to_have_text("1 of 2 reviewed")
+    on_disk(page)
+    assert desk.labels() == {first.sha256: CLASSES[3]}
+    assert desk.problems == []
+
+
 def test_a_refused_label_is_said_and_taken_back(desk: Desk):
     desk.queue(2)
     page = desk.page

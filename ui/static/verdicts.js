@@ -16,7 +16,7 @@ class Store {
     this.sending = false;
     this.wake = () => {};
     this.changed = () => {};
-    this.settled = () => {};
+    this.settling = []; // who waits until everything is on disk
   }
 
   // Take the server's list; what is on its way there counts as the newer word.
@@ -28,6 +28,10 @@ class Store {
       return item;
     });
     this.byId = new Map(this.items.map((item) => [item.id, item]));
+    // What was saved or cleared meanwhile is not to be undone here.
+    this.done = this.done
+      .map((step) => step.filter(([id]) => this.byId.has(id)))
+      .filter((step) => step.length);
   }
 
   get reviewed() {
@@ -74,7 +78,12 @@ class Store {
     }
     this.sending = false;
     this.changed();
-    this.settled();
+    for (const go of this.settling.splice(0)) go();
+  }
+
+  // Resolves once everything is on disk.
+  settled() {
+    return new Promise((go) => (this.pending.size ? this.settling.push(go) : go()));
   }
 
   rest(ms) {
@@ -137,6 +146,24 @@ const storeOf = (tray) => {
 globalThis.__classifyLeave ??= addEventListener("beforeunload", (event) => {
   if ([...stores.values()].some((store) => store.pending.size)) event.preventDefault();
 }) ?? true;
+
+// Save writes what is on disk: it waits for verdicts that are still on their way there.
+const SAVE = ".st-key-save button";
+globalThis.__classifySave ??=
+  addEventListener(
+    "click",
+    (event) => {
+      if (!event.target.closest?.(SAVE)) return;
+      const late = [...stores.values()].filter((store) => store.pending.size);
+      if (!late.length) return;
+      event.stopImmediatePropagation();
+      event.preventDefault();
+      Promise.all(late.map((store) => store.settled())).then(() =>
+        document.querySelector(SAVE)?.click(),
+      );
+    },
+    true,
+  ) ?? true;
 
 // "Saved", "Saving 3…" or what went wrong: nobody has to guess.
 const drawStatus = (element, store) => {
