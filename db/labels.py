@@ -34,8 +34,8 @@ def clean_label(text: str) -> str:
     Raises:
         LabelRefused: it is empty, too long, or holds characters that cannot be seen.
     """
-    label = unicodedata.normalize("NFC", " ".join(text.split()))
-    label = "".join(c for c in label if c not in _INVISIBLE).strip()
+    seen = "".join(c for c in text if c not in _INVISIBLE)
+    label = unicodedata.normalize("NFC", " ".join(seen.split()))
     if not label:
         raise LabelRefused("A label needs at least one character.")
     if len(label) > MAX_LABEL:

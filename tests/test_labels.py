@@ -15,12 +15,15 @@ from model.labels import CLASSES
         ("  house\t boat\n", "house boat"),
         ("cafe\u0301", "café"),
         ("ze\u200bbra", "zebra"),
+        ("red \u200b fox", "red fox"),
+        ("cafe\u200b\u0301", "café"),
         ("日本猫", "日本猫"),
         ("👩\u200d🚀", "👩\u200d🚀"),
     ],
 )
 def test_normal_form(typed: str, label: str):
     assert clean_label(typed) == label
+    assert clean_label(label) == label
 
 
 @pytest.mark.threat("C31")
