@@ -1,8 +1,10 @@
 """Copies on the page: made by a button, put back by a button."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from conftest import ROOT
 from streamlit.testing.v1 import AppTest
 from test_db import entry
@@ -10,11 +12,23 @@ from test_page import data  # noqa: F401  # fixture: a folder of its own
 
 from db import Database
 from db.backups import copies, problems
+from db.engine import _alembic, make_engine
 from model.labels import CLASSES
 
 
 def page() -> AppTest:
     return AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+
+
+def scribble_over_counts(path: Path) -> None:
+    """Damage that is met after opening."""
+    with sqlite3.connect(path) as read:
+        found = read.execute("SELECT rootpage FROM sqlite_master WHERE name = 'tally'")
+        ((number,),) = found.fetchall()
+        ((size,),) = read.execute("PRAGMA page_size").fetchall()
+    with path.open("rb+") as file:
+        file.seek((number - 1) * size)
+        file.write(b"x" * size)
 
 
 @pytest.mark.threat("D38")
@@ -39,3 +53,49 @@ def test_a_copy_is_made_and_put_back(data: Path):  # noqa: F811
     assert Database.open(path, CLASSES).statistics() == database.statistics()
     (kept,) = (p for p in data.glob("*.replaced-*") if "journal" not in p.name)
     assert kept.read_bytes() == b"scribble" * 999
+
+
+@pytest.mark.threat("D38")
+def test_damage_found_later_is_mended_as_well(data: Path):  # noqa: F811
+    """The database opens, and was open before."""
+    path = data / "image_classification.db"
+    Database.open(path, CLASSES).save([entry(1, "cat")])
+    shown = page()
+    shown.segmented_control(key="view").set_value("Data set").run()
+    shown.button(key="make-backup").click().run()
+    scribble_over_counts(path)
+    shown = page()
+    assert "damaged" in shown.error[0].value
+    shown.button(key="put-back").click().run()
+    assert not shown.error
+    assert Database.open(path, CLASSES).statistics().total == 1
+
+
+@pytest.mark.threat("D38")
+def test_a_copy_of_an_older_version_is_put_back_and_migrated(data: Path):  # noqa: F811
+    path = data / "image_classification.db"
+    Database.open(path, CLASSES).save([entry(1, "cat")])
+    shown = page()
+    (data / "backups").mkdir()
+    engine = make_engine(f"sqlite:///{data / 'backups' / 'old.db'}")
+    with engine.connect() as connection, connection.begin():
+        command.upgrade(_alembic(connection), "0001")
+    scribble_over_counts(path)
+    shown.run()
+    shown.button(key="put-back").click().run()
+    assert not shown.error
+    assert Database.open(path, CLASSES).statistics().total == 0
+
+
+def test_copies_lie_beside_the_database(
+    data: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Wherever that is: there they are looked for when it is lost."""
+    path = data / "elsewhere" / "pictures.db"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}")
+    shown = page()
+    shown.segmented_control(key="view").set_value("Data set").run()
+    shown.button(key="make-backup").click().run()
+    (copy,) = copies(path)
+    assert problems(copy) == []

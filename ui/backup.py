@@ -7,7 +7,7 @@ import streamlit as st
 from db import Database, DatabaseError, MissingError, configured_url
 from db.backups import newest_sound, restore
 from db.engine import create, sqlite_path
-from ui.resources import backups_folder
+from ui.resources import backups_folder, reopen_database
 from ui.text import plain
 
 NOTICE = "backup_notice"
@@ -41,6 +41,7 @@ def on_put_back() -> None:
     except DatabaseError as problem:
         st.session_state[NOTICE] = str(problem)
         return
+    reopen_database()  # the copy may be of an older version, to be migrated
     st.session_state[NOTICE] = f"{copy.name} was put back." + (
         f" The damaged file is kept as {kept.name}." if kept else ""
     )

@@ -105,6 +105,8 @@ def main() -> None:
                 _render_model()
     except DatabaseError as problem:
         st.error(str(problem), icon=":material/error:")
+        if isinstance(problem, DamagedError):
+            render_recovery(problem)
     forget_gone_controls()
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from db import Database, DatabaseError, configured_url
+from db.engine import sqlite_path
 from intake.near import dhash
 from intake.tray import Tray
 from model.classifier import Classifier, load_classifier
@@ -36,8 +37,9 @@ def trays_folder() -> Path:
 
 
 def backups_folder() -> Path:
-    """Where copies of the database go."""
-    return data_folder() / "backups"
+    """Where copies of the database go: beside it, where they are looked for."""
+    path = sqlite_path(configured_url())
+    return (path.parent if path else data_folder()) / "backups"
 
 
 def tray(tray_id: str) -> Tray:
@@ -66,6 +68,11 @@ def database() -> Database:
     """
     with _loading:
         return _database(configured_url())
+
+
+def reopen_database() -> None:
+    """Open the file anew at the next call: another one stands in its place."""
+    _database.cache_clear()
 
 
 @cache
