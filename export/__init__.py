@@ -4,20 +4,23 @@
     metadata.csv          Hugging Face `imagefolder`: file_name, label, and more
     labels.json           the exact values, every event, and what was left out
 
-With a split, `train/`, `validation/` and `test/` come first, each with folders and a
-`metadata.csv` of its own. `torchvision.datasets.ImageFolder` and
-`datasets.load_dataset("imagefolder")` read the unpacked folder as it is. Labels people
-typed become folder names that every system can hold; the true ones stand in both
-lists. What is in the ZIP and under which label is read at one moment, so writers
-meanwhile change nothing in it; the bytes stream after, and the lists wait on disk, so
-memory hardly grows with them and nobody waits for a slow download. The same data gives
-the same bytes. Pictures are stored, not deflated: they are compressed already.
+With a split, `train/`, `validation/` and `test/` come first, each with a folder for
+every label, which may be empty, and a `metadata.csv` of its own: `ImageFolder` numbers
+labels by the folders there are, and must number them alike.
+
+`torchvision.datasets.ImageFolder` and `datasets.load_dataset("imagefolder")` read the
+unpacked folder as it is. Labels people typed become folder names that every system can
+hold; the true ones stand in both lists. What is in the ZIP and under which label is
+read at one moment, so writers meanwhile change nothing in it; the bytes stream after,
+and the lists wait on disk, so memory hardly grows with them and nobody waits for a slow
+download. The same data gives the same bytes. Pictures are stored, not deflated: they
+are compressed already.
 """
 
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from tempfile import TemporaryFile
@@ -32,7 +35,7 @@ from db import (
     Selection,
 )
 from export.lists import Lists
-from export.names import file_name, folders, split_of
+from export.names import SPLITS, file_name, folders, split_of
 from export.zipping import DEFLATED, ZipWriter, gathered
 
 PURGED = "deleted for good while the export ran"
@@ -70,6 +73,7 @@ def _parts(
 ) -> Iterator[bytes]:
     """The pictures, then the lists: only then is it known what was left out."""
     folder = folders(selection.labels)
+    filled: set[str] = set()
     with ExitStack() as stack:
         archive = ZipWriter(stack.enter_context(TemporaryFile()))
         lists = Lists(stack)
@@ -82,13 +86,25 @@ def _parts(
             part = split_of(row["group"]) if options.split else ""
             lists.add(row, part, path)
             place = f"{part}/{path}" if part else path
+            filled.add(place.rsplit("/", 1)[0])
             yield archive.entry(place, zlib.crc32(data), len(data), len(data))
             yield data
+        if options.split:
+            for empty in _empty(folder.values(), filled):
+                yield archive.entry(empty, 0, 0, 0)
         for name, text in lists.finished():
             text.finish()
             yield archive.entry(name, text.crc, text.size, text.packed, DEFLATED)
             yield from text.pieces()
         yield from archive.end()
+
+
+def _empty(names: Iterable[str], filled: Container[str]) -> Iterator[str]:
+    """Folders of a split in which no picture came to lie."""
+    for part, _ in SPLITS:
+        for name in sorted(names):
+            if f"{part}/{name}" not in filled:
+                yield f"{part}/{name}/"
 
 
 def select(database: Database, query: HistoryQuery, options: Options) -> Selection:

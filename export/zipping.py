@@ -26,7 +26,8 @@ STORED, DEFLATED = 0, 8
 PLAIN, WIDE = 20, 45
 """Versions of the format that an entry needs: without ZIP64 and with it."""
 UNIX = 3 << 8
-MODE = 0o100644 << 16
+MODE, FOLDER = 0o100644 << 16, 0o040755 << 16 | 0x10
+"""What an entry is on Unix, and whether it is a folder on Windows."""
 UTF8 = 0x800
 DATE = (2000 - 1980) << 9 | 1 << 5 | 1
 """Every entry's day, at midnight: the clock must not change the bytes."""
@@ -62,7 +63,7 @@ class ZipWriter:
         """The header of an entry; the next `packed` bytes must be its own.
 
         Args:
-            name: its path in the ZIP.
+            name: its path in the ZIP; a folder's ends in a slash.
             crc, size: of the bytes that a reader unpacks.
             packed: how many bytes stand in the ZIP.
             method: `STORED` or `DEFLATED`.
@@ -74,10 +75,11 @@ class ZipWriter:
         else:
             packed_field = packed
         about = (UTF8, method, 0, DATE, crc, packed_field, size, len(path))
+        mode = FOLDER if name.endswith("/") else MODE
         header = _LOCAL.pack(b"PK\3\4", version, *about, len(local)) + path + local
         self._directory.write(
             _ENTRY.pack(
-                b"PK\1\2", UNIX | version, version, *about, len(wide), 0, 0, 0, MODE, at
+                b"PK\1\2", UNIX | version, version, *about, len(wide), 0, 0, 0, mode, at
             )
             + path
             + wide

@@ -21,6 +21,7 @@ from torchvision.datasets import ImageFolder
 from db import Database, HistoryQuery
 from export import NothingToExport, Options, export_zip
 from export.names import folders, safe_folder, split_of
+from importing import Export
 from model.labels import CLASSES
 
 HOSTILE = [
@@ -316,6 +317,28 @@ def test_a_split_keeps_near_copies_together(db: Database):  # noqa: F811
     db.delete([1, 2, 3])
     db.purge_deleted()
     assert parts(db).items() <= after.items()
+
+
+def test_every_part_of_a_split_numbers_labels_alike(
+    db: Database,  # noqa: F811
+    tmp_path: Path,
+):
+    """Also where a label has too few pictures to be in each, and none is left out."""
+    db.save([picture(1, "cat"), *(picture(n, "dog") for n in range(2, 40))])
+    archive = opened(exported(db, split=True))
+    archive.extractall(tmp_path / "set")
+    modes = {
+        entry.external_attr >> 16 for entry in archive.infolist() if entry.is_dir()
+    }
+    assert modes == {0o040755}
+    sets = [
+        ImageFolder(str(tmp_path / "set" / part), allow_empty=True)
+        for part in ("train", "validation", "test")
+    ]
+    assert [data.class_to_idx for data in sets] == [{"cat": 0, "dog": 1}] * 3
+    assert sum(len(data) for data in sets) == 39
+    assert sum(target == 0 for data in sets for target in data.targets) == 1
+    assert len(Export(archive.fp)) == 39
 
 
 def test_each_part_of_a_split_has_its_list(db: Database):  # noqa: F811
