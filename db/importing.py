@@ -12,7 +12,7 @@ from db.near import join_group
 from db.schema import images, predictions, reviews, state
 from db.types import ImportedImage, SaveResult
 from db.undo import standing, stands
-from db.work import Named, Work, insert_image, insert_prediction
+from db.work import Named, Work, insert_image, insert_prediction, shown
 
 
 class Importing(Base):
@@ -55,13 +55,13 @@ class Importing(Base):
         events = _insert_events(work.connection, made, entry)
         label, deleted, reviewed_at = stands(standing(events))
         newest = entry.predictions[entry.standing]
-        named = Named(entry.name, newest.source, newest.label)
+        named = Named(shown(entry.name), newest.source, newest.label)
         values = {
             "prediction_id": made[entry.standing],
             "predicted": newest.label,
             "confidence": newest.confidence,
             "in_scope": entry.in_scope,
-            "name": entry.name,
+            "name": shown(entry.name),
             "near_copy": join_group(
                 work.connection, image_id, entry.sha256, entry.dhash, entry.group
             ),

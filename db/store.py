@@ -41,6 +41,7 @@ from db.work import (
     insert_image,
     insert_prediction,
     key,
+    shown,
     verdict,
 )
 
@@ -129,13 +130,13 @@ class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
         reviewed_at = before.reviewed_at if before is not None else None
         reviewed_at = work.time if judged else reviewed_at
         label = entry.label if judged else stood
-        named = Named(entry.name, entry.source, entry.prediction)
+        named = Named(shown(entry.name), entry.source, entry.prediction)
         values = {
             "prediction_id": prediction_id,
             "predicted": entry.prediction,
             "confidence": entry.confidence,
             "in_scope": entry.in_scope,
-            "name": entry.name,
+            "name": shown(entry.name),
         } | work.stands(named, label, False, reviewed_at)
         if before is None:
             values["near_copy"] = join_group(

@@ -131,6 +131,15 @@ def verdict(label: str, predicted: str) -> str:
     return "confirmed" if label == predicted else "corrected"
 
 
+MOST_NAME = 500
+"""Characters of a name to sort by: an index of PostgreSQL takes no 3 KB of text."""
+
+
+def shown(name: str) -> str:
+    """A name as `state` holds it; the prediction holds all of it."""
+    return name[:MOST_NAME]
+
+
 def search_text(name: str, source: str, predicted: str, label: str | None) -> str:
     """What a search looks through, for one picture."""
     return fold("\n".join((name, source, predicted, label or "")))

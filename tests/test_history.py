@@ -30,6 +30,15 @@ BOUND = re.compile(r"[a-z_]+[<>]\?")
 STATES = ("all", "correct", "incorrect", "unreviewed", "custom", "trash")
 
 
+def test_a_name_of_any_length_is_shown_cut(db: Database):  # noqa: F811
+    """PostgreSQL's indexes take no long text; a ZIP may hold names of 64 KB."""
+    name = "".join(chr(0x4E00 + n * 7919 % 20000) for n in range(3000))
+    db.save([entry(3, "raft", name=name)])
+    db.review([1], "dog")
+    (row,) = db.page(HistoryQuery(sort="name", search=name[490:500]), 9).rows
+    assert row.name == name[:500]
+
+
 def test_what_comes_again_is_found_by_its_new_address(db: Database):  # noqa: F811
     """Before and after a verdict, and shown under it."""
     db.save([entry(3)])
