@@ -43,7 +43,9 @@ NO_ZIP = "The file is not a ZIP, or is incomplete."
 EVENTS = ("confirmed", "corrected", "renamed", "deleted", "restored", "undone")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]?[0-9:.+Z-]{0,24}")
-_NAME = 4096
+_NAME = 2**18
+"""Characters of a text: as long a name as an upload's list can hold. One that was let
+in must not make its export unreadable."""
 
 
 class ImportRefused(Exception):

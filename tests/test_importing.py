@@ -25,6 +25,7 @@ from importing import Export, ImportRefused
 from intake.pictures import read_picture
 from model.labels import CLASSES
 from ui.import_zip import Imported, read_back, summary
+from ui.upload_route import MAX_LIST
 
 FROM_THE_DOOR = ("data", "format", "width", "height", "thumbnail", "dhash")
 
@@ -137,6 +138,15 @@ def test_a_picture_listed_twice_is_counted_once(db: Database, path: Path):  # no
     check_counts(path)
     (row,) = db.page(HistoryQuery(), 2).rows
     assert [e.event for e in db.history(row.image_id)] == ["corrected"]
+
+
+def test_as_long_a_name_as_comes_in_comes_back(db: Database, path: Path):  # noqa: F811
+    """A ZIP may hold names of 64 KB, an upload's list longer ones."""
+    db.save([picture(1, "cat", name="n" * MAX_LIST)])
+    before, archive = content(path), exported(db)
+    db.clear()
+    assert imported(db, archive).saved == 1
+    assert content(path) == before
 
 
 def test_an_import_brings_groups_back(db: Database, path: Path):  # noqa: F811
@@ -385,7 +395,7 @@ def test_too_many_entries_are_refused_from_the_end_record(
         (("record", "predictions", 0, "label"), "a\x00b"),
         (("record", "predictions", 0, "confidence"), float("nan")),
         (("record", "predictions", 0, "confidence"), "0.5"),
-        (("record", "predictions", 0, "name"), "x" * 9999),
+        (("record", "predictions", 0, "name"), "x" * 2**19),
         (("record", "reviews"), [{"event": "exploded"}]),
         (("record", "predictions"), 7),
     ],
