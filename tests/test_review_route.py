@@ -27,7 +27,6 @@ from ui import resources, workflow
 from ui.guard import COOKIE, HEADER
 from ui.review_queue import OUTSIDE, doubt, row
 from ui.review_route import MAX_VERDICTS, parse_verdicts, review
-from ui.saving import save
 from ui.workflow import GONE, classify_pending, judge
 
 PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(3)]
@@ -141,27 +140,6 @@ SAID = {
 }
 
 
-def test_a_verdict_that_comes_while_its_picture_is_saved_is_kept(
-    tray: Tray, tmp_path: Path
-):
-    """It was acknowledged; what is being written does not have it yet."""
-    for sha256 in (A, B, C):
-        tray.set_prediction(sha256, SAID)
-    database = Database.open(tmp_path / "x.db", CLASSES)
-
-    class Slow:
-        def save(self, entries, who):
-            done = database.save(entries, who)
-            assert judge(tray, [(A, "dog")], None)[0].refusal == ""
-            return done
-
-    save(Slow(), tray)
-    assert [(item.sha256, item.label) for item in tray.items()] == [(A, "dog")]
-    save(database, tray)
-    assert tray.items() == []
-    assert database.known([A])[A].label == "dog"
-
-
 def test_a_picture_saved_by_another_tab_is_not_missed(
     tray: Tray, monkeypatch: pytest.MonkeyPatch
 ):
@@ -180,18 +158,6 @@ def test_a_picture_saved_by_another_tab_is_not_missed(
     monkeypatch.setattr(workflow, "pending", looked)
     assert list(classify_pending(tray, Model())) == [3]
     assert [item.prediction for item in tray.items()] == [SAID, SAID]
-
-
-def test_two_tabs_may_save_at_once(
-    tray: Tray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    for sha256 in (A, B, C):
-        tray.set_prediction(sha256, SAID)
-    seen = tray.items()
-    tray.remove(seen[:1])
-    monkeypatch.setattr(Tray, "items", lambda _: seen)
-    database = Database.open(tmp_path / "x.db", CLASSES)
-    assert save(database, tray).result.saved == 2
 
 
 def test_the_last_word_on_a_picture_counts(tray: Tray):
