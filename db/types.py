@@ -359,4 +359,5 @@ def wilson(correct: int, n: int, z: float = 1.959964) -> tuple[float, float]:
     centre = share + spread / 2
     margin = z * math.sqrt(share * (1 - share) / n + spread / (4 * n))
     low, high = (centre - margin) / (1 + spread), (centre + margin) / (1 + spread)
-    return max(0.0, low), min(1.0, high)
+    # Rounding must not move a bound that is exactly none or all.
+    return 0.0 if correct == 0 else low, 1.0 if correct == n else high

@@ -444,3 +444,7 @@ def test_deleting_an_image_takes_its_bytes(db: Database, path: Path):
 def test_wilson(correct: int, n: int, low: float, high: float):
     """Values as in Brown, Cai and DasGupta 2001 and any statistics package."""
     assert wilson(correct, n) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_an_interval_of_none_or_all_ends_there_exactly():
+    assert all(wilson(0, n)[0] == 0 and wilson(n, n)[1] == 1 for n in range(1, 3000))

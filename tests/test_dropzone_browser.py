@@ -111,6 +111,13 @@ def test_a_zip_is_unpacked(page: Page):
     expect(cards(page)).to_have_count(24)
 
 
+def test_what_is_packed_otherwise_is_called_no_zip(page: Page):
+    packed = {"name": "a.gz", "mimeType": "application/gzip", "buffer": b"\x1f\x8b" * 9}
+    page.locator("input[name=files]").set_input_files([packed])
+    said(page, "0 pictures received, 1 refused.")
+    expect(page.locator(".refusals")).to_contain_text("Not a JPEG or PNG")
+
+
 def dispatch(page: Page, kind: str, files: dict[str, bytes]) -> None:
     """What the browser does at a drop or a paste; only it can make a real one."""
     page.evaluate(

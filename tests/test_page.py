@@ -16,7 +16,7 @@ from PIL import Image
 from stand_in import Handler, host
 from streamlit.testing.v1 import AppTest
 
-from db import Change, Conflict, Event, HistoryQuery, HistoryRow, LabelCount
+from db import Change, Conflict, Event, HistoryQuery, HistoryRow, LabelCount, Statistics
 from export import Options
 from intake.fetch import TEST_SETTING
 from intake.tray import valid_tray_id
@@ -26,7 +26,7 @@ from ui.cards import UNKEPT
 from ui.download import BadSelection, address, selection
 from ui.events import event_line
 from ui.history_grid import GRID_OPTIONS, rows_frame
-from ui.overview import MOST_BARS, distribution
+from ui.overview import MOST_BARS, accuracy_text, distribution
 from ui.text import chart, count, percent, plain
 from ui.undo import conflict_text
 from ui.workflow import Source, receive
@@ -291,11 +291,22 @@ def test_the_chart_marks_whole_pictures_only():
     assert distribution([LabelCount("cat", 200, 100)]).layout.xaxis.dtick is None
 
 
+def test_accuracy_claims_no_more_than_it_knows():
+    assert accuracy_text(Statistics([], 5, 5, 5, 0)).endswith(
+        "95% interval: 57% to 100%."
+    )
+    assert accuracy_text(Statistics([], 9999, 9999, 9990, 0)).endswith(
+        "interval: >99% to >99%."
+    )
+
+
 def test_words_for_numbers():
     assert count(1, "picture") == "1 picture"
     assert count(1200, "picture") == "1,200 pictures"
     assert [percent(p) for p in (1, 0.9999, 0.0001, 0)] == ["100%", ">99%", "<1%", "0%"]
     assert percent(0.123) == "12%"
+    tenths = [percent(p, 1) for p in (1, 2999 / 3000, 0.999, 0.0002, 0)]
+    assert tenths == ["100.0%", ">99.9%", "99.9%", "<0.1%", "0.0%"]
     assert plain("<b>\"'&") == "&lt;b&gt;&quot;&#x27;&amp;"
     assert not re.search(r"[<$]", chart("<$>").replace("&#36;", ""))
 

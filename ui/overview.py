@@ -7,7 +7,7 @@ import streamlit as st
 
 from db import LabelCount, Statistics, wilson
 from model.classifier import Classifier
-from ui.text import chart, count
+from ui.text import chart, count, percent
 from ui.theme import CORRECT, INCORRECT
 
 MOST_BARS = 24
@@ -76,7 +76,7 @@ def accuracy_text(statistics: Statistics) -> str:
     low, high = wilson(statistics.correct, statistics.reviewed)
     return (
         f"{statistics.correct:,} of {statistics.reviewed:,} reviewed are correct. "
-        f"95% interval: {low:.0%} to {high:.0%}."
+        f"95% interval: {percent(low)} to {percent(high)}."
     )
 
 
@@ -103,7 +103,7 @@ def render_overview(statistics: Statistics) -> None:
             st.write(f"{count(statistics.unreviewed, 'picture')} wait for a review.")
         return
     share = statistics.correct / statistics.reviewed
-    st.metric("Accuracy", f"{share:.1%}", label_visibility="collapsed")
+    st.metric("Accuracy", percent(share, 1), label_visibility="collapsed")
     st.caption(accuracy_text(statistics))
     st.subheader("By label")
     st.plotly_chart(

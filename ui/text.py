@@ -23,14 +23,19 @@ def count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def percent(share: float) -> str:
+def percent(share: float, digits: int = 0) -> str:
     """A share as a percentage that never rounds to certainty.
 
-    Two digits are as many as calibration warrants; "100%" and "0%" would claim too
-    much.
+    "100%" and "0%" of what is not all or nothing would claim too much.
+
+    Args:
+        share: from 0 to 1.
+        digits: after the point; none for a confidence, whose calibration warrants no
+            more.
     """
-    if 0.995 <= share < 1:
-        return ">99%"
-    if 0 < share < 0.005:
-        return "<1%"
-    return f"{share:.0%}"
+    least = 10.0 ** -(2 + digits)
+    if 1 - least / 2 <= share < 1:
+        return f">{1 - least:.{digits}%}"
+    if 0 < share < least / 2:
+        return f"<{least:.{digits}%}"
+    return f"{share:.{digits}%}"

@@ -36,7 +36,8 @@ const newState = () => ({
   rerun: () => {},
 });
 
-const isZip = (file) => /\.zip$/i.test(file.name) || /zip/.test(file.type);
+const isZip = (file) =>
+  /\.zip$/i.test(file.name) || /^application\/(x-)?zip/.test(file.type);
 
 const settle = (state, outcome) => {
   state.done += 1;
