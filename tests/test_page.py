@@ -292,12 +292,10 @@ def test_the_chart_marks_whole_pictures_only():
 
 
 def test_accuracy_claims_no_more_than_it_knows():
-    assert accuracy_text(Statistics([], 5, 5, 5, 0)).endswith(
-        "95% interval: 57% to 100%."
-    )
-    assert accuracy_text(Statistics([], 9999, 9999, 9990, 0)).endswith(
-        "interval: >99% to >99%."
-    )
+    all_right = accuracy_text(Statistics([], 5, 5, 5, 0))
+    assert all_right.endswith("95% interval: 57% to 100%.")
+    nearly = accuracy_text(Statistics([], 9999, 9999, 9990, 0))
+    assert nearly.endswith("95% interval: >99% to >99%.")
 
 
 def test_words_for_numbers():
