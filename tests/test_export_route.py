@@ -1,0 +1,35 @@
+"""The download's address: what it answers beside the ZIP itself."""
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from test_db import db, entry, path  # noqa: F401  # fixtures
+
+import app
+from db import Database
+from ui import resources
+
+
+@pytest.fixture
+def client(db: Database, monkeypatch: pytest.MonkeyPatch) -> TestClient:  # noqa: F811
+    monkeypatch.setattr(resources, "database", lambda: db)
+    return TestClient(Starlette(routes=[Route("/export.zip", app.export)]))
+
+
+def test_asking_what_there_is_notes_no_download(
+    db: Database,  # noqa: F811
+    client: TestClient,
+):
+    """Download managers ask first; what changed since would then be nothing."""
+    db.save([entry(1, "cat")])
+    for query in ("", "?changed=1"):
+        answer = client.head(f"/export.zip{query}")
+        assert answer.headers["content-type"] == "application/zip"
+        assert "content-length" not in answer.headers  # as large as it comes to be
+        assert db.last_export() is None
+    assert client.get("/export.zip?changed=1").content[:2] == b"PK"
+    noted = db.last_export()
+    assert noted
+    assert noted.pictures == 1
+    assert client.head("/export.zip?changed=1").status_code == 404
