@@ -219,7 +219,10 @@ def _decode(data: bytes) -> Decoded:
     _load(picture)
     rgb = _to_rgb(picture)
     if rgb.size != working:
-        rgb = rgb.resize(working, Image.Resampling.BOX)
+        # Not a box alone: from 1,000 pixels to 512 its weights jump from one to two,
+        # and predictions drift half as far again from those of the full decode. By
+        # whole numbers it does well, down to three times the size wanted.
+        rgb = rgb.resize(working, Image.Resampling.LANCZOS, reducing_gap=3.0)
     if orientation in _TURN:
         rgb = rgb.transpose(_TURN[orientation])
     if orientation >= 5:  # on its side
