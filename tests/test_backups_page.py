@@ -31,14 +31,20 @@ def scribble_over_counts(path: Path) -> None:
         file.write(b"x" * size)
 
 
-@pytest.mark.threat("D38")
-@pytest.mark.threat("D39")
-def test_a_copy_is_made_and_put_back(data: Path):  # noqa: F811
+def one_picture_and_a_copy(data: Path) -> Path:  # noqa: F811
+    """A database with one picture, backed up by the button."""
     path = data / "image_classification.db"
     Database.open(path, CLASSES).save([entry(1, "cat")])
     shown = page()
     shown.segmented_control(key="view").set_value("Data set").run()
     shown.button(key="make-backup").click().run()
+    return path
+
+
+@pytest.mark.threat("D38")
+@pytest.mark.threat("D39")
+def test_a_copy_is_made_and_put_back(data: Path):  # noqa: F811
+    path = one_picture_and_a_copy(data)
     (copy,) = copies(path)
     assert problems(copy) == []
     path.write_bytes(b"scribble" * 999)
@@ -58,11 +64,7 @@ def test_a_copy_is_made_and_put_back(data: Path):  # noqa: F811
 @pytest.mark.threat("D38")
 def test_damage_found_later_is_mended_as_well(data: Path):  # noqa: F811
     """The database opens, and was open before."""
-    path = data / "image_classification.db"
-    Database.open(path, CLASSES).save([entry(1, "cat")])
-    shown = page()
-    shown.segmented_control(key="view").set_value("Data set").run()
-    shown.button(key="make-backup").click().run()
+    path = one_picture_and_a_copy(data)
     scribble_over_counts(path)
     shown = page()
     assert "damaged" in shown.error[0].value

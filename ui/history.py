@@ -18,7 +18,7 @@ from ui.events import render_details
 from ui.history_grid import forget_selection, render_grid
 from ui.reviewer import reviewer_name
 from ui.text import count
-from ui.trash import IN_TRASH, SHOW, render_trash_actions
+from ui.trash import IN_TRASH, SHOW, on_delete, render_trash_actions
 from ui.undo import note, remember, render_undo
 from ui.workflow import labels_in_use
 
@@ -44,17 +44,6 @@ SORTS = {
 }
 ANY = "Any label"
 OTHER = "Other…"
-
-
-def on_delete(database: Database, ids: Sequence[int]) -> None:
-    """Put pictures in the trash."""
-    try:
-        change = database.delete(ids, reviewer_name())
-    except DatabaseError as problem:
-        note(str(problem))
-        return
-    remember(change, f"Deleted {count(change.changed, 'picture')}")
-    forget_selection()
 
 
 def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:

@@ -1,14 +1,14 @@
-"""The trash: bring deleted pictures back, or delete them for good after asking.
+"""The trash: put pictures in, bring them back, or delete them for good after asking.
 
 The history shows what lies in it, and acts on what is selected there; the Data set view
 acts on all of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from db import Database, DatabaseError
+from db import Change, Database, DatabaseError
 from ui.history_grid import forget_selection
 from ui.reviewer import reviewer_name
 from ui.text import count
@@ -20,15 +20,24 @@ SHOW = "history-state"
 VIEW = "view"
 
 
-def on_restore(database: Database, ids: Sequence[int] | None = None) -> None:
-    """Bring pictures back, all of them if None."""
+def _move(act: Callable[[], Change], done: str) -> None:
     try:
-        change = database.restore_deleted(ids, reviewer_name())
+        change = act()
     except DatabaseError as problem:
         note(str(problem))
         return
-    remember(change, f"Restored {count(change.changed, 'picture')}")
+    remember(change, f"{done} {count(change.changed, 'picture')}")
     forget_selection()
+
+
+def on_delete(database: Database, ids: Sequence[int]) -> None:
+    """Put pictures in the trash."""
+    _move(lambda: database.delete(ids, reviewer_name()), "Deleted")
+
+
+def on_restore(database: Database, ids: Sequence[int] | None = None) -> None:
+    """Bring pictures back, all of them if None."""
+    _move(lambda: database.restore_deleted(ids, reviewer_name()), "Restored")
 
 
 def on_purge(database: Database, ids: Sequence[int] | None = None) -> None:
