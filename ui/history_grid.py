@@ -6,6 +6,7 @@ in the rows only, never in column definitions.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import pandas as pd
@@ -188,7 +189,7 @@ def render_grid(rows: Sequence[HistoryRow], *, key: str) -> list[int]:
     """Draw one page of the history; returns the ids of the selected rows on it."""
     answer = AgGrid(
         rows_frame(rows),
-        gridOptions=GRID_OPTIONS,
+        gridOptions=deepcopy(GRID_OPTIONS),  # AgGrid writes into what it is given
         height=min(len(rows), 10) * ROW_HEIGHT + 52,
         allow_unsafe_jscode=True,
         custom_css=CSS,
