@@ -32,7 +32,7 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 WEIGHTS_FILE = "resnet18-cifar10.safetensors"
 SCOPE_FILE = "resnet18-cifar10-scope.safetensors"
 CARD_FILE = "resnet18-cifar10.json"
-FORMAT = 3
+FORMAT = 4
 FEATURE_SIZE = 512
 """Numbers that a picture becomes before the last layer."""
 
@@ -64,12 +64,18 @@ class Bundle:
     tensors: Tensors = field(repr=False)
     preprocessing: Preprocessing
     temperature: float
+    photograph_temperature: float
+    """Of pictures that `model.preprocess.are_photographs`."""
     ranges: dict[str, float]
     """Largest value of each activation, for arithmetic in eight bits."""
     scope: Scope
     check: Check
     card: dict[str, Any] = field(repr=False)
     """The whole card, figures and recipe included."""
+
+    def temperatures(self, photographs: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """What the logits of each picture are divided by, [N]."""
+        return np.where(photographs, self.photograph_temperature, self.temperature)
 
 
 def expected_shapes(classes: int = len(CLASSES)) -> Shapes:
@@ -205,16 +211,19 @@ def _interpret(card: Any, tensors: Tensors, scope: Tensors, version: str) -> Bun
     """Check every field used; raises KeyError, TypeError or ValueError."""
     if card["classes"] != list(CLASSES):
         raise ValueError("classes are not the ten this program knows")
-    temperature = _number(card["temperature"], "temperature")
+    temperature, photographs = (
+        _number(card[name], name) for name in ("temperature", "photograph_temperature")
+    )
     tolerance = _number(card["check"]["tolerance"], "check.tolerance")
-    if temperature <= 0 or not 0 < tolerance < 1:
-        raise ValueError("temperature or check.tolerance is out of range")
+    if min(temperature, photographs) <= 0 or not 0 < tolerance < 1:
+        raise ValueError("a temperature or check.tolerance is out of range")
     expected = _numbers(card["check"]["probabilities"], len(CLASSES), "check")
     return Bundle(
         version=version,
         tensors=tensors,
         preprocessing=_preprocessing(card["preprocessing"]),
         temperature=temperature,
+        photograph_temperature=photographs,
         ranges=_ranges(card["activation_ranges"]),
         scope=_scope(card["scope"], scope),
         check=Check(expected, tolerance),

@@ -27,7 +27,7 @@ from model.bundle import (
 from model.calibration import softmax
 from model.engines import Engine, Logits, OpenVinoEngine, Outputs, TorchEngine
 from model.labels import CLASSES
-from model.preprocess import Pixels, views_of
+from model.preprocess import Pixels, are_photographs, views_of
 
 BATCH = 64
 """Views a call of the engine: larger ones gain no speed, and others wait longer."""
@@ -81,8 +81,10 @@ class Classifier:
     def read(self, images: Sequence[Image.Image]) -> Outputs:
         """Logits, before the temperature, and features: means over a picture's views.
 
-        The last layer is linear: the mean logits are those of the mean features. Only
-        pictures that the network is not sure of at first look are looked at again.
+        The last layer is linear: the mean logits are those of the mean features. A
+        small picture that the network is sure of at first look gets no other. With a
+        photograph that would save little of what decoding it took, and leave the
+        network surer of wrong answers than its other looks do.
         """
         if not images:
             return Outputs(
@@ -91,7 +93,7 @@ class Classifier:
             )
         views = [views_of(image, self.bundle.preprocessing) for image in images]
         first = self._pass([next(each) for each in views])
-        shares = self._shares(first.logits)
+        shares = np.where(are_photographs(images), 1, self._shares(first.logits))
         asked = {i: list(views[i]) for i in np.flatnonzero(shares).tolist()}
         more = {i: each for i, each in asked.items() if each}
         if more:
@@ -108,7 +110,7 @@ class Classifier:
         return Outputs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def _shares(self, logits: Logits) -> NDArray[np.float32]:
-        """How much further looks count after this first one: 0 to 1, [N]."""
+        """How much more looks at small pictures count after the first: 0 to 1, [N]."""
         largest = softmax(logits).max(axis=1)
         sure = self.bundle.preprocessing.sure
         shares: Logits = np.clip((sure + GRADUAL - largest) / GRADUAL, 0, 1)
@@ -133,7 +135,8 @@ class Classifier:
     def predict(self, images: Sequence[Image.Image]) -> list[Prediction]:
         """Classify RGB pictures of any size; one prediction each, in order."""
         logits, features = self.read(images)
-        rows = softmax(logits, self.bundle.temperature).tolist()
+        temperatures = self.bundle.temperatures(are_photographs(images))
+        rows = softmax(logits, temperatures).tolist()
         last = self.bundle.tensors["fc.weight"]
         scores = self.bundle.scope.scores(logits, features, last).tolist()
         return [self._prediction(*each) for each in zip(rows, scores, strict=True)]

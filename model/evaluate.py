@@ -27,10 +27,11 @@ from PIL import Image
 from intake.errors import Refused
 from intake.pictures import read_pictures
 from model.bundle import WEIGHTS, BundleError
-from model.calibration import expected_calibration_error, softmax
+from model.calibration import Temperature, expected_calibration_error, softmax
 from model.classifier import Classifier, load_classifier
 from model.labels import CLASSES
 from model.predict import read_file
+from model.preprocess import are_photographs
 
 CHUNK = 256
 """Pictures held at a time: memory stays flat whatever the folder holds."""
@@ -45,6 +46,7 @@ class Readings:
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
+    photographs: NDArray[np.bool_]
     refused: int
     """Pictures that could not be read, and are in none of the arrays."""
 
@@ -126,18 +128,22 @@ def read_all(
     """Classify labelled pictures, a chunk at a time."""
     outputs = [classifier.read([])]
     labels: list[int] = []
+    photographs = [are_photographs([])]
     refused = 0
     rest = iter(decoded)
     while part := list(islice(rest, CHUNK)):
         good = [(image, label) for image, label in part if image is not None]
-        outputs.append(classifier.read([image for image, _ in good]))
+        images = [image for image, _ in good]
+        outputs.append(classifier.read(images))
+        photographs.append(are_photographs(images))
         labels += [label for _, label in good]
         refused += len(part) - len(good)
     logits, features = (np.concatenate(part) for part in zip(*outputs, strict=True))
-    return Readings(logits, features, np.array(labels, np.int64), refused)
+    true, large = np.array(labels, np.int64), np.concatenate(photographs)
+    return Readings(logits, features, true, large, refused)
 
 
-def report(readings: Readings, temperature: float) -> Report:
+def report(readings: Readings, temperature: Temperature) -> Report:
     """Work out the figures.
 
     Raises:
@@ -204,7 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         classifier = load_classifier(options.weights, options.engine)
         readings = read_all(classifier, decode(samples))
-        figures = report(readings, classifier.bundle.temperature)
+        temperatures = classifier.bundle.temperatures(readings.photographs)
+        figures = report(readings, temperatures)
     except (BundleError, OSError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""What held-out pictures settle about weights: ranges, temperature, threshold."""
+"""What held-out pictures settle about weights: ranges, temperatures, threshold."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -44,10 +44,11 @@ def with_jpeg_twins(samples: Iterable[Sample]) -> Iterator[Sample]:
 
 
 def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Classifier:
-    """What held-out pictures settle: the eight-bit ranges, then the temperature.
+    """What held-out pictures settle: the eight-bit ranges, then the temperatures.
 
     Photographs count among them, picture for picture: on those the network is surer
-    than it should be, and they are what people bring.
+    than it should be, and they are what people bring. Theirs alone settle the
+    photographs' own temperature; where there are none, it is the other.
     """
     samples = with_jpeg_twins(folder_samples(held_out))
     if photos:
@@ -61,8 +62,15 @@ def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Cla
     draft = replace(draft, ranges=largest_activations(draft, batches))
     engine = OpenVinoEngine(draft)
     readings = read_all(Classifier(draft, engine), decoded)
-    temperature = round(fit_temperature(readings.logits, readings.labels), 4)
-    return Classifier(replace(draft, temperature=temperature), engine)
+    of_all = round(fit_temperature(readings.logits, readings.labels), 4)
+    large = readings.photographs
+    of_photographs = (
+        round(fit_temperature(readings.logits[large], readings.labels[large]), 4)
+        if large.any()
+        else of_all
+    )
+    bundle = replace(draft, temperature=of_all, photograph_temperature=of_photographs)
+    return Classifier(bundle, engine)
 
 
 def read_training(classifier: Classifier, folder: Path) -> Readings:

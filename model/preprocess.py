@@ -6,8 +6,8 @@ less of the middle, which brings its subject nearer. These are its *views*, each
 or mirrored. The model card lists them in order of preference and says how many a
 picture gets; their logits are averaged. A picture that is square already looks the
 same squashed and cut, and one of few pixels has none to come nearer with: they get the
-next on the list. One that the network is sure of at first look gets no other
-(`model.classifier`).
+next on the list. One of so few pixels that the network is sure of at first look gets
+no other (`model.classifier`).
 
 Plain Pillow and numpy: the page uses this, and must not pay for torch.
 """
@@ -28,6 +28,10 @@ STD = (0.2470, 0.2435, 0.2616)
 
 CROPS = {"crop": 1.0, "crop-80": 0.8, "crop-65": 0.65}
 """Side of the middle square that a view shows, as a share of the largest one's."""
+
+PHOTOGRAPH_SIDE = 40
+"""Pixels of the shorter side from which a picture counts as a photograph: it has the
+nearer views, and the network has seen none like it in training."""
 
 MIRRORED = "-mirrored"
 VIEWS = tuple(name + end for name in ("squash", *CROPS) for end in ("", MIRRORED))
@@ -60,7 +64,10 @@ class Preprocessing:
     """Most distinct views of a picture, the first that `views` lists."""
     filter: str = "box"
     sure: float = 0.94
-    """Largest probability at first look, before the temperature, that asks for more."""
+    """Largest probability at first look, before the temperature, that asks for more.
+
+    Of a small picture: all views of a photograph are looked at.
+    """
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
 
@@ -68,6 +75,11 @@ class Preprocessing:
 def always_there(view: str) -> bool:
     """Whether a picture of any size has this view."""
     return CROPS.get(view.removesuffix(MIRRORED), 1) == 1
+
+
+def are_photographs(images: Sequence[Image.Image]) -> NDArray[np.bool_]:
+    """Which pictures are larger than those the network was trained on, [N]."""
+    return np.array([min(image.size) >= PHOTOGRAPH_SIDE for image in images], bool)
 
 
 def _frame(image: Image.Image, name: str) -> tuple[float, float, float, float] | None:

@@ -2,7 +2,7 @@
 
 Turns the weights that training wrote into what the page loads: weights in half
 precision, the mean features of each class, a JSON card with everything needed to use
-them, and a README made from the same numbers. The temperature and the line beyond
+them, and a README made from the same numbers. The temperatures and the line beyond
 which a picture may be none of the ten are fitted, and every figure measured, on the
 path that pictures take in the page, engine and all.
 
@@ -43,7 +43,12 @@ from model.bundle import (
     expected_shapes,
     known_picture,
 )
-from model.calibration import reliability, softmax
+from model.calibration import (
+    expected_calibration_error,
+    left_out,
+    reliability,
+    softmax,
+)
 from model.card_text import readme
 from model.classifier import SAME_ANSWER, Classifier, load_classifier
 from model.engines import OpenVinoEngine, TorchEngine
@@ -103,6 +108,7 @@ def draft_bundle(
         tensors={name: t.astype(np.float32) for name, t in load(weights).items()},
         preprocessing=preprocessing,
         temperature=1.0,
+        photograph_temperature=1.0,
         ranges={},
         scope=Scope(method, -math.inf, np.zeros((len(CLASSES), FEATURE_SIZE))),
         check=Check((), TOLERANCE),
@@ -142,19 +148,34 @@ def _figures(
     bundle = classifier.bundle
     readings = read_all(classifier, decode(folder_samples(folder)))
     before = report(readings, 1.0)
-    after = report(readings, bundle.temperature)
+    temperatures = bundle.temperatures(readings.photographs)
+    after = report(readings, temperatures)
     passing = scores(bundle, readings) >= bundle.scope.threshold
     right = readings.logits.argmax(axis=1) == readings.labels
     precise = reference and read_all(reference, decode(folder_samples(folder)))
-    return after.as_dict() | {
-        "top1_float32": round(report(precise or readings, 1.0).top1, 2),
-        "ece_before": round(before.ece, 2),
-        "in_scope": _percent(passing),
-        "in_scope_if_right": _percent(passing[right]),
-        "reliability": reliability(
-            softmax(readings.logits, bundle.temperature), readings.labels
-        ),
-    }
+    return (
+        _left_out(readings)
+        | after.as_dict()
+        | {
+            "top1_float32": round(report(precise or readings, 1.0).top1, 2),
+            "ece_before": round(before.ece, 2),
+            "in_scope": _percent(passing),
+            "in_scope_if_right": _percent(passing[right]),
+            "reliability": reliability(
+                softmax(readings.logits, temperatures), readings.labels
+            ),
+        }
+    )
+
+
+def _left_out(readings: Readings) -> dict[str, float]:
+    """Of photographs, to which their temperature was fitted: what it is worth on
+    others. That fit is repeated without each of them in turn."""
+    if len(readings.labels) < 2 or not readings.photographs.all():
+        return {}
+    found = left_out(readings.logits, readings.labels)
+    ece = expected_calibration_error(found, readings.labels)
+    return {"ece_left_out": round(100 * ece, 2)}
 
 
 def _percent(flags: NDArray[np.bool_]) -> float | None:
@@ -253,6 +274,7 @@ def make_card(
     bundle = classifier.bundle
     return bundle.card | {
         "temperature": bundle.temperature,
+        "photograph_temperature": bundle.photograph_temperature,
         "activation_ranges": bundle.ranges,
         "scope": scope_entry(classifier, training, options),
         "check": {"probabilities": known_probabilities(bundle), "tolerance": TOLERANCE},
@@ -319,7 +341,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--weights", type=Path, required=True, help="from model.train")
     parser.add_argument("--data", type=Path, required=True, help="it was trained on")
     parser.add_argument(
-        "--held-out", type=Path, required=True, help="fits temperature and threshold"
+        "--held-out", type=Path, required=True, help="fits temperatures and threshold"
     )
     parser.add_argument("--test", type=Path, help="measured once, on nothing chosen")
     parser.add_argument("--photos", type=Path, help="photographs in class folders")

@@ -57,8 +57,9 @@ def _try_views(
     readings = read_all(
         Classifier(replace(bundle, preprocessing=looking), classifier.compute), photos
     )
-    figures = report(readings, bundle.temperature)
-    nll = negative_log_likelihood(readings.logits, readings.labels, bundle.temperature)
+    temperatures = bundle.temperatures(readings.photographs)
+    figures = report(readings, temperatures)
+    nll = negative_log_likelihood(readings.logits, readings.labels, temperatures)
     return ViewFigures(views, name, figures.top1, figures.macro, nll)
 
 

@@ -81,9 +81,15 @@ def publish_random(folder: Path, seed: int = 0) -> Path:
     held_out = class_folders(folder / "held-out")
     fitted = calibrated(draft_bundle(weights, Preprocessing()), held_out).bundle
     # No temperature fits guesses; this one keeps the answers apart from each other.
-    bundle = replace(fitted, temperature=2.0, scope=random_scope(fitted))
+    bundle = replace(
+        fitted,
+        temperature=2.0,
+        photograph_temperature=2.5,
+        scope=random_scope(fitted),
+    )
     card = bundle.card | {
         "temperature": bundle.temperature,
+        "photograph_temperature": bundle.photograph_temperature,
         "activation_ranges": bundle.ranges,
         "scope": {
             "file": SCOPE_FILE,

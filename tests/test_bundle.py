@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import class_folders, edit_card, publish_random, random_weights
+from models import class_folders, edit_card, picture, publish_random, random_weights
 from safetensors.numpy import load_file, save_file
 
 from intake.pictures import read_picture
@@ -148,6 +148,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no threshold": (lambda f: edit_scope(f, threshold="low"), "scope.threshold"),
     "other classes": (lambda f: edit_card(f, classes=list(CLASSES[::-1])), "classes"),
     "no temperature": (lambda f: edit_card(f, temperature=0), "temperature"),
+    "none for photographs": (
+        lambda f: edit_card(f, photograph_temperature=-1),
+        "temperature",
+    ),
     "infinite": (lambda f: edit_card(f, temperature=float("inf")), "temperature"),
 }
 
@@ -317,6 +321,21 @@ def test_photographs_weigh_in_the_temperature(tmp_path: Path) -> None:
         shutil.copy(file, folder / f"{n}.png")
     both = fitting.calibrated(draft, held_out, tmp_path / "photos")
     assert both.bundle.temperature < 0.9 * alone.bundle.temperature
+
+
+def test_photographs_settle_a_temperature_of_their_own(tmp_path: Path) -> None:
+    weights, _ = publish.half_precision(random_weights(tmp_path / "w.safetensors"))
+    draft = publish.draft_bundle(weights, Preprocessing())
+    held_out = class_folders(tmp_path / "held-out")
+    alone = fitting.calibrated(draft, held_out)
+    assert alone.bundle.photograph_temperature == alone.bundle.temperature
+    for n in range(9):
+        folder = tmp_path / "photos" / alone.predict([picture(n, (80, 80))])[0].label
+        folder.mkdir(parents=True, exist_ok=True)
+        picture(n, (80, 80)).save(folder / f"{n}.png")
+    found = fitting.calibrated(draft, held_out, tmp_path / "photos").bundle
+    # Right each time, as they are named as guessed: they may be as sure as they like.
+    assert 10 * found.photograph_temperature < found.temperature
 
 
 def test_a_class_without_training_pictures_is_told(

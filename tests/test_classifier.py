@@ -362,6 +362,28 @@ def test_only_what_is_not_sure_at_first_look_is_looked_at_again(
     assert found.features[:, 0].tolist() == pytest.approx([9, 2, 8, 2])
 
 
+def test_all_looks_at_a_photograph_count(classifier: Classifier) -> None:
+    eyes = Eyes()
+    sure = two_sided(90, 30).resize((80, 80), Image.Resampling.NEAREST)
+    found = Classifier(classifier.bundle, eyes).read([sure])
+    assert eyes.seen == [90, 30, 90, 30]  # every second one is mirrored
+    assert found.logits[0, 3] == pytest.approx(6)
+
+
+def test_photographs_have_a_temperature_of_their_own(classifier: Classifier) -> None:
+    sizes = [(32, 32), (39, 200), (40, 40), (200, 150)]
+    images = [picture(n, size) for n, size in enumerate(sizes)]
+    bundle = classifier.bundle
+    warmer = replace(bundle, photograph_temperature=3 * bundle.temperature)
+    before = classifier.predict(images)
+    after = Classifier(warmer, classifier.compute).predict(images)
+    less_sure = [
+        b.confidence > a.confidence for b, a in zip(before, after, strict=True)
+    ]
+    assert less_sure == [False, False, True, True]
+    assert [b.label for b in before] == [a.label for a in after]
+
+
 def test_a_picture_at_the_edge_of_sure_does_not_jump(classifier: Classifier) -> None:
     """Further looks fade out: a last bit must not decide between two answers."""
     sure = classifier.bundle.preprocessing.sure

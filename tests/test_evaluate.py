@@ -14,6 +14,7 @@ from model import evaluate
 from model.calibration import (
     expected_calibration_error,
     fit_temperature,
+    left_out,
     negative_log_likelihood,
     reliability,
     softmax,
@@ -95,11 +96,32 @@ def test_the_temperature_that_made_the_labels_is_found(true: float) -> None:
     assert expected_calibration_error(softmax(logits, found), labels) < 0.02
 
 
+def test_every_row_may_have_a_temperature_of_its_own() -> None:
+    logits = np.array([[2.0, 0, 0], [2.0, 0, 0]])
+    both, labels = np.array([1.0, 4.0]), np.array([0, 1])
+    found = softmax(logits, both)
+    assert np.allclose(found[:1], softmax(logits[:1], 1.0))
+    assert np.allclose(found[1:], softmax(logits[1:], 4.0))
+    nll = negative_log_likelihood(logits, labels, both)
+    assert math.isclose(nll, -np.log(found[[0, 1], labels]).mean())
+
+
+def test_a_picture_left_out_does_not_count_in_its_own_temperature() -> None:
+    logits = np.tile([4.0, 0, 0], (20, 1))
+    labels = np.zeros(20, np.int64)
+    labels[0] = 1  # the only mistake: without it the others could not be too sure
+    found = left_out(logits, labels)
+    others = fit_temperature(logits[1:], labels[1:])
+    assert np.allclose(found[0], softmax(logits[:1], others)[0])
+    assert found[0, 0] > 0.99 > found[1, 0] > 0.9
+
+
 def readings(found: list[str], true: list[str], refused: int = 0) -> Readings:
     logits = np.zeros((len(found), 10), np.float32)
     logits[np.arange(len(found)), [CLASSES.index(name) for name in found]] = 9
     labels = np.array([CLASSES.index(n) for n in true], np.int64)
-    return Readings(logits, np.zeros((len(true), 4), np.float32), labels, refused)
+    features = np.zeros((len(true), 4), np.float32)
+    return Readings(logits, features, labels, labels < 0, refused)
 
 
 def test_accuracy_over_pictures_and_over_classes() -> None:
