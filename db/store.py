@@ -19,6 +19,7 @@ from db.engine import copy_sqlite, open_engine, sqlite_path
 from db.errors import DatabaseError
 from db.exporting import Exporting
 from db.importing import Importing
+from db.judged import Judged
 from db.labels import clean_label
 from db.near import NearCopies, join_group
 from db.schema import (
@@ -73,7 +74,7 @@ def _lying(
     return [row for row in rows if row.deleted == deleted]
 
 
-class Database(Exporting, Importing, LabelBook, NearCopies, Undo):
+class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
     """Pictures, predictions and reviews."""
 
     @classmethod

@@ -15,12 +15,14 @@ from conftest import ROOT
 from PIL import Image
 from stand_in import Handler, host
 from streamlit.testing.v1 import AppTest
+from test_db import entry
 
 from db import Change, Conflict, Event, HistoryQuery, HistoryRow, LabelCount, Statistics
 from export import Options
 from intake.fetch import TEST_SETTING
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
+from model.labels import CLASSES
 from ui import resources
 from ui.cards import UNKEPT
 from ui.download import BadSelection, address, selection
@@ -83,6 +85,18 @@ def test_the_sidebar_names_the_model_at_work(page: AppTest):
     text = " ".join(c.value for c in page.sidebar.caption)
     assert card["weights"]["sha256"][:12] in text
     assert f"{card['figures']['test']['top1']:.1f}% right on" in text
+
+
+def test_the_sidebar_holds_the_model_to_its_confidence(page: AppTest):
+    version = resources.classifier().version
+    resources.database().save(
+        entry(
+            n, "own" if n < 3 else CLASSES[n % 10], confidence=0.97, model_version=given
+        )
+        for n, given in enumerate(24 * [version] + 30 * ["another"])
+    )
+    text = " ".join(c.value for c in page.run().sidebar.caption)
+    assert "Where it was 90% sure or more, 21 of 24 are correct." in text
 
 
 def test_a_rerun_shows_each_upload_once(page: AppTest):

@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 import test_book
 import test_db
+import test_experience
 import test_export
 import test_history
 import test_hostile_text
@@ -95,6 +96,7 @@ def _shared(module: ModuleType) -> dict[str, Callable]:
 
 MODULES = (
     test_db,
+    test_experience,
     test_export,
     test_history,
     test_labels,

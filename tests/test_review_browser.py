@@ -26,7 +26,7 @@ expect.set_options(timeout=SLOW)
 NONE = "none of these"
 
 
-def prediction(n: int) -> dict[str, object]:
+def prediction(n: int, version: str = "test") -> dict[str, object]:
     """What a model might say of the n-th picture; always the same."""
     chance = random.Random(n)
     label = chance.randrange(10)
@@ -37,7 +37,7 @@ def prediction(n: int) -> dict[str, object]:
         "label": CLASSES[label],
         "confidence": confidence,
         "probabilities": chances,
-        "model_version": "test",
+        "model_version": version,
     }
 
 
@@ -88,11 +88,12 @@ class Desk:
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("dialog", lambda dialog: dialog.accept())
 
-    def fill(self, number: int) -> list[Item]:
+    def fill(self, number: int, model: str = "") -> list[Item]:
         series = next(SERIES)
+        model = model or f"test-{series}"
         pictures = read_pictures(png(n, series) for n in range(number))
         arrivals = [
-            Arrival(picture, f"{n}.png", prediction=prediction(n))
+            Arrival(picture, f"{n}.png", prediction=prediction(n, model))
             for n, picture in enumerate(pictures)
         ]
         assert all(new for _, new in self.tray.add_many(arrivals))

@@ -1,18 +1,22 @@
 """The contact sheet: pictures by the hundred, confirmed together.
 
 Confidences are calibrated, so they say how many mistakes to expect among the pictures
-above a threshold: the sum of one minus each. The page proposes the lowest threshold
-that keeps them few; the person unticks what is wrong and confirms the rest.
+above a threshold: the sum of one minus each. Where reviewed pictures that the model was
+as sure of show more mistakes than that, more are expected (`ui/experience.py`). The
+page proposes the lowest threshold that keeps them few; the person unticks what is wrong
+and confirms the rest.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from ui.assets import component
+from ui.experience import Bins
 
-_sheet = component("sheet", "verdicts")
+_sheet = component("sheet", "verdicts", "experience")
 
 
-def render_sheet(data: Mapping[str, Any]) -> None:
+def render_sheet(data: Mapping[str, Any], experience: Bins) -> None:
     """Draw it, given what `ui.review_queue.review_data` makes."""
-    _sheet(key="sheet", data=data, on_judged_change=lambda: None)
+    given = {**data, "experience": experience}
+    _sheet(key="sheet", data=given, on_judged_change=lambda: None)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from db import LabelCount, Statistics, wilson
 from model.classifier import Classifier
+from ui.experience import Bins, confidence_text
 from ui.text import chart, count, percent
 from ui.theme import CORRECT, INCORRECT
 
@@ -91,8 +92,13 @@ def model_text(classifier: Classifier) -> str:
     return f"Model {classifier.version}, {classifier.engine}.{measured}"
 
 
-def render_overview(statistics: Statistics) -> None:
-    """Draw accuracy and distribution, or say how to get them."""
+def render_overview(statistics: Statistics, bins: Bins) -> None:
+    """Draw accuracy and distribution, or say how to get them.
+
+    Args:
+        statistics: of all pictures.
+        bins: how the model at work did, as `ui.experience` adds it up.
+    """
     st.subheader("Accuracy")
     if not statistics.reviewed:
         st.write(
@@ -104,7 +110,7 @@ def render_overview(statistics: Statistics) -> None:
         return
     share = statistics.correct / statistics.reviewed
     st.metric("Accuracy", percent(share, 1), label_visibility="collapsed")
-    st.caption(accuracy_text(statistics))
+    st.caption(f"{accuracy_text(statistics)} {confidence_text(bins)}")
     st.subheader("By label")
     st.plotly_chart(
         distribution(statistics.classes),

@@ -12,6 +12,7 @@ from model.classifier import Classifier
 from ui import resources
 from ui.backup import render_recovery
 from ui.dataset import render_dataset
+from ui.experience import Bins, binned, experience
 from ui.history import render_history
 from ui.memory import forget_gone_controls
 from ui.overview import model_text, render_overview
@@ -51,6 +52,13 @@ def _render_model() -> None:
     """Say which model is at work; where there is none, the Classify view says why."""
     with suppress(BundleError):
         st.caption(model_text(resources.classifier()))
+
+
+def _experience(database: Database) -> Bins:
+    """How the model at work did on what is reviewed; nothing without one."""
+    with suppress(BundleError):
+        return experience(database, resources.classifier().version)
+    return binned([])
 
 
 def _database() -> Database | None:
@@ -100,7 +108,7 @@ def main() -> None:
         _render_view(view, database)
         if database:
             with st.sidebar:
-                render_overview(database.statistics())
+                render_overview(database.statistics(), _experience(database))
                 render_reviewer()
                 _render_model()
     except DatabaseError as problem:

@@ -4,7 +4,6 @@ const TOLERATED = 0.01; // the proposed threshold lets about one in a hundred th
 const IDLE_MS = 1200;
 
 const sure = (item) => item.top[0][1];
-const wrong = (items) => items.reduce((sum, item) => sum + 1 - sure(item), 0);
 
 const about = (expected) => {
   if (expected < 0.05) return "hardly any wrong";
@@ -13,12 +12,12 @@ const about = (expected) => {
 };
 
 // The lowest whole percentage above which few are expected to be wrong.
-const proposed = (items) => {
+const proposed = (items, wrong) => {
   const ranked = [...items].sort((a, b) => sure(b) - sure(a));
   let expected = 0;
   let lowest = 0.99;
   ranked.forEach((item, n) => {
-    expected += 1 - sure(item);
+    expected += wrong([item]);
     if (expected <= TOLERATED * (n + 1)) lowest = Math.min(lowest, sure(item));
   });
   return Math.min(99, Math.max(50, Math.ceil(100 * lowest)));
@@ -72,9 +71,22 @@ class Sheet {
   update(data) {
     this.store.update(data.items);
     drawLabels(this.find("datalist"), data.labels);
-    this.proposal = proposed(this.open());
+    this.saved = data.experience;
+    this.learn();
+    this.proposal = proposed(this.open(), (items) => this.wrong(items));
     this.threshold ??= this.proposal;
     this.draw();
+  }
+
+  learn() {
+    this.sums = experienceOf(this.saved, this.store.items);
+  }
+
+  // How many of these to expect to be wrong.
+  wrong(items) {
+    const share = (item) =>
+      Math.min(1, (1 - sure(item)) * excess(this.sums, sure(item)));
+    return items.reduce((sum, item) => sum + share(item), 0);
   }
 
   open() {
@@ -143,14 +155,16 @@ class Sheet {
   draw() {
     const { store } = this;
     const ticked = this.ticked();
+    this.learn();
     drawStatus(this.find(".status"), store);
     this.find("input[type=range]").value = this.threshold;
     this.find("output").textContent = `${this.threshold}%`;
     this.find(".propose").textContent = `Proposed: ${this.proposal}%`;
     this.find(".propose").hidden = this.threshold === this.proposal;
     this.find(".expect").textContent = ticked.length
-      ? `${plural(ticked.length, "picture")} ticked: ${about(wrong(ticked))}`
+      ? `${plural(ticked.length, "picture")} ticked: ${about(this.wrong(ticked))}`
       : "Nothing is ticked";
+    this.find(".experience").textContent = inWords(this.sums, this.threshold);
     this.find(".confirm").textContent = `Confirm ${number(ticked.length)} ticked`;
     this.find(".confirm").disabled = this.find(".label").disabled = !ticked.length;
     this.find(".undo").disabled = !store.done.length;
@@ -197,7 +211,7 @@ class Sheet {
     if (!this.sections.has(name)) this.sections.set(name, newSection(name));
     const { section, said, all, tiles } = this.sections.get(name);
     items.sort((a, b) => sure(b) - sure(a));
-    said.textContent = `${plural(items.length, "picture")}, ${about(wrong(items))}`;
+    said.textContent = `${plural(items.length, "picture")}, ${about(this.wrong(items))}`;
     all.textContent = items.every((item) => this.isTicked(item)) ? "Untick all" : "Tick all";
     const wanted = items.map((item) => this.tile(item));
     if (!sameChildren(tiles, wanted)) tiles.replaceChildren(...wanted);

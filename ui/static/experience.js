@@ -1,0 +1,40 @@
+// How wrong the model turned out to be where it was so sure; see ui/experience.py.
+
+const ENOUGH = 20; // reviewed pictures, before they are worth a sentence
+const BENEFIT = 2; // mistakes, as many as expected, before any was seen
+
+const bin = (share) => Math.min(99, Math.floor(100 * share));
+
+// Sums over all pictures at least so sure, by percents: those saved, and those reviewed
+// here.
+const experienceOf = (saved, items) => {
+  const sums = saved.map((row) => [...row]);
+  for (const item of items) {
+    if (item.label === null) continue;
+    const [, share] = item.top[0];
+    const row = sums[bin(share)];
+    row[0] += 1;
+    row[1] += item.label !== item.predicted;
+    row[2] += 1 - share;
+  }
+  for (let at = 98; at >= 0; at -= 1)
+    sums[at].forEach((_, column) => (sums[at][column] += sums[at + 1][column]));
+  return sums;
+};
+
+// Mistakes for one that the confidences promise. Never less: bulk confirming overlooks
+// some, and would make itself ever surer.
+const excess = (sums, share) => {
+  const [, wrong, expected] = sums[bin(share)];
+  return Math.max(1, (wrong + BENEFIT) / (expected + BENEFIT));
+};
+
+const inWords = (sums, percentage) => {
+  const [n, wrong] = sums[percentage];
+  if (n < ENOUGH) return "";
+  const had = wrong === 1 ? "1 was" : `${number(wrong)} were`;
+  const allowed = excess(sums, percentage / 100) > 1.1;
+  return `Of ${number(n)} reviewed at ${percentage}% or more, ${had} wrong${
+    allowed ? ": the estimate allows for that" : ""
+  }.`;
+};
