@@ -106,6 +106,16 @@ class Ratio:
     high: float
 
 
+@dataclass(frozen=True)
+class Case:
+    """One thing timed in a small and in a large setting, or at rest and under load."""
+
+    name: str
+    seconds: dict[str, Spread]
+    ratio: Ratio
+    """Of the second to the first."""
+
+
 def ratio(longer: Sequence[float], shorter: Sequence[float]) -> Ratio:
     """Compare two measurements; the same repetitions give the same bounds."""
     chance = random.Random(0)  # noqa: S311  # no secret

@@ -6,6 +6,8 @@ Two servers, a browser and a stopwatch inside the page (see `bench.browser`):
   1,000 and 100,000: from pressing a class's key until the next picture is on screen.
   "At once" presses the next key while the page rests; "after a pause" at the moment
   when the page, its keys still for a while, draws itself again.
+- The history with 1,000 and with 100,000 pictures: from a click until the grid shows
+  other rows (see `bench.history_page`).
 - A second session: from its click on "Correct" until the card says so, while nothing
   else happens and while another session has 1,000 pictures classified.
 
@@ -20,7 +22,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -28,8 +29,7 @@ from playwright.sync_api import Browser, Page
 
 from bench.browser import (
     SLOW_MS,
-    Ratio,
-    Spread,
+    Case,
     chromium,
     fresh_page,
     interleaved,
@@ -39,6 +39,7 @@ from bench.browser import (
     timed,
 )
 from bench.history import fill
+from bench.history_page import HistoryPage, time_history
 from bench.server import this_app
 from intake.tray import Tray, new_tray_id
 from model.bundle import BundleError
@@ -47,22 +48,14 @@ from ui.workflow import Source, receive
 
 SIZES = ((10, 100), (1000, 100_000))
 """Pictures in the tray, rows in the history."""
+LENGTHS = (1_000, SIZES[-1][1])
+"""Rows of the two histories."""
 CLASSIFIED = 1000
 CARDS = 24
 REST_MS = 350
 PAUSE_MS = (1800, 2300)
 """From `IDLE_MS` of ui/static/queue.js on: the page then draws itself again."""
 BETWEEN_CLICKS_MS = 400
-
-
-@dataclass(frozen=True)
-class Case:
-    """One thing timed in a small and in a large setting, or at rest and under load."""
-
-    name: str
-    seconds: dict[str, Spread]
-    ratio: Ratio
-    """Of the second to the first."""
 
 
 def png(n: int) -> bytes:
@@ -199,6 +192,8 @@ def measure(folder: Path, rounds: int, classifier: Classifier) -> list[Case]:
         size: make_data(folder / str(size[0]), *size, classifier) for size in SIZES
     }
     second = fill_tray(folder / str(SIZES[0][0]), CARDS, classifier)
+    short = folder / "short"
+    make_data(short, 0, LENGTHS[0], classifier)
     with ExitStack() as stack:
         urls = {
             size: stack.enter_context(this_app(folder / str(size[0])))[0]
@@ -214,6 +209,13 @@ def measure(folder: Path, rounds: int, classifier: Classifier) -> list[Case]:
                 for (size, tray), url in zip(trays.items(), urls.values(), strict=True)
             }
             cases = time_keys(queues, rounds)
+        with (
+            this_app(short) as (short_url, _),
+            fresh_page(browser, short_url) as few,
+            fresh_page(browser, urls[SIZES[-1]]) as all_,
+        ):
+            histories = zip(LENGTHS, map(HistoryPage, (few, all_)), strict=True)
+            cases += time_history(dict(histories), rounds)
         many = folder / "pictures"
         many.mkdir()
         clicks = min(rounds, CARDS // 2)

@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from bench import browser as driver
-from bench import drivers, gradio, page, server
+from bench import drivers, gradio, history_page, page, server
+from bench.history import fill
 from intake.tray import Tray
 from model.labels import CLASSES
 
@@ -190,6 +191,22 @@ def test_without_gradio_the_comparison_says_so(
     missing = tmp_path / "python"
     assert gradio.main([f"--gradio-python={missing}", "--rounds=1"]) == 1
     assert str(missing) in capsys.readouterr().err
+
+
+def test_every_act_on_the_history_is_timed_and_taken_back(
+    browser: Browser, tmp_path: Path
+):
+    fill(tmp_path / "image_classification.db", 300).engine.dispose()
+    with (
+        server.this_app(tmp_path) as (url, _),
+        driver.fresh_page(browser, url) as tab,
+    ):
+        shown = history_page.HistoryPage(tab)
+        cases = history_page.time_history({300: shown, 301: shown}, 1)
+        assert tab.evaluate(f"() => {history_page.SHOWN}") == shown.home
+    assert len({case.name for case in cases}) == len(cases) == 5
+    for case in cases:
+        assert all(0 < each.median < 30 for each in case.seconds.values())
 
 
 def test_a_data_folder_holds_what_is_measured(tmp_path: Path):
