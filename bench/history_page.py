@@ -19,9 +19,9 @@ SHOWN = f"""(() => {{
   const rows = [...grid?.querySelectorAll(".ag-row[row-id]") ?? []];
   const top = rows.filter((row) => row.getAttribute("row-index") < {TOP});
   const ids = [...new Set(top.map((row) => row.getAttribute("row-id")))].sort();
-  return ids.length === {TOP} ? ids.join() : undefined;
+  return ids.length ? ids.join() : undefined;
 }})()"""
-"""JavaScript: which pictures stand there; undefined while they are drawn."""
+"""JavaScript: which pictures stand there; undefined while there is no grid."""
 
 
 class HistoryPage:
