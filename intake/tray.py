@@ -309,19 +309,20 @@ class Tray:
         """The thumbnail as JPEG."""
         return self._path(sha256, "jpg").read_bytes()
 
-    def _change(self, sha256: str, **changes: Any) -> None:
+    def set_prediction(self, sha256: str, prediction: dict[str, Any]) -> None:
+        """Note what the classifier says, but where a person has judged what another
+        one said: that verdict stays with what it was given on."""
         with self._lock:
             item = self.item(sha256)
-            if item:  # gone meanwhile: cleared or saved in another tab
-                self._write_item(replace(item, **changes))
-
-    def set_prediction(self, sha256: str, prediction: dict[str, Any]) -> None:
-        """Note what the classifier says."""
-        self._change(sha256, prediction=prediction)
+            if item and (item.prediction is None or item.label is None):
+                self._write_item(replace(item, prediction=prediction))
 
     def set_label(self, sha256: str, label: str | None) -> None:
         """Note what the person says; None takes it back."""
-        self._change(sha256, label=label)
+        with self._lock:
+            item = self.item(sha256)
+            if item:  # gone meanwhile: cleared or saved in another tab
+                self._write_item(replace(item, label=label))
 
     def set_labels(self, labels: Mapping[str, str | None]) -> set[str]:
         """Note many verdicts at once; returns the pictures that are here for it."""

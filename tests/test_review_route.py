@@ -160,6 +160,25 @@ def test_a_picture_saved_by_another_tab_is_not_missed(
     assert [item.prediction for item in tray.items()] == [SAID, SAID]
 
 
+def test_a_verdict_given_while_a_new_model_classifies_keeps_what_it_was_given_on(
+    tray: Tray,
+):
+    for sha256 in (A, B):
+        tray.set_prediction(sha256, SAID)
+    new = SAID | {"label": "dog", "model_version": "2"}
+
+    class Model:
+        version = "2"
+
+        def predict(self, images):
+            judge(tray, [(A, "cat"), (C, "frog")], None)
+            return [SimpleNamespace(**new) for _ in images]
+
+    assert list(classify_pending(tray, Model())) == [3]
+    found = [(item.prediction, item.label) for item in tray.items()]
+    assert found == [(SAID, "cat"), (new, None), (new, "frog")]
+
+
 def test_the_last_word_on_a_picture_counts(tray: Tray):
     judge(tray, [(A, "cat"), (A, "dog"), (A, None), (A, "frog")], None)
     assert labels(tray)[0] == "frog"
