@@ -92,9 +92,13 @@ def _render_download(database: Database) -> None:
 def clear_database(database: Database, keep_copy: bool) -> str:
     """Delete every picture, after a copy if asked; returns what was done, in words.
 
+    An empty database is not copied: that copy would be the newest one there is.
+
     Raises:
         DatabaseError: nothing was deleted.
     """
+    if not database.statistics().total + database.deleted_count():
+        return "The database was empty already."
     text = ""
     if keep_copy:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")

@@ -50,7 +50,7 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
     """Give pictures the chosen or typed label; `seen` is what the person saw."""
     chosen = st.session_state["relabel"]
     text = st.session_state.get("relabel-own", "") if chosen == OTHER else chosen
-    if not chosen:
+    if not (chosen and seen):  # none: the second of two quick clicks
         return
     try:
         label = database.match_label(text)

@@ -14,13 +14,16 @@ from ui.experience import experience
 from ui.near import near_lines
 from ui.review_queue import render_queue, review_data
 from ui.reviewer import reviewer_name
-from ui.saving import save
+from ui.saving import NOTHING, Saved, save
 from ui.text import count
 from ui.upload import GENERATION, OUTCOMES
 from ui.workflow import own_labels
 
 MODES = ("Cards", "Queue", "Contact sheet")
 SAVED = "saved"
+"""Of the session: what Save did, to be said."""
+LAST = "saved_last"
+"""The same, once said, for as long as nothing more has come into the tray."""
 NEAR = "near_lines"
 RELOAD = "reload"
 WELCOME = f"""
@@ -39,13 +42,21 @@ through the history, and download them under their true labels to train on.</p>
 
 
 def on_save(tray: Tray, database: Database) -> None:
-    """Write the tray; on failure say so and keep it."""
+    """Write the tray; on failure say so and keep it.
+
+    The second of two quick clicks finds nothing left: then what the first one did is
+    said, whether or not it has been already.
+    """
     st.session_state.pop(OUTCOMES, None)
     st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
     try:
-        st.session_state[SAVED] = save(database, tray, reviewer_name())
+        saved: Saved | DatabaseError = save(database, tray, reviewer_name())
     except DatabaseError as problem:
-        st.session_state[SAVED] = problem
+        saved = problem
+    if saved == NOTHING:
+        earlier = st.session_state.get(SAVED), st.session_state.get(LAST)
+        saved = next((said for said in earlier if said), saved)
+    st.session_state[SAVED] = saved
 
 
 def on_clear(tray: Tray) -> None:
@@ -127,6 +138,7 @@ def render_tray(tray: Tray, database: Database | None) -> None:
     if not items:
         st.html(WELCOME)
         return
+    st.session_state.pop(LAST, None)
     _render_actions(tray, items, database)
     mode = _mode()
     if mode == MODES[0]:
@@ -135,24 +147,33 @@ def render_tray(tray: Tray, database: Database | None) -> None:
         _render_bulk(mode, tray, items, database)
 
 
-def render_saved() -> None:
-    """Say what Save did, once."""
-    saved = st.session_state.pop(SAVED, None)
-    if saved is None:
-        return
-    if isinstance(saved, DatabaseError):
-        st.error(f"Not saved: {saved}", icon=":material/error:")
-        return
+def saved_text(saved: Saved) -> str:
+    """What Save did, in words."""
     result = saved.result
-    text = f"Saved {count(result.saved, 'picture')}, {result.reviewed:,} reviewed."
-    if result.known:
-        text += f" {result.known:,} were known already."
+    known = f"{count(result.known, 'was', 'were')} known already"
+    if result.saved:
+        text = f"Saved {count(result.saved, 'picture')}, {result.reviewed:,} reviewed."
+        text += f" {known}." if result.known else ""
+    elif result.known:
+        text = f"Nothing new: {known}, {result.reviewed:,} reviewed anew."
+    else:
+        text = "Nothing was left to save."
     if saved.unclassified:
         text += f" {saved.unclassified:,} wait for the model."
     if saved.meanwhile:
         judged = count(saved.meanwhile, "picture was", "pictures were")
         text += f" {judged} judged meanwhile: save once more."
-    st.success(text, icon=":material/check:")
+    return text
+
+
+def render_saved() -> None:
+    """Say what Save did, once."""
+    saved = st.session_state.pop(SAVED, None)
+    if isinstance(saved, DatabaseError):
+        st.error(f"Not saved: {saved}", icon=":material/error:")
+    elif saved:
+        st.session_state[LAST] = saved
+        st.success(saved_text(saved), icon=":material/check:")
 
 
 def render_reload() -> None:

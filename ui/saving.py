@@ -24,6 +24,10 @@ class Saved:
     meanwhile: int = 0
 
 
+NOTHING = Saved(SaveResult(0, 0, 0), 0)
+"""What Save comes to in an empty tray."""
+
+
 def _entries(tray: Tray, items: Iterable[Item]) -> Iterator[NewImage]:
     """Read one picture at a time: a tray may hold more bytes than the memory.
 

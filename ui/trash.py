@@ -12,7 +12,7 @@ from db import Change, Database, DatabaseError
 from ui.history_grid import forget_selection
 from ui.reviewer import reviewer_name
 from ui.text import count
-from ui.undo import conflict_text, note, remember
+from ui.undo import conflict_text, found_something, note, remember
 
 IN_TRASH = "In the trash"
 SHOW = "history-state"
@@ -26,7 +26,8 @@ def _move(act: Callable[[], Change], done: str) -> None:
     except DatabaseError as problem:
         note(str(problem))
         return
-    remember(change, f"{done} {count(change.changed, 'picture')}")
+    if found_something(change):
+        remember(change, f"{done} {count(change.changed, 'picture')}")
     forget_selection()
 
 
@@ -45,7 +46,10 @@ def on_purge(database: Database, ids: Sequence[int] | None = None) -> None:
     try:
         change = database.purge_deleted(ids)
         done = f"Deleted {count(change.changed, 'picture')} for good."
-        note(f"{done}{conflict_text(change)}")
+        if not change.changed:
+            done = "Nothing was left to delete."
+        if found_something(change):
+            note(f"{done}{conflict_text(change)}")
     except DatabaseError as problem:
         note(str(problem))
     forget_selection()

@@ -40,18 +40,28 @@ def conflict_text(change: Change) -> str:
     return text
 
 
+def found_something(change: Change) -> bool:
+    """Whether there was any picture to act on.
+
+    The second of two quick clicks finds none: what the first one did has been said.
+    """
+    return bool(change.changed or change.conflicts or change.gone)
+
+
 def note(text: str) -> None:
     """Say something at the next drawing of the page."""
     st.session_state[NOTICE] = text, None
 
 
 def remember(change: Change, text: str) -> None:
-    """Say what was done, and keep it for Undo."""
+    """Say what was done, and keep it for Undo; or that there was nothing to do."""
+    if not change.changed:
+        note(f"Nothing was left to change.{conflict_text(change)}")
+        return
     note(f"{text}.{conflict_text(change)}")
-    if change.changed:
-        acts = st.session_state.setdefault(ACTS, [])
-        acts.append((change.operation, text))
-        del acts[:-MOST_ACTS]
+    acts = st.session_state.setdefault(ACTS, [])
+    acts.append((change.operation, text))
+    del acts[:-MOST_ACTS]
 
 
 def on_undo(database: Database) -> None:
@@ -66,8 +76,9 @@ def on_undo(database: Database) -> None:
         note(str(problem))
         return
     acts.pop()
-    back = count(change.changed, "picture")
-    note(f"Undone for {back}: {text}.{conflict_text(change)}")
+    back = f"Undone for {count(change.changed, 'picture')}"
+    done = back if change.changed else "Nothing is left to undo of this"
+    note(f"{done}: {text}.{conflict_text(change)}")
 
 
 def _notice(place: object) -> str:
