@@ -25,9 +25,10 @@ class Importing(Base):
 
         A picture that is here already keeps what this database knows of it: only
         where nobody here has judged it, the export's label is taken as a verdict. So
-        the same export can be imported any number of times.
+        the same export can be imported any number of times. Nor does one come back
+        that somebody put in the trash here: those are counted apart.
         """
-        saved = known = reviewed = 0
+        saved = known = reviewed = trashed = 0
         with self._work(who) as work:
             for entry in entries:
                 found = (
@@ -43,8 +44,9 @@ class Importing(Base):
                     reviewed += self._restore(work, entry)
                 else:
                     known += 1
+                    trashed += here.deleted
                     reviewed += _add_verdict(work, here, entry)
-        return SaveResult(saved, known, reviewed)
+        return SaveResult(saved, known, reviewed, trashed)
 
     def _restore(self, work: Work, entry: ImportedImage) -> bool:
         image_id = insert_image(work.connection, entry, entry.created)

@@ -43,11 +43,16 @@ class NewImage:
 
 @dataclass(frozen=True)
 class SaveResult:
-    """New (or brought back) pictures, pictures known before, verdicts written."""
+    """New (or brought back) pictures, pictures known before, verdicts written.
+
+    Attributes:
+        trashed: how many of the known ones lie in the trash, and were left there.
+    """
 
     saved: int
     known: int
     reviewed: int
+    trashed: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from importing import Export, ImportRefused
 from intake.pictures import read_picture
 from model.labels import CLASSES
 from ui.import_zip import Imported, read_back, summary
+from ui.trash import IN_TRASH
 from ui.upload_route import MAX_LIST
 
 FROM_THE_DOOR = ("data", "format", "width", "height", "thumbnail", "dhash")
@@ -102,6 +103,18 @@ def test_export_wipe_import_is_the_same_database(busy: Database, path: Path):  #
     (row,) = busy.page(HistoryQuery(label="=house boat"), 9).rows
     busy.undo_last([row.image_id])
     assert busy.labels() == [("raft", 1)]
+
+
+def test_what_lies_in_the_trash_is_told_apart(busy: Database):
+    archive = exported(busy)
+    busy.delete([1, 2])
+    counts = imported(busy, archive)
+    assert (counts.known, counts.trashed, busy.deleted_count()) == (3, 2, 2)
+    said = summary(counts)
+    assert "0 pictures imported, 3 here already (2 of them in the trash); 0" in said
+    assert said.endswith(f"restore it: History, {IN_TRASH}.")
+    busy.restore_deleted()
+    assert "trash" not in summary(imported(busy, archive))
 
 
 @pytest.mark.threat("E47")

@@ -34,10 +34,16 @@ _importer = component("importer", "exports")
 
 @dataclass
 class Imported:
-    """Counts that add up to what the export lists."""
+    """Counts that add up to what the export lists.
+
+    Attributes:
+        known: here already.
+        trashed: how many of those lie in the trash.
+    """
 
     saved: int = 0
     known: int = 0
+    trashed: int = 0
     reviewed: int = 0
     skipped: int = 0
     listed: int = 0
@@ -83,6 +89,7 @@ def read_back(
         result = database.restore_images(entries, person)
         counts.saved += result.saved
         counts.known += result.known
+        counts.trashed += result.trashed
         counts.reviewed += result.reviewed
         counts.skipped += len(part) - len(entries)
         yield counts
@@ -92,10 +99,14 @@ def summary(counts: Imported) -> str:
     """What an import did, in words."""
     parts = [f"{count(counts.saved, 'picture')} imported"]
     if counts.known:
-        parts.append(f"{counts.known:,} here already")
+        trash = f" ({counts.trashed:,} of them in the trash)" if counts.trashed else ""
+        parts.append(f"{counts.known:,} here already{trash}")
     if counts.skipped:
         parts.append(f"{counts.skipped:,} skipped, their bytes are damaged")
-    return f"{', '.join(parts)}; {count(counts.reviewed, 'label')} came with them."
+    text = f"{', '.join(parts)}; {count(counts.reviewed, 'label')} came with them."
+    if counts.trashed:
+        text += " To use what is in the trash, restore it: History, In the trash."
+    return text
 
 
 def render_import() -> None:
@@ -103,7 +114,7 @@ def render_import() -> None:
     st.subheader("Import a ZIP")
     st.write(
         "A ZIP that was downloaded here brings its pictures back with labels, "
-        "predictions and times; what is here already stays as it is."
+        "predictions and times; what is here already, in the trash too, stays as it is."
     )
     _importer(
         key="importer",
