@@ -7,7 +7,7 @@ lock that writers wait for.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import orjson
@@ -154,15 +154,19 @@ class Exporting(Base):
                     data = _bytes(connection, some)
                 yield from _together(some, told, data)
 
-    def last_export(self) -> Export | None:
-        """The newest export that was streamed to its end."""
-        found = select(exports).order_by(exports.c.id.desc()).limit(1)
+    def last_export(self, fits: Callable[[str], bool]) -> Export | None:
+        """The newest export that was streamed to its end and whose note fits.
+
+        Args:
+            fits: asked with the note of what each held, the newest first.
+        """
+        found = select(exports).order_by(exports.c.id.desc())
         with self._transaction(writes=False) as connection:
-            row = connection.execute(found).one_or_none()
-        return None if row is None else Export(*row[1:])
+            noted = (Export(*row[1:]) for row in connection.execute(found))
+            return next((export for export in noted if fits(export.selection)), None)
 
     def record_export(self, selection: Selection, what: str, who: str = "") -> None:
-        """Remember what was taken away, for "changed since the last export"."""
+        """Note what was taken away, for "only what changed" (`export/marks.py`)."""
         values = {
             "created": now(),
             "who": who,

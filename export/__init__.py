@@ -28,13 +28,13 @@ from tempfile import TemporaryFile
 from db import (
     Database,
     DatabaseError,
-    Export,
     ExportRow,
     HistoryQuery,
     Pick,
     Selection,
 )
 from export.lists import Lists
+from export.marks import RULE, last_export
 from export.names import SPLITS, file_name, folders, split_of
 from export.zipping import DEFLATED, ZipWriter, gathered
 
@@ -52,7 +52,8 @@ class Options:
 
     Attributes:
         unreviewed: also what nobody judged, under its predicted label.
-        changed: only what changed since the last export that was taken whole.
+        changed: only what changed since the last export of these pictures, or of all,
+            that was taken whole (`export/marks.py`).
         split: in parts for training, validation and test.
     """
 
@@ -113,10 +114,10 @@ def select(database: Database, query: HistoryQuery, options: Options) -> Selecti
     Raises:
         DatabaseError: it cannot be read.
     """
-    since: Export | None = database.last_export() if options.changed else None
-    return database.select_export(
-        query, include_unreviewed=options.unreviewed, since=since
-    )
+    unreviewed, since = options.unreviewed, None
+    if options.changed:
+        since = last_export(database, query, unreviewed=unreviewed)
+    return database.select_export(query, include_unreviewed=unreviewed, since=since)
 
 
 def export_zip(
@@ -141,14 +142,14 @@ def export_zip(
     selection = select(database, query, options)
     if not selection.picks:
         raise NothingToExport("No picture fits this selection.")
-    what = json.dumps({"query": asdict(query), "options": asdict(options)})
-    return _recorded(database, selection, options, what)
+    asked = {"query": asdict(query), "options": asdict(options), "rule": RULE}
+    return _recorded(database, selection, options, json.dumps(asked))
 
 
 def _recorded(
     database: Database, selection: Selection, options: Options, query: str
 ) -> Iterator[bytes]:
-    """The ZIP in pieces; taken to its end, it counts as the last export."""
+    """The ZIP in pieces; taken to its end, it is noted."""
     yield from gathered(_parts(database, selection, options))
     with suppress(DatabaseError):  # the ZIP is complete; only the note is missing
         database.record_export(selection, query)

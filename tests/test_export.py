@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from export import NothingToExport, Options, export_zip
 from export.names import folders, safe_folder, split_of
 from importing import Export
 from model.labels import CLASSES
+from ui.dataset import since_text
 
 HOSTILE = [
     "../../etc",
@@ -267,7 +269,7 @@ def test_changed_since_the_last_export(db: Database):  # noqa: F811
     half = export_zip(db, HistoryQuery())
     next(half)
     half.close()  # a download broken off is no export
-    assert db.last_export() is None
+    assert db.last_export(lambda _: True) is None
     assert len(lines(opened(exported(db)))) == 3
     with pytest.raises(NothingToExport):
         exported(db, changed=True)
@@ -275,7 +277,58 @@ def test_changed_since_the_last_export(db: Database):  # noqa: F811
     db.save([picture(7, "cat"), picture(1, "cat")])
     found = lines(opened(exported(db, changed=True)))
     assert sorted(line["name"] for line in found) == ["2.png", "7.png"]
-    assert db.last_export().pictures == 2
+    assert db.last_export(lambda _: True).pictures == 2
+
+
+def names(archive: bytes) -> list[str]:
+    return sorted(line["name"] for line in lines(opened(archive)))
+
+
+def test_changes_count_from_a_download_that_held_them(db: Database):  # noqa: F811
+    cats = HistoryQuery(label="cat", sort="name")
+    db.save([picture(1, "cat"), picture(2, "dog"), picture(3)])
+    exported(db, cats, split=True)
+    exported(db, cats, changed=False, unreviewed=True)
+    assert names(exported(db, changed=True)) == ["1.png", "2.png"]
+    assert names(exported(db, changed=True, unreviewed=True)) == [
+        *("1.png", "2.png", "3.png")
+    ]
+    db.save([picture(4, "cat"), picture(5, "dog"), picture(6)])
+    assert names(exported(db, cats, changed=True)) == ["4.png"]
+    with pytest.raises(NothingToExport):
+        exported(db, cats, changed=True)
+    assert names(exported(db, changed=True)) == ["4.png", "5.png"]
+    with pytest.raises(NothingToExport):
+        exported(db, HistoryQuery(label="dog"), changed=True)
+    unjudged = HistoryQuery(state="unreviewed")
+    assert names(exported(db, unjudged, changed=True)) == ["6.png"]
+    found = exported(db, changed=True, unreviewed=True)
+    assert names(found) == ["4.png", "5.png", "6.png"]
+
+
+def test_nothing_counts_from_a_download_that_counted_from_any(
+    db: Database,  # noqa: F811
+):
+    """So they did before there was a rule."""
+    db.save([picture(1, "cat"), picture(2, "dog")])
+    taken = db.select_export(HistoryQuery())
+    asked = {"query": asdict(HistoryQuery()), "options": asdict(Options(changed=True))}
+    db.record_export(taken, json.dumps(asked))
+    assert names(exported(db, changed=True)) == ["1.png", "2.png"]
+    whole = {"query": asdict(HistoryQuery()), "options": asdict(Options())}
+    db.save([picture(3, "cat")])
+    db.record_export(db.select_export(HistoryQuery()), json.dumps(whole))
+    with pytest.raises(NothingToExport):
+        exported(db, changed=True)
+
+
+def test_the_page_says_what_changes_count_from(db: Database):  # noqa: F811
+    assert since_text(None).startswith("These were not downloaded yet")
+    db.save([picture(1, "cat")])
+    exported(db)
+    text = since_text(db.last_export(lambda _: True))
+    assert text.startswith("Counts from the last download of these, or of all: 20")
+    assert "UTC, 1 picture. Downloads of others do not count." in text
 
 
 def test_a_split_is_stable_and_near_its_shares(db: Database):  # noqa: F811

@@ -6,6 +6,7 @@ import streamlit as st
 
 from db import Database, DatabaseError, Export, HistoryQuery
 from export import Options, select
+from export.marks import last_export
 from model.labels import CLASSES
 from ui.backup import render_backup
 from ui.download import address
@@ -49,11 +50,17 @@ def render_link(database: Database, query: HistoryQuery, options: Options) -> No
         st.caption("No picture fits: review and save some, or choose others.")
 
 
-def _since(export: Export | None) -> str:
+def since_text(export: Export | None) -> str:
+    """What changes count from, in words."""
     if export is None:
-        return "Nothing was downloaded yet: everything counts as changed."
+        return (
+            "These were not downloaded yet, nor all there are: each counts as changed."
+        )
     when = f"{export.created[:16].replace('T', ' ')} UTC"
-    return f"The last download was on {when}: {count(export.pictures, 'picture')}."
+    return (
+        f"Counts from the last download of these, or of all: {when}, "
+        f"{count(export.pictures, 'picture')}. Downloads of others do not count."
+    )
 
 
 def _render_download(database: Database) -> None:
@@ -78,14 +85,14 @@ def _render_download(database: Database) -> None:
             "With pictures not reviewed, under the predicted class", key="unreviewed"
         )
     changed = st.checkbox("Only what changed since the last download", key="changed")
+    query = HistoryQuery(state=state, label=label)
     if changed:
-        st.caption(_since(database.last_export()))
+        st.caption(since_text(last_export(database, query, unreviewed=unreviewed)))
     split = st.checkbox(
         "In parts: 80% train, 10% validation, 10% test",
         key="split",
         help="A picture stays in its part, whatever is added or corrected later.",
     )
-    query = HistoryQuery(state=state, label=label)
     render_link(database, query, Options(unreviewed, changed, split))
 
 
