@@ -8,7 +8,7 @@ be set back.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import Connection, delete, select
 
@@ -51,6 +51,20 @@ _BEFORE = (
     .join(images, images.c.id == state.c.image_id)
     .with_for_update(of=state)
 )
+
+
+QUICK = 256 * 2**20
+"""Bytes of a file that is written anew in a second or two."""
+
+
+def _give_back(raw: Any) -> None:
+    (free,) = raw.execute("PRAGMA freelist_count").fetchone()
+    (pages,) = raw.execute("PRAGMA page_count").fetchone()
+    (size,) = raw.execute("PRAGMA page_size").fetchone()
+    if pages * size <= QUICK or 2 * free >= pages:
+        raw.execute("VACUUM")
+    # In WAL mode, what was deleted stands in the file until then.
+    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _insert_prediction(connection: Connection, image_id: int, entry: NewImage) -> int:
@@ -272,14 +286,23 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
         connection.execute(delete(images).where(images.c.id.in_(image_ids)))
 
     def _shrink(self) -> None:
-        """Give the space back to the disk; deleted bytes do not linger in the file."""
+        """Write the file anew where that is quick, or half of it is free by now.
+
+        No byte of a deleted picture or thumbnail waits for it: SQLite overwrites them
+        as it frees them (`secure_delete`), in 0.03 s and 11 MB of writing for five
+        pictures of a file of 219 MB. To write that file anew takes 1.2 s and 661 MB,
+        and a file of 10 GB minutes in which nobody else can write: so a large one waits
+        until no less has been deleted than is to be written, and what is saved next
+        takes the room. Until then, pieces of a deleted picture's name or label may be
+        left in it where SQLite had moved a row (of 1 name in 200).
+        """
         if sqlite_path(str(self.engine.url)) is None:
             return
         try:
             with self.engine.connect() as connection:
                 raw = connection.connection.dbapi_connection
                 if raw is not None:
-                    raw.execute("VACUUM")
+                    _give_back(raw)
         except Exception as problem:
             raise DatabaseError(
                 "The pictures are deleted; the file could not be shrunk just now."
