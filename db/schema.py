@@ -9,7 +9,8 @@ trash), kept in the same transaction, because asking for the newest of each grou
 100,000 pictures at every click would not be quick. `tally` counts `state` by
 prediction and label, for the same reason; `last_change` names the act that changed
 `state` last (`db/bookmarks.py`). `near_bands` finds what resembles a picture,
-`near_key` names its group (`db/near.py`).
+`near_key` names its group (`db/near.py`). Of pictures deleted for good, a line in
+`purges` is all that is left.
 """
 
 from sqlalchemy import (
@@ -151,6 +152,16 @@ last_change = Table(
     metadata,
     Column("id", Integer, primary_key=True),  # 1: there is one row
     Column("operation", String(32), nullable=False),
+)
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("created", String(32), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("pictures", Integer, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 exports = Table(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, insert, select
 
 from db import substrings
 from db.book import LabelBook
@@ -27,12 +27,14 @@ from db.schema import (
     images,
     near_bands,
     predictions,
+    purges,
     reviews,
     state,
 )
 from db.types import (
     Change,
     NewImage,
+    Purge,
     SaveResult,
 )
 from db.undo import Undo
@@ -241,13 +243,16 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
                 work.put(row, row.label, deleted, row.reviewed_at)
             return work.done(len(rows))
 
-    def purge_deleted(self, image_ids: Sequence[int] | None = None) -> Change:
+    def purge_deleted(
+        self, image_ids: Sequence[int] | None = None, who: str = ""
+    ) -> Change:
         """Remove pictures in the trash for good, everything that lies there if None.
 
         Those that somebody else has brought back stay: they are the answer's
-        conflicts. Nothing takes this act back.
+        conflicts. Nothing takes this act back; who did it, when, and to how many, is
+        in `purges`.
         """
-        with self._work("") as work:
+        with self._work(who) as work:
             rows = _lying(work, image_ids, deleted=True)
             self._purge(work, rows)
             change = work.done(len(rows))
@@ -255,16 +260,26 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
             self._shrink()
         return change
 
-    def clear(self) -> int:
-        """Remove every picture, prediction and review for good."""
-        with self._work("") as work:
+    def clear(self, who: str = "") -> int:
+        """Remove every picture, prediction and review for good; noted in `purges`."""
+        with self._work(who) as work:
             ids = work.connection.execute(select(state.c.image_id)).scalars().all()
             rows = work.rows(ids)
             self._purge(work, rows)
         self._shrink()
         return len(rows)
 
+    def purges(self, limit: int) -> list[Purge]:
+        """The last acts of deleting for good, newest first."""
+        columns = purges.c.created, purges.c.who, purges.c.pictures
+        found = select(*columns).order_by(purges.c.id.desc()).limit(limit)
+        with self._transaction(writes=False) as connection:
+            return [Purge(*row) for row in connection.execute(found)]
+
     def _purge(self, work: Work, rows: Sequence[AnyRow]) -> None:
+        if rows:
+            line = {"created": work.time, "who": work.who, "pictures": len(rows)}
+            work.connection.execute(insert(purges).values(line))
         for row in rows:
             work.text(row.image_id, row.search, None)
             work.count(key(row.deleted, row.predicted, row.label), -1)

@@ -208,6 +208,19 @@ class Event:
     created: str
 
 
+@dataclass(frozen=True)
+class Purge:
+    """Pictures that were deleted for good, in one act.
+
+    Attributes:
+        created: ISO 8601, UTC.
+    """
+
+    created: str
+    who: str
+    pictures: int
+
+
 class Pick(NamedTuple):
     """A picture of an export, in the words that may change under it.
 

@@ -11,6 +11,7 @@ from test_page import button, data, html, page, png, upload  # noqa: F401  # fix
 from db import Database, HistoryQuery
 from export import NothingToExport
 from ui import resources
+from ui.trash import purges_html
 
 
 @pytest.fixture
@@ -65,6 +66,21 @@ def test_some_are_purged_and_no_other(trash: Database):
     assert trash.history(1) == []
     assert [trash.image(entry(n).sha256) is None for n in (1, 2, 3)] == [1, 0, 1]
     assert names(trash) == ["6.png", "5.png", "4.png"]
+
+
+def test_who_deleted_for_good_is_on_record(trash: Database):
+    trash.purge_deleted([1, 3], "Ada")
+    trash.purge_deleted([1, 4], "Ben")  # one is gone, one not in the trash
+    trash.clear("<Cid>")
+    trash.clear("Ben")
+    cleared, purged = found = trash.purges(9)
+    assert (purged.who, purged.pictures) == ("Ada", 2)
+    assert (cleared.who, cleared.pictures) == ("<Cid>", 4)
+    assert purged.created <= cleared.created
+    assert trash.purges(1) == [cleared]
+    text = purges_html(found)
+    assert "<b>&lt;Cid&gt;</b>: 4 pictures" in text
+    assert f"{purged.created[:10]} {purged.created[11:19]} UTC" in text
 
 
 def test_who_restores_after_another_is_told(trash: Database):
@@ -203,6 +219,7 @@ def test_it_is_emptied_after_asking_only(page: AppTest):  # noqa: F811
     button(page, "Save").click().run()
     database = resources.database()
     database.delete([1])
+    page.session_state["reviewer"] = {"name": "Ada"}
     page.segmented_control(key="view").set_value("Data set").run()
     page.button(key="purge").click().run()
     assert database.deleted_count() == 1
@@ -210,6 +227,7 @@ def test_it_is_emptied_after_asking_only(page: AppTest):  # noqa: F811
     page.button(key="purge-confirmed").click().run()
     assert database.deleted_count() == 0
     assert "Deleted 1 picture for good." in html(page)
+    assert "<b>Ada</b>: 1 picture <small>" in html(page)
     assert not page.exception
 
 

@@ -13,6 +13,7 @@ from ui.download import address
 from ui.import_zip import render_import
 from ui.labels import render_labels
 from ui.resources import backups_folder
+from ui.reviewer import reviewer_name
 from ui.text import count
 from ui.trash import render_trash
 from ui.undo import note, render_undo
@@ -96,7 +97,7 @@ def _render_download(database: Database) -> None:
     render_link(database, query, Options(unreviewed, changed, split))
 
 
-def clear_database(database: Database, keep_copy: bool) -> str:
+def clear_database(database: Database, keep_copy: bool, who: str = "") -> str:
     """Delete every picture, after a copy if asked; returns what was done, in words.
 
     An empty database is not copied: that copy would be the newest one there is.
@@ -111,7 +112,7 @@ def clear_database(database: Database, keep_copy: bool) -> str:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         copy = database.backup(backups_folder() / f"image_classification-{stamp}.db")
         text = f" A copy is in backups/{copy.name}."
-    return f"Deleted {count(database.clear(), 'picture')} for good.{text}"
+    return f"Deleted {count(database.clear(who), 'picture')} for good.{text}"
 
 
 @st.dialog("Clear the database?")
@@ -125,7 +126,7 @@ def _ask_to_clear(database: Database) -> None:
     keep = st.checkbox("Keep a backup copy first", value=True, key="keep-copy")
     if st.button("Delete everything", type="primary", key="clear-confirmed"):
         try:
-            note(clear_database(database, keep))
+            note(clear_database(database, keep, reviewer_name()))
         except DatabaseError as problem:
             note(str(problem))
         st.rerun()

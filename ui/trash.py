@@ -8,16 +8,17 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from db import Change, Database, DatabaseError
+from db import Change, Database, DatabaseError, Purge
 from ui.history_grid import forget_selection
 from ui.reviewer import reviewer_name
-from ui.text import count
+from ui.text import count, plain
 from ui.undo import conflict_text, found_something, note, remember
 
 IN_TRASH = "In the trash"
 SHOW = "history-state"
 """Of the session: which pictures the history shows."""
 VIEW = "view"
+SHOWN_PURGES = 5
 
 
 def _move(act: Callable[[], Change], done: str) -> None:
@@ -44,7 +45,7 @@ def on_restore(database: Database, ids: Sequence[int] | None = None) -> None:
 def on_purge(database: Database, ids: Sequence[int] | None = None) -> None:
     """Delete pictures in the trash for good, all of them if None."""
     try:
-        change = database.purge_deleted(ids)
+        change = database.purge_deleted(ids, reviewer_name())
         done = f"Deleted {count(change.changed, 'picture')} for good."
         if not change.changed:
             done = "Nothing was left to delete."
@@ -96,12 +97,29 @@ def render_trash_actions(database: Database, ids: Sequence[int]) -> None:
         _ask_to_purge(database, len(ids), ids)
 
 
+def purges_html(purges: Sequence[Purge]) -> str:
+    """Who deleted how much for good, and when, as HTML; people's text is escaped."""
+    lines = "".join(
+        f"<li>{f'<b>{plain(purge.who)}</b>: ' if purge.who else ''}"
+        f"{count(purge.pictures, 'picture')} <small>"
+        f"{purge.created[:19].replace('T', ' ')} UTC</small></li>"
+        for purge in purges
+    )
+    return f"Last deleted for good:<ul>{lines}</ul>"
+
+
 def render_trash(database: Database) -> None:
-    """Draw what can be done with the whole trash, while something lies in it."""
-    trash = database.deleted_count()
-    if not trash:
-        return
-    st.subheader("Trash")
+    """Draw what can be done with the whole trash, and what was deleted for good."""
+    trash, purges = database.deleted_count(), database.purges(SHOWN_PURGES)
+    if trash or purges:
+        st.subheader("Trash")
+    if trash:
+        _render_whole_trash(database, trash)
+    if purges:
+        st.html(purges_html(purges))
+
+
+def _render_whole_trash(database: Database, trash: int) -> None:
     st.write(
         f"{count(trash, 'deleted picture')} can still be brought back. To see them, "
         f"and to restore or delete some, choose *{IN_TRASH}* in the history."
