@@ -28,7 +28,10 @@ class LabelBook(Base):
     def label_book(self) -> list[BookLabel]:
         """Every class and every label in use, most used first."""
         with self._transaction(writes=False) as connection:
-            counts = self._counts(connection)
+            return self._book(connection)
+
+    def _book(self, connection: Connection) -> list[BookLabel]:
+        counts = self._counts(connection)
         names = [*self.classes, *(set(counts) - set(self.classes))]
         book = [
             BookLabel(name, *counts.get(name, (0, 0)), name not in self.classes)
@@ -46,24 +49,20 @@ class LabelBook(Base):
         counts = [(e.label, e.trashed if trash else e.pictures) for e in own]
         return sorted((c for c in counts if c[1]), key=lambda c: (-c[1], c[0]))
 
-    def match_label(self, text: str) -> str:
-        """A typed label in its normal form, spelled as it is in use already.
-
-        Raises:
-            LabelRefused: the text cannot be a label.
-        """
-        used = [label for label, _ in self.labels()]
-        return matching(clean_label(text), (*self.classes, *used))
-
     def new_name(self, old: str, text: str) -> str:
         """What `rename_label` would call a label; an existing name means a merge.
 
         Raises:
             LabelRefused: the text cannot be a label, or `old` cannot be renamed.
         """
+        with self._transaction(writes=False) as connection:
+            return self._new_name(connection, old, text)
+
+    def _new_name(self, connection: Connection, old: str, text: str) -> str:
         if old in self.classes:
             raise LabelRefused("A class of the model cannot be renamed.")
-        others = [entry.label for entry in self.label_book() if entry.label != old]
+        book = self._book(connection)
+        others = (entry.label for entry in book if entry.label != old)
         return matching(clean_label(text), others)
 
     def rename_label(self, old: str, text: str, who: str = "") -> Change:
@@ -75,12 +74,11 @@ class LabelBook(Base):
         Raises:
             LabelRefused: as in `new_name`.
         """
-        new = self.new_name(old, text)
-        if new == old:
-            return Change("", 0)
         found = select(state.c.image_id).where(state.c.label == old)
         with self._work(who) as work:
-            rows = work.rows(work.connection.execute(found).scalars().all())
+            new = self._new_name(work.connection, old, text)
+            ids = work.connection.execute(found).scalars().all()
+            rows = work.rows(ids) if new != old else []
             for row in rows:
                 work.judge(row, new, "renamed")
-            return work.done(len(rows))
+            return work.done(len(rows), new)

@@ -26,7 +26,8 @@ class Importing(Base):
         A picture that is here already keeps what this database knows of it: only
         where nobody here has judged it, the export's label is taken as a verdict. So
         the same export can be imported any number of times. Nor does one come back
-        that somebody put in the trash here: those are counted apart.
+        that somebody put in the trash here: those are counted apart. A label that is
+        in use here in another spelling is renamed to it, on record.
         """
         saved = known = reviewed = trashed = 0
         with self._work(who) as work:
@@ -46,7 +47,8 @@ class Importing(Base):
                     known += 1
                     trashed += here.deleted
                     reviewed += _add_verdict(work, here, entry)
-        return SaveResult(saved, known, reviewed, trashed)
+            respelled = tuple(work.respelled.items())
+        return SaveResult(saved, known, reviewed, trashed, respelled)
 
     def _restore(self, work: Work, entry: ImportedImage) -> bool:
         image_id = insert_image(work.connection, entry, entry.created)
@@ -69,6 +71,9 @@ class Importing(Base):
             ),
         } | work.stands(named, label, deleted, reviewed_at)
         work.enter(image_id, None, values)
+        if label is not None and (used := work.spelling(label)) != label:
+            (row,) = work.rows([image_id])
+            work.judge(row, used, "renamed")
         return label is not None
 
 
@@ -80,7 +85,7 @@ def _add_verdict(work: Work, here: AnyRow, entry: ImportedImage) -> bool:
     label = pile[-1].label if pile else None
     if label is None or here.label is not None or here.deleted:
         return False
-    work.judge(here, label)
+    work.judge(here, work.spelling(label))
     return True
 
 

@@ -116,7 +116,8 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
         """Write pictures, predictions and verdicts in one transaction.
 
         The same bytes are one picture: what is there already is not written again,
-        and a picture in the trash comes back.
+        and a picture in the trash comes back. A label that is in use keeps the
+        spelling it has there.
         """
         saved = known = reviewed = 0
         with self._work(who) as work:
@@ -125,7 +126,8 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
                 saved += new
                 known += not new
                 reviewed += judged
-        return SaveResult(saved, known, reviewed)
+            respelled = tuple(work.respelled.items())
+        return SaveResult(saved, known, reviewed, respelled=respelled)
 
     def _save_one(self, work: Work, entry: NewImage) -> tuple[bool, bool]:
         found = _BEFORE.where(images.c.sha256 == entry.sha256)
@@ -140,13 +142,13 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
         back = before is not None and before.deleted
         if before is not None and back:
             work.event(before.prediction_id, "restored", stood)
-        judged = entry.label is not None and entry.label != stood
-        if entry.label is not None and judged:
-            kind = verdict(entry.label, entry.prediction)
-            work.event(prediction_id, kind, entry.label)
+        given = None if entry.label is None else work.spelling(entry.label)
+        judged = given is not None and given != stood
+        if given is not None and judged:
+            work.event(prediction_id, verdict(given, entry.prediction), given)
         reviewed_at = before.reviewed_at if before is not None else None
         reviewed_at = work.time if judged else reviewed_at
-        label = entry.label if judged else stood
+        label = given if judged else stood
         named = Named(shown(entry.name), entry.source, entry.prediction)
         values = {
             "prediction_id": prediction_id,
@@ -193,7 +195,8 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
 
         Args:
             image_ids: which pictures.
-            label: as typed; it is brought to its normal form.
+            label: as typed; it is brought to its normal form, and to the spelling in
+                which it is in use.
             who: the person.
             expected: the label the person saw on each. Where another one stood by
                 then, the new verdict is written all the same, and both are on
@@ -205,6 +208,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
         label = clean_label(label)
         changed = 0
         with self._work(who) as work:
+            label = work.spelling(label)
             for row in work.rows(image_ids):
                 seen = row.label if expected is None else expected.get(row.image_id)
                 unseen = seen != row.label
@@ -214,7 +218,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
                 if not row.deleted and (unseen or row.label != label):
                     work.judge(row, label)
                     changed += 1
-            return work.done(changed)
+            return work.done(changed, label)
 
     # --- deleting -------------------------------------------------------------------
 

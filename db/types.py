@@ -2,12 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 State = Literal[
     "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near", "trash"
 ]
 """Which pictures; those in the trash are part of the last one only."""
+
+
+Respelled: TypeAlias = tuple[tuple[str, str], ...]
+"""Labels that were in use in another spelling: as given, and as they were written."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,14 @@ class SaveResult:
 
     Attributes:
         trashed: how many of the known ones lie in the trash, and were left there.
+        respelled: see there.
     """
 
     saved: int
     known: int
     reviewed: int
     trashed: int = 0
+    respelled: Respelled = ()
 
 
 @dataclass(frozen=True)
@@ -83,12 +89,16 @@ class Change:
         changed: how many pictures it changed.
         conflicts: where somebody else had been first.
         gone: how many pictures somebody else had deleted for good.
+        label: what it labelled them, in the spelling in use.
+        respelled: that label as it was given, where it is in use in another spelling.
     """
 
     operation: str
     changed: int
     conflicts: tuple[Conflict, ...] = ()
     gone: int = 0
+    label: str = ""
+    respelled: Respelled = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db import substrings
@@ -63,6 +72,15 @@ class Named(NamedTuple):
         """Read off a row of state and prediction."""
         return cls(row.name, row.source, row.predicted)
 
+
+LABELS_IN_USE = (
+    select(tally.c.label)
+    .where(tally.c.label != "")
+    .group_by(tally.c.label)
+    .order_by(func.sum(case((tally.c.deleted, 0), else_=tally.c.pictures)).desc())
+    .order_by(func.sum(tally.c.pictures).desc(), tally.c.label)
+)
+"""Those of the history first, and what is used most."""
 
 Key = tuple[bool, str, str]
 """Where a picture counts: in the trash or not, prediction, label or nothing."""
@@ -152,6 +170,7 @@ class Work:
         operation: names the act in every event it leaves, so that it can be undone.
         time: when it happened, one moment for all of it.
         gone: how many pictures it was to touch and did not find.
+        respelled: labels that are in use in another spelling, and that one.
     """
 
     def __init__(
@@ -169,6 +188,8 @@ class Work:
         self.time = now()
         self.conflicts: list[Conflict] = []
         self.gone = 0
+        self.respelled: dict[str, str] = {}
+        self._spellings: dict[str, str] = {}
         self._events: list[dict[str, Any]] = []
         self._states: list[dict[str, Any]] = []
         self._trigrams = trigrams
@@ -186,6 +207,23 @@ class Work:
             found += self.connection.execute(wanted.with_for_update(of=state)).all()
         self.gone -= len(found)
         return found
+
+    def spelling(self, label: str) -> str:
+        """A label as it is in use: as a class, in the history, the trash or this act.
+
+        Looked up in the transaction that writes it, and one writes at a time: whoever
+        saves second gets the spelling of the first.
+        """
+        if label in self.classes:
+            return label
+        if not self._spellings:
+            used = self.connection.execute(LABELS_IN_USE).scalars()
+            for known in (*self.classes, *used):
+                self._spellings.setdefault(fold(known), known)
+        known = self._spellings.setdefault(fold(label), label)
+        if known != label:
+            self.respelled[label] = known
+        return known
 
     def event(
         self,
@@ -311,6 +349,8 @@ class Work:
         self.connection.execute(add, moved)
         self.connection.execute(delete(tally).where(tally.c.pictures == 0))
 
-    def done(self, changed: int) -> Change:
+    def done(self, changed: int, label: str = "") -> Change:
         """What the act comes to."""
-        return Change(self.operation, changed, tuple(self.conflicts), self.gone)
+        respelled = tuple(self.respelled.items())
+        conflicts = tuple(self.conflicts)
+        return Change(self.operation, changed, conflicts, self.gone, label, respelled)

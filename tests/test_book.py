@@ -62,7 +62,7 @@ def test_merge_into_a_class_counts_as_that_class(labelled: Database):
 def test_only_the_spelling_can_change(labelled: Database):
     labelled.rename_label("house boat", "House Boat")
     assert "House Boat" in book(labelled)
-    assert labelled.match_label("house  boat") == "House Boat"
+    assert labelled.review([3], "house  boat").label == "House Boat"
     assert labelled.rename_label("House Boat", "House Boat").changed == 0
 
 

@@ -153,7 +153,7 @@ def test_any_file_name_can_be_received_and_saved(
 @pytest.mark.parametrize("bad", ["\ud800", "a\0", "\x1b[31m", " ", "x" * 65, "\u202ex"])
 def test_no_way_in_takes_a_bad_label(db: Database, bad: str):  # noqa: F811
     db.save([entry(1)])
-    for attempt in (lambda: db.review([1], bad), lambda: db.match_label(bad)):
+    for attempt in (lambda: db.review([1], bad), lambda: db.new_name("own", bad)):
         with pytest.raises(LabelRefused):
             attempt()
     assert db.statistics().reviewed == 0

@@ -105,6 +105,26 @@ def test_export_wipe_import_is_the_same_database(busy: Database, path: Path):  #
     assert busy.labels() == [("raft", 1)]
 
 
+@pytest.mark.threat("C33")
+def test_a_label_comes_in_the_spelling_in_use_here_on_record(
+    busy: Database,
+    path: Path,  # noqa: F811
+):
+    archive = exported(busy)
+    busy.clear()
+    busy.save([picture(2), picture(4, "=House Boat"), picture(1)])
+    counts = imported(busy, archive)
+    assert counts.respelled == (("=house boat", "=House Boat"),)
+    assert summary(counts).endswith(" =house boat is spelled =House Boat here.")
+    assert busy.labels() == [("=House Boat", 2)]
+    (row,) = busy.page(HistoryQuery(label="=House Boat", search="3.png"), 9).rows
+    told = [(e.event, e.before, e.label) for e in busy.history(row.image_id)]
+    assert told[-1] == ("renamed", "=house boat", "=House Boat")
+    check_counts(path)
+    busy.undo_last([row.image_id])
+    assert dict(busy.labels()) == {"=House Boat": 1, "=house boat": 1}
+
+
 def test_what_lies_in_the_trash_is_told_apart(busy: Database):
     archive = exported(busy)
     busy.delete([1, 2])

@@ -169,6 +169,22 @@ def test_saving_the_same_picture_again_adds_nothing(page: AppTest, data: Path):
         assert check.execute("SELECT count(*) FROM predictions").fetchone() == (1,)
 
 
+@pytest.mark.threat("C33")
+def test_who_saves_a_label_second_is_told_its_spelling(page: AppTest):
+    upload(page, a=png("red"))
+    page.selectbox[0].set_value("Other…").run()
+    page.text_input[0].set_value("brick").run()
+    button(page, "Save").click().run()
+    upload(page, b=png("blue"))
+    page.selectbox[0].set_value("Other…").run()
+    page.text_input[0].set_value("<I>stone").run()
+    database = resources.database()
+    database.rename_label("brick", "<i>Stone")  # another person, meanwhile
+    button(page, "Save").click().run()
+    assert database.labels() == [("<i>Stone", 2)]
+    assert "&lt;I&gt;stone is spelled &lt;i&gt;Stone here." in html(page)
+
+
 def test_a_known_picture_shows_its_earlier_verdict(page: AppTest):
     upload(page, a=png("red"))
     page.selectbox[0].set_value("Other…").run()

@@ -53,12 +53,11 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
     if not (chosen and seen):  # none: the second of two quick clicks
         return
     try:
-        label = database.match_label(text)
-        change = database.review(list(seen), label, reviewer_name(), expected=seen)
+        change = database.review(list(seen), text, reviewer_name(), expected=seen)
     except (LabelRefused, DatabaseError) as problem:
         note(str(problem))
         return
-    remember(change, f"{count(change.changed, 'picture')} labelled {label}")
+    remember(change, f"{count(change.changed, 'picture')} labelled {change.label}")
     forget_selection()
 
 

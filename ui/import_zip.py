@@ -15,13 +15,14 @@ from typing import IO
 
 import streamlit as st
 
-from db import Database, DatabaseError, ImportedImage
+from db import Database, DatabaseError, ImportedImage, Respelled
 from importing import Export, ImportRefused
 from intake.archive import MAX_ARCHIVE
 from intake.pictures import Picture, read_pictures
 from ui import resources
 from ui.assets import component
 from ui.text import count
+from ui.undo import respelled_text
 from ui.workflow import chunks
 
 WORDS = (
@@ -39,6 +40,7 @@ class Imported:
     Attributes:
         known: here already.
         trashed: how many of those lie in the trash.
+        respelled: labels as the export has them, and as they are in use here.
     """
 
     saved: int = 0
@@ -47,6 +49,7 @@ class Imported:
     reviewed: int = 0
     skipped: int = 0
     listed: int = 0
+    respelled: Respelled = ()
 
     @property
     def done(self) -> int:
@@ -92,6 +95,7 @@ def read_back(
         counts.trashed += result.trashed
         counts.reviewed += result.reviewed
         counts.skipped += len(part) - len(entries)
+        counts.respelled = tuple(dict(counts.respelled + result.respelled).items())
         yield counts
 
 
@@ -106,7 +110,7 @@ def summary(counts: Imported) -> str:
     text = f"{', '.join(parts)}; {count(counts.reviewed, 'label')} came with them."
     if counts.trashed:
         text += " To use what is in the trash, restore it: History, In the trash."
-    return text
+    return text + respelled_text(counts.respelled)
 
 
 def render_import() -> None:

@@ -46,7 +46,8 @@ def on_rename(database: Database, old: str, new: str) -> None:
         note(str(problem))
         return
     st.session_state["label-new"] = ""
-    remember(change, f"{count(change.changed, 'picture')} relabelled {old} → {new}")
+    renamed = f"relabelled {old} → {change.label}"
+    remember(change, f"{count(change.changed, 'picture')} {renamed}")
 
 
 def _render_rename(database: Database, book: Sequence[BookLabel]) -> None:

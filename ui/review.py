@@ -15,7 +15,8 @@ from ui.near import near_lines
 from ui.review_queue import render_queue, review_data
 from ui.reviewer import reviewer_name
 from ui.saving import NOTHING, Saved, save
-from ui.text import count
+from ui.text import count, plain
+from ui.undo import respelled_text
 from ui.upload import GENERATION, OUTCOMES
 from ui.workflow import own_labels
 
@@ -174,6 +175,8 @@ def render_saved() -> None:
     elif saved:
         st.session_state[LAST] = saved
         st.success(saved_text(saved), icon=":material/check:")
+        if told := respelled_text(saved.result.respelled):
+            st.html(f'<p role="status">{plain(told)}</p>')
 
 
 def render_reload() -> None:

@@ -7,7 +7,7 @@ why it does not.
 
 import streamlit as st
 
-from db import Change, Conflict, Database, DatabaseError
+from db import Change, Conflict, Database, DatabaseError, Respelled
 from ui.reviewer import reviewer_name
 from ui.text import count, plain
 
@@ -40,6 +40,14 @@ def conflict_text(change: Change) -> str:
     return text
 
 
+def respelled_text(labels: Respelled) -> str:
+    """Which labels were in use in another spelling, in words; empty where none was."""
+    told = [f"{given} is spelled {used} here" for given, used in labels]
+    more = len(told) - SHOWN_CONFLICTS
+    end = f", and {more:,} more" if more > 0 else ""
+    return f" {', '.join(told[:SHOWN_CONFLICTS])}{end}." if told else ""
+
+
 def found_something(change: Change) -> bool:
     """Whether there was any picture to act on.
 
@@ -56,9 +64,10 @@ def note(text: str) -> None:
 def remember(change: Change, text: str) -> None:
     """Say what was done, and keep it for Undo; or that there was nothing to do."""
     if not change.changed:
-        note(f"Nothing was left to change.{conflict_text(change)}")
+        text = "Nothing was left to change"
+    note(f"{text}.{conflict_text(change)}{respelled_text(change.respelled)}")
+    if not change.changed:
         return
-    note(f"{text}.{conflict_text(change)}")
     acts = st.session_state.setdefault(ACTS, [])
     acts.append((change.operation, text))
     del acts[:-MOST_ACTS]
