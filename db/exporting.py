@@ -106,7 +106,7 @@ class Exporting(Base):
         include_unreviewed: bool = False,
         since: Export | None = None,
     ) -> Selection:
-        """What a selection holds at this moment, ordered by hash.
+        """What a selection holds at this moment, in the order it was saved in.
 
         Pictures nobody has judged are left out unless asked for; those in the trash
         always are.

@@ -2,9 +2,9 @@
 
 `Cat`, `cat ` and a decomposed `café` are the same label to a person, so they are one
 here: NFC, trimmed, blanks collapsed, compared without case. Characters that cannot be
-seen or stored (control characters, lone surrogates, zero-width spaces) are refused
-rather than dropped: nobody types them on purpose. Which spelling stands is decided by
-who writes first (`Work.spelling`).
+seen or stored (control characters, lone surrogates) are refused; zero-width spaces and
+the like, which come with what is pasted, are dropped. Which spelling stands is decided
+by who writes first (`Work.spelling`).
 """
 
 import unicodedata
