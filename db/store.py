@@ -137,7 +137,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
             prediction_id = _insert_prediction(work.connection, image_id, entry)
         else:
             image_id = before.image_id
-            prediction_id = self._prediction(work.connection, image_id, entry)
+            prediction_id = self._prediction(work.connection, before, entry)
         stood = before.label if before is not None else None
         back = before is not None and before.deleted
         if before is not None and back:
@@ -165,14 +165,15 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
         return before is None or back, judged
 
     def _prediction(
-        self, connection: Connection, image_id: int, entry: NewImage
+        self, connection: Connection, before: AnyRow, entry: NewImage
     ) -> int:
-        """The id of this model's prediction for the picture, made if it is new.
+        """The id of the prediction that stands, if it is this one, or of a new one.
 
         A prediction names what the picture came as: under another name it is another.
+        An earlier one does not come to stand again: what is new has a higher id.
         """
         found = select(predictions.c.id).where(
-            predictions.c.image_id == image_id,
+            predictions.c.id == before.prediction_id,
             predictions.c.model_version == entry.model_version,
             predictions.c.label == entry.prediction,
             predictions.c.name == entry.name,
@@ -181,7 +182,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
         known = connection.execute(found).scalar()
         if known is not None:
             return int(known)
-        return _insert_prediction(connection, image_id, entry)
+        return _insert_prediction(connection, before.image_id, entry)
 
     def review(
         self,

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 from hostile import encoded, scene
+from sqlalchemy import update
 from test_db import db, entry, path  # noqa: F401  # fixtures
 from torchvision.datasets import ImageFolder
 
 from db import Database, HistoryQuery
+from db.schema import state
 from db.work import Work
 from export import NothingToExport, Options, export_zip
 from export.names import folders, safe_folder, split_of
@@ -27,6 +29,7 @@ from importing import Export
 from model.labels import CLASSES
 from ui.dataset import since_text
 
+STANDS = {"prediction_id": 1, "predicted": CLASSES[1]}
 HOSTILE = [
     "../../etc",
     "/absolute",
@@ -235,7 +238,8 @@ def test_several_models_and_events_keep_their_places(db: Database):  # noqa: F81
     db.save([picture(1), picture(2, "cat")], "Ada")
     db.save([picture(1, prediction="dog", model_version="second")], "Ben")
     db.review([1], "dog", "Ben")
-    db.save([picture(1)], "Cid")  # the first model's answer stands again
+    with db.engine.begin() as connection:  # as it once came to stand again
+        connection.execute(update(state).where(state.c.image_id == 1).values(STANDS))
     db.review([1], "own", "Cid")
     entries = json.loads(opened(exported(db)).read("labels.json"))["images"]
     one, other = entries
@@ -311,6 +315,20 @@ def test_changes_count_from_a_download_that_held_them(db: Database):  # noqa: F8
     assert names(exported(db, unjudged, changed=True)) == ["6.png"]
     found = exported(db, changed=True, unreviewed=True)
     assert names(found) == ["4.png", "5.png", "6.png"]
+
+
+def test_a_picture_that_an_earlier_model_classified_anew_has_changed(
+    db: Database,  # noqa: F811
+):
+    db.save([picture(1, "cat")])
+    db.save([picture(1, prediction="dog", model_version="second")])
+    exported(db)
+    db.save([picture(1)])
+    (line,) = lines(opened(exported(db, changed=True)))
+    assert (line["predicted"], line["model_version"]) == (CLASSES[1], "first")
+    db.save([picture(1)])
+    with pytest.raises(NothingToExport):
+        exported(db, changed=True)
 
 
 def test_nothing_counts_from_a_download_that_counted_from_any(
