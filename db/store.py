@@ -6,7 +6,8 @@ be set back.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -119,17 +120,15 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
         and a picture in the trash comes back. A label that is in use keeps the
         spelling it has there.
         """
-        saved = known = reviewed = 0
+        done: Counter[str] = Counter(saved=0, known=0, reviewed=0)
         with self._work(who) as work:
             for entry in entries:
-                new, judged = self._save_one(work, entry)
-                saved += new
-                known += not new
-                reviewed += judged
+                done.update(self._save_one(work, entry))
             respelled = tuple(work.respelled.items())
-        return SaveResult(saved, known, reviewed, respelled=respelled)
+        return SaveResult(**done, respelled=respelled)
 
-    def _save_one(self, work: Work, entry: NewImage) -> tuple[bool, bool]:
+    def _save_one(self, work: Work, entry: NewImage) -> Iterator[str]:
+        """Write one; yields the counts of `SaveResult` that it belongs to."""
         found = _BEFORE.where(images.c.sha256 == entry.sha256)
         before = work.connection.execute(found).one_or_none()
         if before is None:
@@ -162,7 +161,13 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
                 work.connection, image_id, entry.sha256, entry.dhash
             )
         work.enter(image_id, before, values)
-        return before is None or back, judged
+        yield "saved" if before is None or back else "known"
+        if back:
+            yield "restored"
+        if judged:
+            yield "reviewed"
+        if judged and stood is not None:
+            yield "replaced"
 
     def _prediction(
         self, connection: Connection, before: AnyRow, entry: NewImage

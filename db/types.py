@@ -52,6 +52,8 @@ class SaveResult:
     Attributes:
         trashed: how many of the known ones lie in the trash, and were left there.
         respelled: see there.
+        restored: how many of the saved ones had been in the trash.
+        replaced: how many of the verdicts replaced another label.
     """
 
     saved: int
@@ -59,6 +61,8 @@ class SaveResult:
     reviewed: int
     trashed: int = 0
     respelled: Respelled = ()
+    restored: int = 0
+    replaced: int = 0
 
 
 @dataclass(frozen=True)

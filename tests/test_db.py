@@ -88,6 +88,17 @@ def test_saving_twice_writes_nothing_twice(db: Database, path: Path):
     assert [count(path, t) for t in ("images", "predictions", "reviews")] == [1, 1, 1]
 
 
+@pytest.mark.threat("G51")
+def test_save_counts_what_others_had_done(db: Database):
+    """Who saves second is told, and both are on record."""
+    db.save([entry(3, "cat"), entry(4, "dog"), entry(5)], "Ada")
+    db.delete([2, 3], "Ada")
+    result = db.save([entry(3, "fox"), entry(4, "dog"), entry(5, "cat"), entry(6)])
+    assert (result.saved, result.known, result.reviewed) == (3, 1, 2)
+    assert (result.restored, result.replaced) == (2, 1)
+    assert [e.label for e in db.history(1)] == ["cat", "fox"]
+
+
 @pytest.mark.threat("A15")
 def test_the_same_bytes_under_another_name_are_one_image(db: Database, path: Path):
     db.save([entry(3, "cat"), entry(3, name="other.png")])

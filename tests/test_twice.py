@@ -67,6 +67,10 @@ def test_what_another_tab_saved_is_not_taken_for_this_ones(
             Saved(SaveResult(0, 2, 1), 0),
             "Nothing new: 2 were known already, 1 reviewed",
         ),
+        (
+            Saved(SaveResult(2, 0, 2, restored=1, replaced=1), 0),
+            "Saved 2 pictures, 2 reviewed. 1 was in the trash and came back. 1 had an",
+        ),
         (Saved(SaveResult(0, 0, 0), 2), "Nothing was left to save. 2 wait for the mo"),
     ],
 )

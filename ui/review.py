@@ -159,6 +159,10 @@ def saved_text(saved: Saved) -> str:
         text = f"Nothing new: {known}, {result.reviewed:,} reviewed anew."
     else:
         text = "Nothing was left to save."
+    if result.restored:
+        text += f" {count(result.restored, 'was', 'were')} in the trash and came back."
+    if result.replaced:
+        text += f" {result.replaced:,} had another label before: see the history."
     if saved.unclassified:
         text += f" {saved.unclassified:,} wait for the model."
     if saved.meanwhile:
