@@ -41,12 +41,13 @@ HEADER = b"SQLite format 3\0"
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 
 
-def make_engine(url: str, *, timeout: float = 30) -> Engine:
+def make_engine(url: str, *, timeout: float = 30, creates: bool = True) -> Engine:
     """An engine whose connections follow this application's rules.
 
     Args:
         url: SQLAlchemy's.
         timeout: seconds to wait for another writer.
+        creates: whether a connection makes a SQLite file where there is none.
     """
     backend = make_url(url).get_backend_name()
     if backend == "postgresql":
@@ -54,9 +55,24 @@ def make_engine(url: str, *, timeout: float = 30) -> Engine:
     if backend != "sqlite":
         raise DatabaseError("DATABASE_URL must name SQLite or PostgreSQL.")
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": timeout})
+    if not creates:
+        event.listen(engine, "do_connect", _only_what_is_there)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _existing(path: str | Path) -> str:
+    """The address by which SQLite opens a file, and makes none."""
+    return f"{Path(path).absolute().as_uri()}?mode=rw"
+
+
+def _only_what_is_there(
+    _: Any, __: Any, arguments: list[Any], options: dict[str, Any]
+) -> None:
+    """A file that is gone meanwhile must not come to be again, empty."""
+    arguments[0] = _existing(arguments[0])
+    options["uri"] = True
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:
@@ -187,7 +203,7 @@ def copy_sqlite(source: Path, target: Path) -> Path:
     part = target.with_name(f".{target.name}.part")
     try:
         with (
-            closing(sqlite3.connect(source)) as live,
+            closing(sqlite3.connect(_existing(source), uri=True)) as live,
             closing(sqlite3.connect(part)) as copy,
         ):
             live.backup(copy)
@@ -247,7 +263,7 @@ def open_engine(url: str, *, timeout: float = 30) -> Engine:
             _create(url, path)
         if path:
             check_header(path)
-        engine = _ready(make_engine(url, timeout=timeout), path)
+        engine = _ready(make_engine(url, timeout=timeout, creates=False), path)
     except DBAPIError as problem:
         raise translated(problem) from problem
     except (ArgumentError, ImportError) as problem:

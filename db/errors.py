@@ -45,8 +45,8 @@ _BY_CODE: dict[int, tuple[type[DatabaseError], str]] = {
     ),
     sqlite3.SQLITE_CANTOPEN: (
         DatabaseError,
-        "The database file cannot be opened. Check that its folder exists and may "
-        "be written.",
+        "The database file cannot be opened: it is missing, or its folder may not be "
+        "written.",
     ),
     sqlite3.SQLITE_NOTADB: (
         DamagedError,

@@ -300,6 +300,34 @@ def test_a_damaged_file_is_refused_and_kept(db: Database, path: Path, damage):
     assert path.read_bytes() == bad
 
 
+@pytest.mark.threat("D38")
+def test_a_file_that_is_gone_meanwhile_does_not_come_back_empty(
+    db: Database, path: Path, tmp_path: Path
+):
+    db.save([entry(1)])
+    path.rename(tmp_path / "elsewhere")
+    copy = tmp_path / "backups" / "copy.db"
+    acts = (lambda: db.backup(copy), db.statistics, lambda: db.save([entry(2)]))
+    for act in acts:
+        with pytest.raises(DatabaseError):
+            act()
+    with pytest.raises(DatabaseError, match="is missing"):
+        db.statistics()
+    assert not path.exists()
+    assert not copy.exists()
+    (tmp_path / "elsewhere").rename(path)
+    assert db.statistics().total == 1
+
+
+@pytest.mark.parametrize("name", ["a b.db", "a#b.db", "ä.db"])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str):
+    made = Database.open(tmp_path / name, CLASSES)
+    made.save([entry(1)])
+    made.backup(tmp_path / "copy.db")
+    assert Database.open(tmp_path / name, CLASSES).statistics().total == 1
+    assert (tmp_path / name).is_file()
+
+
 @pytest.mark.threat("D37")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_said(tmp_path: Path):
