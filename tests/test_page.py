@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from test_db import entry
 
 from db import Change, Conflict, Event, HistoryQuery, HistoryRow, LabelCount, Statistics
-from export import Options
+from export import Options, export_zip
 from intake.fetch import TEST_SETTING
 from intake.tray import valid_tray_id
 from model.bundle import BundleError
@@ -411,6 +411,20 @@ def test_an_address_that_may_answer_later_is_tried_again(
         button(page, "Try 1 again").click().run()
     assert page.warning[0].value == "1 picture received, 1 refused."
     assert not [b for b in page.button if b.label.startswith("Try")]
+
+
+def test_what_changes_count_from_and_that_there_are_none_is_said(page: AppTest):
+    upload(page, a=png("red"))
+    button(page, "Correct").click().run()
+    button(page, "Save").click().run()
+    page.segmented_control(key="view").set_value("Data set").run()
+    page.checkbox(key="changed").check().run()
+    assert page.caption[0].value.startswith("These were not downloaded yet")
+    assert b"".join(export_zip(resources.database(), HistoryQuery()))
+    texts = [caption.value for caption in page.run().caption]
+    assert texts[0].startswith("Counts from the last download of these, or of all: 20")
+    assert texts[1] == "None of these has changed since."
+    assert not page.exception
 
 
 def test_an_address_asks_for_what_was_chosen():

@@ -48,7 +48,11 @@ def render_link(database: Database, query: HistoryQuery, options: Options) -> No
         disabled=not n,
     )
     if not n:
-        st.caption("No picture fits: review and save some, or choose others.")
+        st.caption(
+            "None of these has changed since."
+            if options.changed
+            else "No picture fits: review and save some, or choose others."
+        )
 
 
 def since_text(export: Export | None) -> str:
