@@ -10,10 +10,11 @@ pixels, shape.
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageChops
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
@@ -32,6 +33,8 @@ BACKGROUND = (255, 255, 255)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_PARTS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
+_DEPTH_AT = 24
+"""Where a PNG says how many bits a sample has."""
 _ORIENTATION = 0x0112
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -134,7 +137,7 @@ def _png_parts(data: bytes) -> Iterator[bytes]:
     raise Refused("File is incomplete")
 
 
-def _open(data: bytes, kind: str) -> Image.Image:
+def _open(data: bytes, kind: str) -> ImageFile:
     if kind == "JPEG":
         return JpegImageFile(io.BytesIO(data))
     return PngImageFile(io.BytesIO(PNG_SIGNATURE + b"".join(_png_parts(data))))
@@ -160,24 +163,57 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
-def _grey16(picture: Image.Image) -> Image.Image:
-    """The high bytes of 16-bit grey; `convert` would clip nearly all to white."""
-    high = slice(0, None, 2) if picture.mode == "I;16B" else slice(1, None, 2)
-    return Image.frombytes("L", picture.size, picture.tobytes()[high])
+def _high_bytes(picture: Image.Image) -> Image.Image:
+    """Of 16-bit grey, which `convert` would clip to white nearly everywhere."""
+    if picture.mode != "I;16":  # of RGB Pillow reads no others
+        return picture
+    return Image.frombytes("L", picture.size, picture.tobytes()[1::2])
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16"):
-        picture = _grey16(picture)
-    elif picture.mode == "I":
-        picture = picture.point(lambda value: value / 256).convert("L")
-    if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or (
-        "transparency" in picture.info
-    ):
+def _low_bytes(picture: Image.Image, data: bytes) -> Image.Image:
+    """The other half of 16-bit grey or RGB."""
+    if picture.mode == "I;16":
+        return Image.frombytes("L", picture.size, picture.tobytes()[::2])
+    twin = _open(data, "PNG")
+    # They stand where the high bytes would, were numbers written the other way round.
+    twin.tile = [tile._replace(args="RGB;16L") for tile in twin.tile]
+    _load(twin)
+    return twin
+
+
+def _where(picture: Image.Image, levels: Iterable[int]) -> Image.Image:
+    """A mask of the pixels that have these levels, one a band."""
+    mask = Image.new("L", picture.size, 255)
+    for band, level in enumerate(levels):
+        there = picture.getchannel(band).point([255 * (v == level) for v in range(256)])
+        mask = ImageChops.darker(mask, there)
+    return mask
+
+
+def _keyed16(picture: Image.Image, data: bytes, colour: Sequence[int]) -> Image.Image:
+    """16-bit grey or RGB without its transparent colour, which all its bits tell."""
+    mask = _where(_low_bytes(picture, data), (v & 0xFF for v in colour))
+    high = _high_bytes(picture)
+    mask = ImageChops.darker(mask, _where(high, (v >> 8 for v in colour)))
+    rgb = high.convert("RGB")
+    rgb.paste(BACKGROUND, mask=mask)
+    return rgb
+
+
+def _to_rgb(picture: Image.Image, data: bytes) -> Image.Image:
+    colour = picture.info.get("transparency")
+    if colour is not None and picture.mode in ("L", "RGB", "I;16"):
+        most = 2 ** data[_DEPTH_AT] - 1
+        if most > 255:
+            levels = colour if picture.mode == "RGB" else (colour,)
+            return _keyed16(picture, data, levels)
+        if picture.mode == "L":  # in which Pillow stretches fewer bits to 8
+            picture.info["transparency"] = (colour & most) * 255 // most
+    if picture.mode in ("LA", "RGBA") or colour is not None:
         layer = picture.convert("RGBA")
         paper = Image.new("RGBA", layer.size, (*BACKGROUND, 255))
         return Image.alpha_composite(paper, layer).convert("RGB")
-    return picture.convert("RGB")
+    return _high_bytes(picture).convert("RGB")
 
 
 def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
@@ -217,7 +253,7 @@ def _decode(data: bytes) -> Decoded:
         picture.draft(None, working)
     orientation = _orientation(picture)
     _load(picture)
-    rgb = _to_rgb(picture)
+    rgb = _to_rgb(picture, data)
     if rgb.size != working:
         # Not a box alone: from 1,000 pixels to 512 its weights jump from one to two,
         # and predictions drift half as far again from those of the full decode. By

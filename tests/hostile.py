@@ -49,20 +49,34 @@ def with_chunks(png: bytes, extra: bytes) -> bytes:
     return png[:end] + extra + png[end:]
 
 
-def grey16(values: list[int], size: tuple[int, int]) -> bytes:
-    """A 16-bit grey PNG, written by hand."""
+def written(
+    samples: list[int], size: tuple[int, int], depth: int, colour: int, extra: bytes
+) -> bytes:
+    """A PNG written by hand, of any depth.
+
+    Args:
+        samples: row by row, a pixel's one after another.
+        size: width and height.
+        depth: bits a sample.
+        colour: 0 grey, 2 RGB, 3 palette.
+        extra: chunks after the header.
+    """
     width, height = size
-    header = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
-    rows = b"".join(
-        b"\0" + struct.pack(f">{width}H", *values[y * width : (y + 1) * width])
-        for y in range(height)
-    )
-    return (
-        SIGNATURE
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    across = len(samples) // height
+    rows = b""
+    for start in range(0, len(samples), across):
+        bits = "".join(f"{v:0{depth}b}" for v in samples[start : start + across])
+        rows += b"\0" + int(bits.ljust(-len(bits) // 8 * -8, "0"), 2).to_bytes(
+            -(-len(bits) // 8)
+        )
+    parts = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(rows))
+    return SIGNATURE + parts + chunk(b"IEND", b"")
+
+
+def grey16(values: list[int], size: tuple[int, int]) -> bytes:
+    """A 16-bit grey PNG."""
+    return written(values, size, 16, 0, b"")
 
 
 def small_files() -> dict[str, bytes]:

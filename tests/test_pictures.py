@@ -13,7 +13,16 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hostile import SIGNATURE, bomb, chunk, encoded, grey16, scene, with_chunks
+from hostile import (
+    SIGNATURE,
+    bomb,
+    chunk,
+    encoded,
+    grey16,
+    scene,
+    with_chunks,
+    written,
+)
 from PIL import Image, ImageChops, ImageStat
 
 from intake import pictures
@@ -182,6 +191,68 @@ def test_palette_transparency_shows_white():
     picture = Image.new("P", (4, 4), 0)
     picture.putpalette([10, 20, 30] * 256)
     assert shown(picture, transparency=0).getextrema() == ((255, 255),) * 3
+
+
+WHITE = (255, 255, 255)
+
+
+@pytest.mark.threat("A10")
+@pytest.mark.parametrize(
+    ("depth", "values", "clear"),
+    [
+        (1, [0, 1], 0),
+        (1, [0, 1], 1),
+        (2, [0, 1, 2, 3], 1),
+        (2, [0, 1, 2, 3], 0),
+        (4, list(range(16)), 7),
+        (8, [0, 6, 7, 8, 200, 255], 200),
+        (8, [0, 6, 7, 8, 200, 255], 0x100 + 6),  # of 8 bits only the low ones count
+        (16, [0, 0x1200, 0x1234, 0x1235, 0x3412, 0xFFFF], 0x1234),
+        (16, [0, 1, 0x100, 0x101], 0),
+    ],
+)
+def test_a_transparent_grey_shows_white(depth: int, values: list[int], clear: int):
+    """That grey and no other, also of more or fewer than 8 bits."""
+    name = chunk(b"tRNS", struct.pack(">H", clear))
+    seen = read_picture(written(values, (len(values), 1), depth, 0, name)).image
+    most = 2**depth - 1
+    levels = [v >> 8 if depth == 16 else v * 255 // most for v in values]
+    assert list(seen.get_flattened_data()) == [
+        WHITE if v == clear & most else (level,) * 3
+        for v, level in zip(values, levels, strict=True)
+    ]
+
+
+@pytest.mark.threat("A10")
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_transparent_colour_shows_white(depth: int):
+    """Two that differ in their low bytes only are two."""
+    unit = 1 if depth == 8 else 0x101
+    clear = [0x12 * unit, 0x34 * unit, 0x56 * unit]
+    near = [[v + (n == band) for n, v in enumerate(clear)] for band in range(3)]
+    pixels = [clear, [0, 0, 0], *near, clear[::-1], clear]
+    name = chunk(b"tRNS", struct.pack(">3H", *clear))
+    samples = [v for pixel in pixels for v in pixel]
+    data = written(samples, (len(pixels), 1), depth, 2, name)
+    assert list(read_picture(data).image.get_flattened_data()) == [
+        WHITE if pixel == clear else tuple(v >> (depth - 8) for v in pixel)
+        for pixel in pixels
+    ]
+
+
+@pytest.mark.threat("A10")
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_transparent_entries_of_a_palette_show_white(depth: int):
+    """Wholly and by half; entries that are not named are opaque."""
+    entries = [(10, 20, 30), (0, 100, 200), (40, 50, 60), (70, 80, 90)][: 2**depth]
+    palette = chunk(b"PLTE", bytes(sum(entries, ())))
+    places = list(range(len(entries)))
+    data = written(
+        places, (len(places), 1), depth, 3, palette + chunk(b"tRNS", b"\0\x80")
+    )
+    half = tuple((v * 128 + 255 * 127 + 127) // 255 for v in entries[1])
+    seen = list(read_picture(data).image.get_flattened_data())
+    assert seen == [WHITE, half, *entries[2:]]
 
 
 @pytest.mark.threat("A10")
