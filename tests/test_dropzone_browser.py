@@ -3,14 +3,17 @@
 import base64
 import io
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Server, start_server
+from conftest import Server, free_port, start_server
+from hostile import encoded, scene
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
+from test_faults import small_disk
 
 from intake.tray import Tray
 
@@ -230,6 +233,42 @@ def test_a_dead_server_is_said_and_the_rest_sent_again(page: Page, server: Serve
     finally:
         again.process.terminate()
         again.process.wait(20)
+
+
+@pytest.mark.threat("D36")
+def test_what_the_disk_has_no_room_for_is_tried_again(browser: Browser, tmp_path: Path):
+    """It is failed, not refused; of a ZIP some was read, and all is sent once more."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as out:
+        for n in range(3):
+            out.writestr(f"{n}.png", png(n))
+        out.writestr("readme.txt", "hello")
+    (tmp_path / "data").mkdir()
+    with small_disk(tmp_path / "data" / "temp_images", 16) as disk:
+        ballast = disk / "ballast"  # less than two blocks are left: one for the ZIP
+        ballast.write_bytes(bytes(shutil.disk_usage(disk).free - 206 * 4096))
+        server = start_server(tmp_path / "data", free_port())
+        tab = browser.new_page()
+        try:
+            tab.goto(server.url)
+            mounted(tab)
+            large = {f"{n}.png": encoded(scene((300 + n, 200))) for n in range(2)}
+            choose(tab, large | {"no.png": b"x", "all.zip": archive.getvalue()})
+            said(tab, "0 pictures received, 2 refused, 5 failed.")
+            expect(tab.locator(".refusals li").first).to_have_text(
+                "0.png: Could not be kept: the disk is nearly full"
+            )
+            ballast.unlink()
+            tab.get_by_role("button", name="Try again").click()
+            said(tab, "5 pictures received, 1 refused.")
+            expect(tab.locator(".refusals li")).to_have_text(
+                "readme.txt: Not a JPEG or PNG"
+            )
+            expect(tab.get_by_role("button", name="Try again")).to_be_hidden()
+        finally:
+            tab.close()
+            server.process.terminate()
+            server.process.wait(20)
 
 
 def test_saving_takes_the_old_summary_away(page: Page):

@@ -20,6 +20,7 @@ const newState = () => ({
   received: 0,
   known: 0,
   refused: 0,
+  failed: 0,
   unsent: 0,
   problems: [],
   arrived: [], // for the strip
@@ -27,7 +28,7 @@ const newState = () => ({
   folded: false,
   kept: false, // opened by a person
   cardsSeen: cardsAreDrawn(), // of earlier pictures: they would move
-  failed: [],
+  again: new Set(), // what may come at a second try
   started: 0,
   running: false,
   stopping: false,
@@ -39,10 +40,12 @@ const newState = () => ({
 const isZip = (file) =>
   /\.zip$/i.test(file.name) || /^application\/(x-)?zip/.test(file.type);
 
-const settle = (state, outcome) => {
+// `entry` is what is sent again where trying again may help: of a ZIP the whole.
+const settle = (state, outcome, entry) => {
   state.done += 1;
   if (outcome.refusal) {
-    state.refused += 1;
+    if (outcome.retry) state.again.add(entry);
+    state[outcome.retry ? "failed" : "refused"] += 1;
     state.problems.push(outcome);
     return;
   }
@@ -83,8 +86,8 @@ const pack = (batch) => {
 const sendBatch = async (tray, batch, state) => {
   const answer = await ask(`upload/${tray}`, pack(batch), state);
   await readLines(answer, state, (outcome) => {
-    const { file } = batch.shift(); // answered: not sent again if the line breaks
-    settle(state, { ...outcome, file });
+    const entry = batch.shift(); // answered: not sent again if the line breaks
+    settle(state, { ...outcome, file: entry.file }, entry);
   });
 };
 
@@ -97,7 +100,7 @@ const sendZip = async (tray, batch, state) => {
     await readLines(await ask(path, file, state), state, (line) => {
       // The ZIP itself was counted as one thing; from here its pictures are.
       if (line.total !== undefined) state.total = total - 1 + line.total;
-      else settle(state, line);
+      else settle(state, line, batch[0]);
     });
   } catch (problem) {
     state.total = total + state.done - done; // and once more: it is left to do
@@ -168,9 +171,9 @@ const sendSurely = async (tray, batch, state) => {
       if (state.stopping) return state.queue.unshift(...batch);
       await leaveOutUnreadable(batch, state);
       if (problem.final || tried === TRIES || send !== sendBatch) {
-        state.failed.push(...batch);
-        for (const { name } of batch)
-          state.problems.push({ name, refusal: `Not sent: ${problem.message}` });
+        const refusal = `Not sent: ${problem.message}`;
+        for (const entry of batch)
+          settle(state, { name: entry.name, refusal, retry: true }, entry);
         return;
       }
       await pause(700 * tried);
@@ -238,7 +241,7 @@ const summary = (state) => {
   const parts = [`${plural(state.received, "picture")} received`];
   if (state.known) parts.push(`${number(state.known)} already in the tray`);
   if (state.refused) parts.push(`${number(state.refused)} refused`);
-  if (state.failed.length) parts.push(`${number(state.failed.length)} failed`);
+  if (state.failed) parts.push(`${number(state.failed)} failed`);
   if (state.unsent) parts.push(`${number(state.unsent)} not sent`);
   return `${parts.join(", ")}. ${told}`.trim();
 };
@@ -282,7 +285,7 @@ const draw = (find, tray, state) => {
     : "";
   find(".fold").hidden = !state.arrived.length;
   find(".fold").ariaExpanded = !state.folded;
-  find(".summary .retry").hidden = !state.failed.length;
+  find(".summary .retry").hidden = !state.again.size;
   drawRefusals(find(".refusals"), state.problems);
 };
 
@@ -301,7 +304,7 @@ const connect = (parent, context) => {
     };
   }
   find(".cancel").onclick = () => cancel(context.state);
-  find(".retry").onclick = () => take(context.state.failed.slice());
+  find(".retry").onclick = () => take([...context.state.again]);
   find(".dismiss").onclick = () => {
     context.state.total = 0;
     context.state.show();
