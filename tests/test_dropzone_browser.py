@@ -152,6 +152,61 @@ def test_a_drop_and_a_paste_anywhere_on_the_page(page: Page, server: Server):
     assert re.fullmatch(r"pasted \d\d-\d\d-\d\d 1\.png", names[2])
 
 
+REMOVE_ONCE_LISTED = """() => {
+  const real = DataTransferItem.prototype.webkitGetAsEntry;
+  DataTransferItem.prototype.webkitGetAsEntry = function () {
+    const entry = real.call(this);
+    if (!entry?.isDirectory) return entry;
+    entry.createReader = () => {
+      const reader = Object.getPrototypeOf(entry).createReader.call(entry);
+      const read = reader.readEntries.bind(reader);
+      reader.readEntries = (yes, no) =>
+        read((part) => remove().then(() => yes(part)), no);
+      return reader;
+    };
+    return entry;
+  };
+}"""
+
+
+def really_drop(page: Page, *paths: Path) -> None:
+    """Files and folders from the disk, dropped as a person does it."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(p) for p in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        event = {"type": kind, "x": 500, "y": 500, "data": data}
+        session.send("Input.dispatchDragEvent", event)
+
+
+def test_of_a_drop_what_cannot_be_read_is_named_and_the_rest_comes(
+    page: Page, server: Server, tmp_path: Path
+):
+    """A folder and a file that are removed once they are listed, and one before."""
+    pets = tmp_path / "pets"
+    for folder in (pets / "cats", pets / "gone"):
+        folder.mkdir(parents=True)
+    for n, name in enumerate(("a.png", "cats/b.png", "gone/c.png", "lost.png")):
+        (pets / name).write_bytes(png(n))
+    (tmp_path / "alone.png").write_bytes(png(9))
+
+    def remove() -> None:
+        shutil.rmtree(pets / "gone", ignore_errors=True)
+        (pets / "lost.png").unlink(missing_ok=True)
+
+    page.expose_function("remove", remove)
+    page.evaluate(REMOVE_ONCE_LISTED)
+    really_drop(page, pets, tmp_path / "nowhere.png", tmp_path / "alone.png")
+    said(page, "3 pictures received, 3 refused.")
+    names = {item.name for item in tray_of(page, server).items()}
+    assert names == {"pets/a.png", "pets/cats/b.png", "alone.png"}
+    unread = "Cannot be read: changed or removed meanwhile"
+    assert set(page.locator(".refusals li").all_inner_texts()) == {
+        f"pets/gone: {unread}",
+        f"pets/lost.png: {unread}",
+        "nowhere.png: File is empty",  # the browser's word for it
+    }
+
+
 def test_cells_of_a_spreadsheet_are_text_to_the_address_box(page: Page):
     """And a picture anywhere else."""
     paste = """([element, text]) => {

@@ -40,6 +40,14 @@ const newState = () => ({
 const isZip = (file) =>
   /\.zip$/i.test(file.name) || /^application\/(x-)?zip/.test(file.type);
 
+// Why a file is not worth sending, where that is plain.
+const refusalOf = ({ file, refusal }, limits) => {
+  if (refusal) return refusal;
+  const limit = isZip(file) ? limits.zip : limits.file;
+  const most = Math.round(limit / 2 ** 20);
+  return file.size > limit ? `Too large: the limit is ${most} MB` : "";
+};
+
 // `entry` is what is sent again where trying again may help: of a ZIP the whole.
 const settle = (state, outcome, entry) => {
   state.done += 1;
@@ -156,8 +164,7 @@ const leaveOutUnreadable = async (batch, state) => {
   for (const entry of [...batch])
     await entry.file.slice(0, 1).arrayBuffer().catch(() => {
       batch.splice(batch.indexOf(entry), 1);
-      const refusal = "Cannot be read: changed or removed meanwhile";
-      settle(state, { name: entry.name, refusal });
+      settle(state, { name: entry.name, refusal: UNREADABLE });
     });
 };
 
@@ -217,11 +224,9 @@ const add = (tray, state, files, limits) => {
   }
   state.total += files.length;
   for (const entry of files) {
-    const limit = isZip(entry.file) ? limits.zip : limits.file;
-    if (entry.file.size > limit) {
-      const refusal = `Too large: the limit is ${Math.round(limit / 2 ** 20)} MB`;
-      settle(state, { name: entry.name, refusal });
-    } else state.queue.push(entry);
+    const refusal = refusalOf(entry, limits);
+    if (refusal) settle(state, { name: entry.name, refusal });
+    else state.queue.push(entry);
   }
   if (!state.running) run(tray, state);
   state.show(); // only now: what has just begun would be shown as over

@@ -80,7 +80,7 @@ const sortExports = (files, isZip) => {
   const sorted = async () => {
     const exported = [];
     for (const entry of files) {
-      const known = entry.history !== undefined || !isZip(entry.file);
+      const known = entry.history !== undefined || entry.refusal || !isZip(entry.file);
       if (!known && (await isExport(entry.file))) exported.push(entry);
     }
     return exported.length ? askWhere(files, exported) : files;

@@ -8,30 +8,38 @@ const fromList = (files) =>
     .filter((file) => !JUNK.has(file.name))
     .map((file) => named(file, file.webkitRelativePath));
 
-// Everything below what was dropped. Entries must be taken before the first await.
+const UNREADABLE = "Cannot be read: changed or removed meanwhile";
+
+// Everything below what was dropped; of what cannot be read the name, and why.
+// Entries must be taken before the first await.
 const fromDrop = async (transfer) => {
   const items = [...transfer.items].filter((item) => item.kind === "file");
-  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? null);
-  if (entries.some((entry) => !entry)) return fromList(transfer.files);
+  const given = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
   const found = [];
   const walk = async (entry, path) => {
     const name = path + entry.name;
-    if (entry.isFile) {
-      const file = await new Promise((yes, no) => entry.file(yes, no));
-      if (!JUNK.has(file.name)) found.push(named(file, name));
-      return;
+    try {
+      if (entry.isDirectory) await walkFolder(entry.createReader(), `${name}/`);
+      else if (!JUNK.has(entry.name)) found.push(named(await fileOf(entry), name));
+    } catch {
+      found.push({ name, refusal: UNREADABLE });
     }
-    const reader = entry.createReader();
+  };
+  const walkFolder = async (reader, path) => {
     for (;;) {
       // A reader hands out a hundred at a time, and nothing at the end.
       const part = await new Promise((yes, no) => reader.readEntries(yes, no));
       if (!part.length) return;
-      for (const child of part) await walk(child, `${name}/`);
+      for (const child of part) await walk(child, path);
     }
   };
-  for (const entry of entries) await walk(entry, "");
+  for (const entry of given) if (entry) await walk(entry, "");
   return found;
 };
+
+// Of an entry, or where the browser has none, the file itself.
+const fileOf = (entry) =>
+  entry.file ? new Promise((yes, no) => entry.file(yes, no)) : entry;
 
 // Cells of a spreadsheet come with a picture of themselves; an address box wants text.
 const isTextFor = (event) => {
