@@ -15,20 +15,27 @@ import re
 import socket
 import threading
 import time
-import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
+from intake.address import (
+    NOT_ALLOWED,
+    PORTS,
+    Address,
+    host_name,
+    is_public,
+    lead_on,
+    split,
+)
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
 
@@ -37,23 +44,9 @@ DEADLINE = 20.0
 STALL = 8.0
 """Seconds without a byte."""
 MAX_REDIRECTS = 3
-MAX_URL = 2_000
-PORTS = {"http": 80, "https": 443}
 HEADERS = {"User-Agent": "image-classification", "Accept-Encoding": "identity"}
 TEST_SETTING = "CLASSIFY_TEST_ALLOW_ADDRESS"
 """Environment variable that lets tests reach one address of this machine, any port."""
-
-NOT_ALLOWED = "This address is not allowed"
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-# What `is_global` of Python 3.11 lets through and no picture lives at.
-_CLOSED_4 = [
-    ipaddress.ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4")
-]
-_OPEN_6 = ipaddress.ip_network("2000::/3")
-_CLOSED_6 = [
-    ipaddress.ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16")
-] + [ipaddress.ip_network("3fff::/20")]
 
 _STATUS = {
     401: "The server asks for a login (401)",
@@ -154,64 +147,6 @@ def _test_address() -> Address | None:
     return ipaddress.ip_address(setting) if setting else None
 
 
-def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet.
-
-    IPv6 is open only where hosts are given addresses (2000::/3), less the parts that
-    wrap IPv4 addresses or serve documentation: 6to4, Teredo, NAT64 and IPv4-mapped
-    addresses would else lead back inside.
-    """
-    if isinstance(address, ipaddress.IPv4Address):
-        closed = any(address in network for network in _CLOSED_4)
-        return address.is_global and not address.is_multicast and not closed
-    if address not in _OPEN_6 or any(address in network for network in _CLOSED_6):
-        return False
-    return address.is_global
-
-
-def _split(url: str) -> SplitResult:
-    """Take an address apart, refusing what different programs read differently.
-
-    Raises:
-        Refused: with the reason.
-    """
-    if len(url) > MAX_URL:
-        raise Refused(f"Address is longer than {MAX_URL:,} characters")
-    if "\\" in url or any(unicodedata.category(c)[0] in "CZ" for c in url):
-        raise Refused("Address holds characters that no address may hold")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as problem:
-        raise Refused("Address cannot be read") from problem
-    if parts.scheme not in PORTS:
-        raise Refused("Address must start with http:// or https://")
-    if not parts.hostname:
-        raise Refused("Address names no server")
-    if parts.username is not None or parts.password is not None:
-        raise Refused("Address must not hold a user name or password")
-    if port == 0:
-        raise Refused(NOT_ALLOWED)
-    return parts
-
-
-def _host(parts: SplitResult) -> str:
-    """The host in ASCII; disguised digits and odd spellings of numbers are refused."""
-    host = (parts.hostname or "").rstrip(".")
-    if unicodedata.normalize("NFKC", host) != host:
-        raise Refused("Address holds characters that no address may hold")
-    try:
-        host = host if ":" in host else host.encode("idna").decode("ascii")
-    except UnicodeError as problem:
-        raise Refused("Address names no server") from problem
-    if re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)", host.rsplit(".", 1)[-1], re.I):
-        try:
-            ipaddress.ip_address(host)
-        except ValueError as problem:
-            raise Refused(NOT_ALLOWED) from problem
-    return host
-
-
 def _look_up(host: str, port: int, deadline: _Deadline) -> list[Address]:
     """Every address of a name; the system's resolver knows no time limit, so a thread.
 
@@ -241,8 +176,8 @@ def _check(url: str, deadline: _Deadline) -> _Target:
         Refused: it may not be fetched. All reasons that would tell what stands in a
             private network are one and the same sentence.
     """
-    parts = _split(url)
-    host = _host(parts)
+    parts = split(url)
+    host = host_name(parts)
     port = parts.port or PORTS[parts.scheme]
     addresses = _look_up(host, port, deadline)
     if not addresses:
@@ -306,9 +241,16 @@ def _host_header(target: _Target) -> str:
     return host if default else f"{host}:{target.port}"
 
 
+class _Session(requests.Session):
+    """Follows nothing, nor does it look where it would lead: that raises errors."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def _hop(target: _Target, deadline: _Deadline) -> tuple[str, bytes]:
     """Ask once; returns where to go next, or the body."""
-    with requests.Session() as session:
+    with _Session() as session:
         session.trust_env = False
         session.mount(f"{target.scheme}://", _Pinned(target, deadline))
         answer = session.get(
@@ -320,7 +262,7 @@ def _hop(target: _Target, deadline: _Deadline) -> tuple[str, bytes]:
         )
         with closing(answer):
             if answer.is_redirect:
-                return urljoin(target.url, answer.headers["location"]), b""
+                return lead_on(target.url, answer.headers["location"]), b""
             _check_status(answer)
             return "", _body(answer, deadline)
 

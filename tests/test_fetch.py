@@ -15,13 +15,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hostile import encoded, scene
 
 from intake import fetch as door
+from intake.address import NOT_ALLOWED, is_public
 from intake.errors import Refused
-from intake.fetch import NOT_ALLOWED, fetch, fetch_all, is_public, parse_urls
+from intake.fetch import fetch, fetch_all, parse_urls
 
 BODY = encoded(scene())
 
@@ -92,6 +94,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
     def answer_to(self):
         self.send(302, Location=self.path.split("/to/", 1)[1])
+
+    def answer_raw(self):
+        """Lead on by bytes as they are, percent-encoded once to be asked for here."""
+        sent = unquote_to_bytes(self.path.split("/raw/", 1)[1])
+        self.send(302, Location=sent.decode("latin-1"))
 
     def answer_loop(self):
         self.send(302, Location="/loop")
@@ -277,6 +284,36 @@ def test_the_checked_address_is_the_one_connected_to(host: str, names):
 )
 def test_redirects_are_checked_like_addresses(host: str, target: str, wanted: str):
     assert reason(f"{host}/to/{target}") == wanted
+
+
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize(
+    ("sent", "asked"),
+    [
+        ("/picture/Å à ü.png".encode(), "/picture/%C3%85%20%C3%A0%20%C3%BC.png"),
+        ("/picture/?of=käse katze#größe".encode(), "/picture/?of=k%C3%A4se%20katze"),
+        (b"/picture/\xfc.png", "/picture/%FC.png"),
+        (b"/picture/%C3%BC.png?a=%20b&c", "/picture/%C3%BC.png?a=%20b&c"),
+        ("//bücher.example:{port}/picture/\u3000".encode(), "/picture/%E3%80%80"),
+    ],
+)
+def test_a_redirect_is_read_as_browsers_read_it(
+    host: str, names, sent: bytes, asked: str
+):
+    """Many servers send its path as it is, in UTF-8 or not."""
+    names(xn__bcher_kva_example=[["127.0.0.1"]])
+    sent = sent.replace(b"{port}", host.rsplit(":", 1)[1].encode())
+    assert fetch(f"{host}/raw/{quote(sent)}") == BODY
+    assert [path for path, _ in Answer.asked[1:]] == [asked]
+
+
+@pytest.mark.threat("B20")
+@pytest.mark.usefixtures("allowed")
+def test_a_redirect_that_cannot_be_read_is_refused(host: str):
+    for sent in ("http://[::1", "http://a℀b.example/"):
+        with pytest.raises(Refused, match="cannot be read") as caught:
+            fetch(f"{host}/raw/{quote(sent)}")
+        assert not caught.value.retry
 
 
 @pytest.mark.threat("B20")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from intake.fetch import NOT_ALLOWED
+from intake.address import NOT_ALLOWED
 
 UNSHARE = ["unshare", "--user", "--map-root-user", "--net"]
 # Every address is this machine's, before the HTTP library looks whether IPv6 works.
