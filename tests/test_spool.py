@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from intake.errors import Refused
 from intake.pictures import read_picture
 from intake.tray import Tray, new_tray_id
 from ui import resources, spool, upload_route
-from ui.spool import ARCHIVES, SPOOL, Spool
+from ui.spool import ARCHIVES, SPOOL, Spool, SpoolFull
 from ui.upload_route import MANY_ZIPS, NO_DISK
 
 ZIP = archive({"a.png": png(1)})
@@ -46,11 +47,16 @@ def path(request: pytest.FixtureRequest, tray_id: str) -> str:  # noqa: F811
     return request.param.format(tray_id)
 
 
+def by_another(sizes: list[int]) -> list[tuple[str, int]]:
+    """ZIPs of a visitor other than the client."""
+    return [("another", size) for size in sizes]
+
+
 def emptied(on_disk: Spool) -> bool:
     deadline = time.monotonic() + 20
-    while on_disk.sizes and time.monotonic() < deadline:
+    while on_disk.held and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not on_disk.sizes
+    return not on_disk.held
 
 
 @pytest.mark.threat("E47")
@@ -61,11 +67,11 @@ def test_where_there_are_many_zips_no_more_come_in(
     on_disk: Spool,
     there: list[int],
 ):
-    on_disk.sizes += there
+    on_disk.held += by_another(there)
     answer = client.post(path, ZIP)
     assert (answer.status_code, answer.text) == (503, MANY_ZIPS)
-    assert on_disk.sizes == there
-    on_disk.sizes.clear()
+    assert on_disk.held == by_another(there)
+    on_disk.held.clear()
     assert client.post(path, ZIP).status_code == 200
     assert emptied(on_disk)
 
@@ -80,7 +86,7 @@ def test_a_zip_that_would_nearly_fill_the_disk_is_refused(
     others: int,
 ):
     """Its bytes lie there twice, and those of others that are on their way as well."""
-    on_disk.sizes += [others]
+    on_disk.held += by_another([others])
     needed = 2 * (others + len(ZIP))
     monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: needed - 1)
     answer = client.post(path, ZIP)
@@ -99,7 +105,7 @@ def test_who_is_refused_is_told_before_sending(
     there: list[int],
     spare: int,
 ):
-    on_disk.sizes += there
+    on_disk.held += by_another(there)
     monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: spare)
     with half_sent(client, path) as line:
         line.settimeout(20)
@@ -112,9 +118,9 @@ def test_a_zip_of_unknown_length_counts_as_the_largest(
     path: str,
     on_disk: Spool,
 ):
-    on_disk.sizes += [SPOOL - spool.MAX_ARCHIVE + 1]
+    on_disk.held += by_another([SPOOL - spool.MAX_ARCHIVE + 1])
     assert client.post(path, iter([ZIP])).status_code == 503
-    on_disk.sizes[0] -= 1
+    on_disk.held[:] = by_another([SPOOL - spool.MAX_ARCHIVE])
     assert client.post(path, iter([ZIP])).status_code == 200
 
 
@@ -129,7 +135,7 @@ def test_every_end_gives_the_place_back(
         assert client.post(path, body).status_code == status
         assert emptied(on_disk)
     line = half_sent(client, path)
-    while not on_disk.sizes:
+    while not on_disk.held:
         time.sleep(0.01)
     line.close()  # gone before all is sent
     assert emptied(on_disk)
@@ -146,7 +152,7 @@ def test_of_many_at_once_only_some_lie_on_disk(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """While they wait for their turn in memory; the refused may come again."""
-    monkeypatch.setattr(spool, "ARCHIVES", 3)
+    monkeypatch.setattr(spool, "ARCHIVES", 6)  # half of them for one visitor
     room = upload_route.Room()
     room.taken = room.size
     monkeypatch.setattr(upload_route, "_room", room)
@@ -161,12 +167,49 @@ def test_of_many_at_once_only_some_lie_on_disk(
     while len(answers) < 5:  # those that are refused do not wait
         time.sleep(0.01)
     assert answers == [503] * 5
-    assert len(on_disk.sizes) == 3
+    assert len(on_disk.held) == 3
     room.give_back(room.size)
     for thread in threads:
         thread.join()
     assert answers[5:] == [200] * 3
     assert emptied(on_disk)
+    assert client.post(path, ZIP).status_code == 200
+
+
+def most_held(spool: Spool, visitor: str, size: int, stack: ExitStack) -> int:
+    """Send ZIPs of a size until one is refused; how many were let in."""
+    for number in range(ARCHIVES + 1):
+        try:
+            stack.enter_context(spool.let_in(visitor, size, PLENTY))
+        except SpoolFull:
+            return number
+    pytest.fail("no end of them")
+
+
+@pytest.mark.threat("G52")
+@pytest.mark.parametrize(
+    ("size", "held"), [(1, [8, 4, 2, 1, 1, 0]), (spool.MAX_ARCHIVE, [2, 1, 1, 0])]
+)
+def test_no_visitor_holds_more_than_is_left_to_others(size: int, held: list[int]):
+    made = Spool()
+    with ExitStack() as stack:
+        visitors = [str(n) for n in range(len(held))]
+        assert [most_held(made, v, size, stack) for v in visitors] == held
+    assert made.held == []
+
+
+@pytest.mark.threat("G52")
+def test_visitors_are_told_apart_by_login_or_address(
+    client: Client,  # noqa: F811
+    path: str,
+    on_disk: Spool,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    on_disk.held += [("127.0.0.1", 1), ("ann", 1)] * (ARCHIVES // 2 - 1)
+    assert client.post(path, ZIP).status_code == 503
+    monkeypatch.setattr("ui.login.who_asks", lambda *_: "ann")
+    assert client.post(path, ZIP).status_code == 503
+    monkeypatch.setattr("ui.login.who_asks", lambda *_: "bob")
     assert client.post(path, ZIP).status_code == 200
 
 

@@ -1,7 +1,8 @@
 """ZIPs on disk, from their first byte until they have been read: bounded.
 
 Each is let in, or not, before a byte of it is read: so many at once, so many bytes of
-them, and none that would nearly fill the disk. Whoever is sent away may try again.
+them, and none that would nearly fill the disk. What one visitor has is never more than
+what was left, so that the next one finds a place. Whoever is sent away may try again.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ TIMES = 2
 
 
 class SpoolFull(Exception):
-    """There are as many ZIPs as there may be."""
+    """There are as many ZIPs as there may be, of everybody's or of this visitor's."""
 
 
 class DiskFull(Exception):
@@ -26,31 +27,34 @@ class DiskFull(Exception):
 
 
 class Spool:
-    """The sizes of the ZIPs on disk; used on the server's event loop only."""
+    """The ZIPs on disk: whose, and how large; used on the server's event loop only."""
 
     def __init__(self) -> None:
         """None is there."""
-        self.sizes: list[int] = []
+        self.held: list[tuple[str, int]] = []
 
     @contextmanager
-    def let_in(self, size: int, spare: int) -> Iterator[None]:
+    def let_in(self, visitor: str, size: int, spare: int) -> Iterator[None]:
         """Hold a place for a ZIP until the block ends.
 
         Args:
+            visitor: who sends it.
             size: bytes that it has at most.
             spare: bytes that may still be written to the disk.
 
         Raises:
             SpoolFull, DiskFull: there is no place.
         """
-        if len(self.sizes) >= ARCHIVES or sum(self.sizes) + size > SPOOL:
+        there = sum(size for _, size in self.held)
+        own = [size for who, size in self.held if who == visitor] + [size]
+        if len(own) > ARCHIVES - len(self.held) or sum(own) > SPOOL - there:
             raise SpoolFull
         # As if the others had not written a byte yet: too strict by a few gigabytes,
         # which a disk with room for its users has to spare.
-        if TIMES * (sum(self.sizes) + size) > spare:
+        if TIMES * (there + size) > spare:
             raise DiskFull
-        self.sizes.append(size)
+        self.held.append((visitor, size))
         try:
             yield
         finally:
-            self.sizes.remove(size)
+            self.held.remove((visitor, size))

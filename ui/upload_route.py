@@ -35,7 +35,7 @@ from intake.errors import Refused
 from intake.tray import Tray, valid_tray_id
 from model.bundle import BundleError
 from model.classifier import Classifier
-from ui import resources
+from ui import login, resources
 from ui.admission import DECODED, LONG_PATIENCE, PATIENCE, Room, at_some_speed
 from ui.guard import may_post
 from ui.spool import DiskFull, Spool, SpoolFull
@@ -48,7 +48,10 @@ MAX_LIST = 2**18
 """Bytes of the list: a hundred long names."""
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
-MANY_ZIPS = "The server holds as many ZIPs as it may. Try again in a minute."
+MANY_ZIPS = (
+    "The server holds as many ZIPs as it may, of everybody's or of yours. Try again in "
+    "a minute."
+)
 NO_DISK = (
     "The server's disk has no room for this ZIP. Send a smaller one, or try again once "
     "there is more."
@@ -249,6 +252,12 @@ def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Iterator[bytes]:
     yield from _received_lines(sources, tray)
 
 
+def _visitor(request: Request) -> str:
+    """Who logged in, where there is a login; else the address that asks."""
+    known = login.who_asks(request.headers, request.cookies)
+    return known or (request.client.host if request.client else "")
+
+
 def _temporary() -> tuple[IO[bytes], int]:
     """A file without a name, gone once closed, and what its disk has to spare.
 
@@ -268,7 +277,7 @@ async def received(request: Request, place: ExitStack) -> IO[bytes]:
     file, spare = await asyncio.to_thread(_temporary)
     place.enter_context(file)
     try:
-        place.enter_context(_spool.let_in(size, spare))
+        place.enter_context(_spool.let_in(_visitor(request), size, spare))
     except SpoolFull as problem:
         raise BadBatch(503, MANY_ZIPS) from problem
     except DiskFull as problem:
