@@ -8,7 +8,7 @@ from alembic import command
 from conftest import ROOT
 from streamlit.testing.v1 import AppTest
 from test_db import entry
-from test_page import data  # noqa: F401  # fixture: a folder of its own
+from test_page import data, html  # noqa: F401  # a fixture: a folder of its own
 
 from db import Database
 from db.backups import copies, problems
@@ -59,6 +59,9 @@ def test_a_copy_is_made_and_put_back(data: Path):  # noqa: F811
     assert Database.open(path, CLASSES).statistics() == database.statistics()
     (kept,) = (p for p in data.glob("*.replaced-*") if "journal" not in p.name)
     assert kept.read_bytes() == b"scribble" * 999
+    done = f"{copy.name} was put back. The damaged file is kept as {kept.name}."
+    assert done in html(shown)
+    assert done not in html(shown.run())
 
 
 @pytest.mark.threat("D38")

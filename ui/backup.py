@@ -10,7 +10,8 @@ from db.engine import create, sqlite_path
 from ui.resources import backups_folder, reopen_database
 from ui.text import plain
 
-NOTICE = "backup_notice"
+BACKED_UP = "backup_notice"
+RECOVERED = "recovery_notice"
 
 
 def backup(database: Database) -> str:
@@ -26,7 +27,7 @@ def backup(database: Database) -> str:
 
 def on_backup(database: Database) -> None:
     """The person wants a copy."""
-    st.session_state[NOTICE] = backup(database)
+    st.session_state[BACKED_UP] = backup(database)
 
 
 def on_put_back() -> None:
@@ -34,15 +35,15 @@ def on_put_back() -> None:
     path = sqlite_path(configured_url())
     copy = newest_sound(path) if path else None
     if path is None or copy is None:
-        st.session_state[NOTICE] = "No sound copy was found."
+        st.session_state[RECOVERED] = "No sound copy was found."
         return
     try:
         kept = restore(copy, path)
     except DatabaseError as problem:
-        st.session_state[NOTICE] = str(problem)
+        st.session_state[RECOVERED] = str(problem)
         return
     reopen_database()  # the copy may be of an older version, to be migrated
-    st.session_state[NOTICE] = f"{copy.name} was put back." + (
+    st.session_state[RECOVERED] = f"{copy.name} was put back." + (
         f" The damaged file is kept as {kept.name}." if kept else ""
     )
 
@@ -52,11 +53,11 @@ def on_start_new() -> None:
     try:
         create(configured_url())
     except DatabaseError as problem:
-        st.session_state[NOTICE] = str(problem)
+        st.session_state[RECOVERED] = str(problem)
 
 
-def _render_notice() -> None:
-    if notice := st.session_state.pop(NOTICE, None):
+def _render_notice(key: str) -> None:
+    if notice := st.session_state.pop(key, None):
         st.html(f'<p role="status">{plain(notice)}</p>')
 
 
@@ -73,7 +74,12 @@ def render_backup(database: Database) -> None:
         on_click=on_backup,
         args=(database,),
     )
-    _render_notice()
+    _render_notice(BACKED_UP)  # here: what the page says elsewhere may be out of sight
+
+
+def render_recovered() -> None:
+    """Say what became of a damaged or missing database, whatever view is shown."""
+    _render_notice(RECOVERED)
 
 
 def render_recovery(problem: DatabaseError) -> None:
@@ -85,4 +91,3 @@ def render_recovery(problem: DatabaseError) -> None:
             st.button(f"Put back {copy.name}", key="put-back", on_click=on_put_back)
         if isinstance(problem, MissingError):
             st.button("Start a new database", key="start-new", on_click=on_start_new)
-    _render_notice()

@@ -10,7 +10,7 @@ from intake.tray import new_tray_id, sweep, valid_tray_id
 from model.bundle import BundleError
 from model.classifier import Classifier
 from ui import resources
-from ui.backup import render_recovery
+from ui.backup import render_recovered, render_recovery
 from ui.dataset import render_dataset
 from ui.experience import Bins, binned, experience
 from ui.history import render_history
@@ -104,6 +104,7 @@ def main() -> None:
         "View", VIEWS, required=True, key=VIEW, label_visibility="collapsed"
     )
     database = _database()
+    render_recovered()
     try:
         _render_view(view, database)
         if database:
