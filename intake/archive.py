@@ -53,7 +53,7 @@ def _directory_size(file: IO[bytes]) -> tuple[int, int]:
     end = _END.unpack_from(tail, at)
     entries, length = end[4], end[5]
     locator = start + at - _LOCATOR.size
-    if 0xFFFF not in (entries,) and length != 0xFFFFFFFF:
+    if entries != 0xFFFF and length != 0xFFFFFFFF:
         return entries, length
     file.seek(max(0, locator))
     mark, _, offset, _ = _LOCATOR.unpack(file.read(_LOCATOR.size))

@@ -55,7 +55,7 @@ class Picture:
 
     @cached_property
     def image(self) -> Image.Image:
-        """The working copy: RGB, long side at most 512, reduced by a box filter.
+        """The working copy: RGB, long side at most 512, reduced by Lanczos.
 
         A picture that is no larger comes through pixel by pixel.
         """

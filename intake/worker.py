@@ -24,9 +24,10 @@ from intake.decode import Decoded, decode
 from intake.errors import Refused
 
 MEMORY_LIMIT = 2**30
-"""Address space of a worker in bytes; 40 megapixels with transparency take half."""
+"""Address space of a worker in bytes; 40 megapixels with transparency take four fifths
+of it."""
 TIME_LIMIT = 10.0
-"""Seconds for one picture; the largest one allowed takes about one."""
+"""Seconds for what is sent together; the largest picture allowed takes about one."""
 START_LIMIT = 60.0
 """Seconds for a worker to be ready; it takes half of one on a machine at rest."""
 WORKERS = min(4, os.cpu_count() or 1)

@@ -3,7 +3,7 @@
 A batch lies in memory from its first byte to its last answer. Before a byte is read it
 takes so much room as it may need, and gives it back once it is answered. Where there is
 none it waits in line, unread; who has waited too long is told to come again, which the
-drop zone does by itself.
+drop zone does by itself with batches and offers with a ZIP.
 """
 
 import asyncio
