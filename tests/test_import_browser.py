@@ -130,3 +130,34 @@ def test_a_zip_that_the_disk_has_no_room_for_is_refused_in_words(
             tab.close()
             server.process.terminate()
             server.process.wait(20)
+
+
+LOOK_AT_SIZE = """(input) => input.addEventListener(
+  "change", () => input.files[0].size, { capture: true })"""
+
+
+def test_a_zip_that_cannot_be_read_costs_only_itself(
+    page: Page,  # noqa: F811
+    archive: bytes,
+    tmp_path: Path,
+):
+    """Each is looked into before anything is sent, here once a question is answered.
+
+    A browser that has not asked for a file's size before then takes it for empty.
+    """
+    gone = [tmp_path / "gone.zip", tmp_path / "unsized.zip"]
+    for file in gone:
+        file.write_bytes(b"PK")
+    (tmp_path / "a.png").write_bytes(png(1))
+    choose(page, {"dataset.zip": archive})
+    expect(page.locator(".question")).to_be_visible(timeout=SLOW)
+    chooser = page.locator("input[name=files]")
+    chooser.evaluate(LOOK_AT_SIZE)
+    chooser.set_input_files([*gone, tmp_path / "a.png"])
+    for file in gone:
+        file.unlink()
+    page.get_by_role("button", name="Leave it out").click()
+    said(page, "1 picture received, 2 refused.")
+    expect(page.locator(".refusals li")).to_have_text(
+        [f"{f.name}: Cannot be read: changed or removed meanwhile" for f in gone]
+    )

@@ -37,17 +37,6 @@ const newState = () => ({
   rerun: () => {},
 });
 
-const isZip = (file) =>
-  /\.zip$/i.test(file.name) || /^application\/(x-)?zip/.test(file.type);
-
-// Why a file is not worth sending, where that is plain.
-const refusalOf = ({ file, refusal }, limits) => {
-  if (refusal) return refusal;
-  const limit = isZip(file) ? limits.zip : limits.file;
-  const most = Math.round(limit / 2 ** 20);
-  return file.size > limit ? `Too large: the limit is ${most} MB` : "";
-};
-
 // `entry` is what is sent again where trying again may help: of a ZIP the whole.
 const settle = (state, outcome, entry) => {
   state.done += 1;
@@ -159,13 +148,16 @@ const painted = () =>
     new Promise((go) => requestAnimationFrame(() => setTimeout(go))),
   ]);
 
-// One file that was changed or removed since it was given fails all of its batch.
+// One file that was changed or removed since it was given fails all of its batch. Of
+// one that is taken for empty the part would be no part of it.
 const leaveOutUnreadable = async (batch, state) => {
-  for (const entry of [...batch])
-    await entry.file.slice(0, 1).arrayBuffer().catch(() => {
+  for (const entry of [...batch]) {
+    const part = entry.file.size ? entry.file.slice(0, 1) : entry.file;
+    await part.arrayBuffer().catch(() => {
       batch.splice(batch.indexOf(entry), 1);
       settle(state, { name: entry.name, refusal: UNREADABLE });
     });
+  }
 };
 
 const sendSurely = async (tray, batch, state) => {

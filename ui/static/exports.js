@@ -2,10 +2,12 @@
 
 const EXPORT_END = 2 ** 18;
 
-// Its list is the last entry of the ZIP's directory, which ends the file.
+// Its list is the last entry of the ZIP's directory, which ends the file. One that
+// cannot be read is none: why not is said where it is sent.
 const isExport = async (file) => {
   const end = file.slice(Math.max(0, file.size - EXPORT_END));
-  const text = new TextDecoder("latin1").decode(await end.arrayBuffer());
+  const bytes = await end.arrayBuffer().catch(() => new ArrayBuffer(0));
+  const text = new TextDecoder("latin1").decode(bytes);
   return text.includes("labels.json") && text.includes("metadata.csv");
 };
 

@@ -10,6 +10,17 @@ const fromList = (files) =>
 
 const UNREADABLE = "Cannot be read: changed or removed meanwhile";
 
+const isZip = (file) =>
+  /\.zip$/i.test(file.name) || /^application\/(x-)?zip/.test(file.type);
+
+// Why a file is not worth sending, where that is plain.
+const refusalOf = ({ file, refusal }, limits) => {
+  if (refusal) return refusal;
+  const limit = isZip(file) ? limits.zip : limits.file;
+  const most = Math.round(limit / 2 ** 20);
+  return file.size > limit ? `Too large: the limit is ${most} MB` : "";
+};
+
 // Everything below what was dropped; of what cannot be read the name, and why.
 // Entries must be taken before the first await.
 const fromDrop = async (transfer) => {
