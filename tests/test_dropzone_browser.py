@@ -255,6 +255,27 @@ def test_cancel_keeps_what_is_done(page: Page, server: Server):
     expect(cards(page)).to_have_count(24)
 
 
+def test_cancel_ends_what_nobody_answers(page: Page):
+    """As where the network is cut: a request may then wait for a quarter of an hour."""
+    page.route("**/upload/**", lambda route: None)
+    choose(page, {"0.png": png(0), "1.png": png(1)})
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".progress .left")).to_have_text("Stopping…")
+    said(page, "0 pictures received, 2 not sent.")
+
+
+def test_what_comes_while_an_upload_stops_is_sent(page: Page):
+    held: list[Route] = []
+    page.route("**/upload/**", lambda route: held.append(route), times=1)
+    choose(page, {"0.png": png(0), "1.png": png(1)})
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".progress .left")).to_have_text("Stopping…")
+    choose(page, {"2.png": png(2)})
+    held[0].continue_()
+    said(page, "1 picture received.")
+    expect(cards(page)).to_have_count(3, timeout=SLOW)
+
+
 def test_a_file_that_is_gone_costs_only_itself(page: Page, tmp_path: Path):
     """It is sent from where it lies, which is later than it was chosen."""
     held: list[Route] = []

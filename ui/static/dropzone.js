@@ -6,6 +6,7 @@ const FIRST_BYTES = 2 ** 20; // the first labels are there in a second on a slow
 const FIRST_RERUN_MS = 1000; // the strip has the labels before that
 const RERUN_MS = 2500;
 const TRIES = 3;
+const STOP_MS = 5000;
 const SHOWN = 200;
 
 // An upload goes on while the page shows something else: its state lives here.
@@ -201,15 +202,20 @@ const run = async (tray, state) => {
 };
 
 // A batch takes a second and is let through, so that the counts are right; a ZIP is
-// broken off.
+// broken off, and so is a batch that nobody answers.
 const cancel = (state) => {
+  const { stop } = state;
   state.stopping = true;
-  if (state.zip) state.stop.abort();
+  setTimeout(() => stop.abort(), state.zip ? 0 : STOP_MS);
   state.show();
 };
 
 const add = (tray, state, files, limits) => {
   if (!files.length) return;
+  if (state.running && state.stopping) {
+    state.over.then(() => add(tray, state, files, limits));
+    return;
+  }
   if (!state.running) {
     const { show, rerun } = state;
     Object.assign(state, newState(), { show, rerun });
@@ -220,7 +226,7 @@ const add = (tray, state, files, limits) => {
     if (refusal) settle(state, { name: entry.name, refusal });
     else state.queue.push(entry);
   }
-  if (!state.running) run(tray, state);
+  if (!state.running) state.over = run(tray, state);
   state.show(); // only now: what has just begun would be shown as over
 };
 
