@@ -7,6 +7,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from conftest import run_async
 from test_upload_route import (  # noqa: F401  # fixtures
     Client,
@@ -19,7 +20,7 @@ from test_upload_route import (  # noqa: F401  # fixtures
     tray_id,
 )
 
-from ui import admission, resources, upload_route
+from ui import admission, resources, upload_route, workflow
 from ui.admission import DECODED, Room
 from ui.upload_route import BUSY
 
@@ -170,3 +171,33 @@ def test_who_gives_up_leaves_the_line():
 
     run_async(waiting())
     assert room.taken == 1
+
+
+@pytest.mark.threat("G52")
+def test_what_is_in_work_keeps_its_room_when_its_sender_has_gone(
+    client: Client,  # noqa: F811
+    tray_id: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Else those who come and go would have more in memory than there is room."""
+    room = Room()
+    monkeypatch.setattr(upload_route, "_room", room)
+    monkeypatch.setattr(workflow, "CHUNK", 2)
+    real, at_work = workflow._read, threading.Event()
+
+    def slow(part):
+        if part[0].name != "0":
+            at_work.set()
+            time.sleep(2)
+            at_work.clear()
+        return real(part)
+
+    monkeypatch.setattr(workflow, "_read", slow)
+    path = f"{client.address}/upload/{tray_id}/zip"
+    body = archive({str(n): png(n) for n in range(8)})
+    known = {"headers": client.headers, "cookies": client.cookies}
+    with requests.post(path, body, **known, stream=True, timeout=30) as answer:
+        next(answer.iter_lines())
+        assert at_work.wait(20)
+    assert emptied(room)
+    assert not at_work.is_set()

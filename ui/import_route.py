@@ -7,7 +7,6 @@ JSON a batch, with how far it is, and at the end what was done, in words. Whoeve
 off keeps what is in: importing again adds the rest.
 """
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import IO
 
@@ -19,6 +18,7 @@ from ui import login, resources
 from ui.admission import LONG_PATIENCE
 from ui.import_zip import Imported, read_back, summary
 from ui.upload_route import (
+    Lines,
     answered,
     check_asked_by_page,
     line,
@@ -38,7 +38,7 @@ def _person(request: Request) -> str:
     return known or login.clean_name(request.query_params.get("who"))
 
 
-def _imported(file: IO[bytes], person: str) -> Iterator[bytes]:
+def _imported(file: IO[bytes], person: str) -> Lines:
     counts, trouble = Imported(), ""
     try:
         for counts in read_back(resources.database(), file, person):
@@ -52,7 +52,7 @@ def _imported(file: IO[bytes], person: str) -> Iterator[bytes]:
 
 
 @answered
-async def import_archive(request: Request, place: ExitStack) -> Iterator[bytes]:
+async def import_archive(request: Request, place: ExitStack) -> Lines:
     """`POST /import?who=`: one export, read back here."""
     check_asked_by_page(request)
     file = await received(request, place)

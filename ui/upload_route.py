@@ -17,13 +17,13 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Generator,
     Iterable,
-    Iterator,
     Sequence,
 )
 from contextlib import ExitStack, suppress
 from functools import wraps
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -46,6 +46,9 @@ MAX_BATCH = 32 * 2**20
 """Bytes of a batch's files; the largest file allowed still fits alone."""
 MAX_LIST = 2**18
 """Bytes of the list: a hundred long names."""
+
+Lines: TypeAlias = Generator[bytes, None, None]
+"""An answer as it is made; closing it ends the work."""
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
 MANY_ZIPS = (
@@ -176,13 +179,13 @@ def line(**fields: Any) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-def _lines(chunks: Iterable[Sequence[Outcome]]) -> Iterator[bytes]:
+def _lines(chunks: Iterable[Sequence[Outcome]]) -> Lines:
     for outcomes in chunks:
         yield b"".join(line(**vars(outcome)) for outcome in outcomes)
     yield line(end=True)
 
 
-def _received_lines(sources: Iterable[Source], tray: Tray) -> Iterator[bytes]:
+def _received_lines(sources: Iterable[Source], tray: Tray) -> Lines:
     """Runs on a thread, where the classifier may take its time to load."""
     yield from _lines(receive_in_chunks(sources, tray, _classifier()))
 
@@ -190,20 +193,25 @@ def _received_lines(sources: Iterable[Source], tray: Tray) -> Iterator[bytes]:
 class _Lines(StreamingResponse):
     """Lines as they are made; the place is free when the last one is written.
 
-    Also where the browser has gone meanwhile: then writing ends with an error.
+    Where the browser has gone meanwhile, writing ends with an error, and what is in
+    work is finished before the place is free.
     """
 
-    def __init__(self, lines: Iterator[bytes], place: ExitStack) -> None:
+    def __init__(self, lines: Lines, place: ExitStack) -> None:
         super().__init__(lines, media_type="application/x-ndjson", headers=_HEADERS)
+        self._made = lines
         self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._place:
-            await super().__call__(scope, receive, send)
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                await asyncio.to_thread(self._made.close)
 
 
 def answered(
-    begin: Callable[[Request, ExitStack], Awaitable[Iterator[bytes]]],
+    begin: Callable[[Request, ExitStack], Awaitable[Lines]],
 ) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that answers with the lines that `begin` makes, or with why not.
 
@@ -229,7 +237,7 @@ def answered(
 
 
 @answered
-async def upload(request: Request, place: ExitStack) -> Iterator[bytes]:
+async def upload(request: Request, place: ExitStack) -> Lines:
     """`POST /upload/<tray>`: a batch of files."""
     body, limit = bytearray(), _LENGTH.size + MAX_LIST + MAX_BATCH
     tray = _tray(request)
@@ -239,7 +247,7 @@ async def upload(request: Request, place: ExitStack) -> Iterator[bytes]:
     return _received_lines(parse_batch(body), tray)
 
 
-def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Iterator[bytes]:
+def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Lines:
     """What became of each picture in an archive, after a line that counts them."""
     try:
         archive = Archive(file)
@@ -288,7 +296,7 @@ async def received(request: Request, place: ExitStack) -> IO[bytes]:
 
 
 @answered
-async def upload_archive(request: Request, place: ExitStack) -> Iterator[bytes]:
+async def upload_archive(request: Request, place: ExitStack) -> Lines:
     """`POST /upload/<tray>/zip?name=`: one ZIP, unpacked here."""
     tray = _tray(request)
     file = await received(request, place)
