@@ -30,7 +30,8 @@ RATIO_FROM = 2**20
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
-_JUNK = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
+_JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_JUNK_FOLDER = "__MACOSX/"
 _DAMAGED = "The ZIP is damaged or incomplete"
 
 
@@ -140,5 +141,5 @@ class Archive:
 
 def _is_junk(entry: zipfile.ZipInfo) -> bool:
     """Folders, and what operating systems leave in them."""
-    name = entry.filename
-    return entry.is_dir() or name.startswith(_JUNK) or name.endswith(_JUNK)
+    folder, _, name = entry.filename.rpartition("/")
+    return not name or name in _JUNK or f"{folder}/".startswith(_JUNK_FOLDER)

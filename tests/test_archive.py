@@ -41,9 +41,15 @@ def test_folders_and_what_systems_leave_in_them_are_not_counted():
         ("cats/.DS_Store", b"x"),
         ("__MACOSX/cats/._a.png", b"x"),
         ("cats/a.png", b"y"),
+        ("Thumbs.db.png", b"y"),  # no more than named like it
+        ("my desktop.ini", b"y"),
     )
-    assert contents(file) == [("cats/a.png", b"y")]
-    assert len(Archive(file)) == 1
+    assert [name for name, _ in contents(file)] == [
+        "cats/a.png",
+        "Thumbs.db.png",
+        "my desktop.ini",
+    ]
+    assert len(Archive(file)) == 3
 
 
 @pytest.mark.threat("E47")
