@@ -72,6 +72,19 @@ def _killed_after(seconds: float, process: "subprocess.Popen[bytes]") -> Iterato
         watchdog.cancel()
 
 
+def _started() -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "intake.worker"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError as problem:  # no memory, processes or files left for it
+        raise Refused(_BUSY, retry=True) from problem
+
+
 def _read_answer(back: IO[bytes]) -> Decoded | Refused:
     head = json.loads(_receive(back))
     if "refused" in head:
@@ -92,13 +105,7 @@ class Worker:
         Raises:
             Refused: it did not start; nothing is wrong with any picture.
         """
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "intake.worker"],
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        self.process = _started()
         try:
             with _killed_after(start_limit, self.process):
                 ready = self.process.stdout and _receive(self.process.stdout)

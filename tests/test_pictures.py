@@ -1,5 +1,6 @@
 """The door from bytes to a picture: what it takes, what it refuses, in which words."""
 
+import errno
 import hashlib
 import io
 import os
@@ -436,6 +437,20 @@ def test_a_worker_that_does_not_start_blames_no_picture(
     monkeypatch.undo()
     assert pool.decode(PNG).width == 48
     pool.close()
+
+
+@pytest.mark.threat("A17")
+def test_where_no_process_can_be_started_no_picture_is_blamed(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def none_left(*_, **__):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("intake.worker.subprocess.Popen", none_left)
+    for answer in Pool(size=1).decode_many([PNG, JPEG]):
+        assert isinstance(answer, Refused)
+        assert "too busy, try again" in str(answer)
+        assert answer.retry
 
 
 @pytest.mark.threat("A17")
