@@ -114,6 +114,34 @@ def test_a_zip_is_unpacked(page: Page):
     expect(cards(page)).to_have_count(24)
 
 
+COUNTS = """() => {
+  const [{ done, total }] = [...globalThis.__classifyUploads.values()];
+  return [done, total];
+}"""
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_comes_while_a_zip_is_sent_counts(page: Page, broken: bool):
+    """Also where the connection breaks off and the ZIP is left to do."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as out:
+        for n in range(3):
+            out.writestr(f"{n}.png", png(n))
+    held: list[Route] = []
+    page.route("**/zip?*", lambda route: held.append(route))
+    choose(page, {"all.zip": archive.getvalue()})
+    expect(page.locator(".progress .text")).to_have_text("Sending…")
+    choose(page, {"a.png": png(7), "b.png": png(8)})
+    expect(page.locator(".progress .text")).to_have_text("0 of 3")
+    if broken:
+        held[0].fulfill(body='{"total": 3}\n{"name": "0.png", "refusal": "x"}\n')
+        said(page, "2 pictures received, 1 refused, 1 failed.")
+    else:
+        held[0].continue_()
+        said(page, "5 pictures received.")
+    assert page.evaluate(COUNTS) == ([4, 4] if broken else [5, 5])
+
+
 def test_what_is_packed_otherwise_is_called_no_zip(page: Page):
     packed = {"name": "a.gz", "mimeType": "application/gzip", "buffer": b"\x1f\x8b" * 9}
     page.locator("input[name=files]").set_input_files([packed])

@@ -92,16 +92,20 @@ const sendBatch = async (tray, batch, state) => {
 const sendZip = async (tray, batch, state) => {
   const [{ file, name }] = batch;
   const path = `upload/${tray}/zip?name=${encodeURIComponent(name)}`;
-  const { done, total } = state;
+  let left = 1; // counted and not answered: the ZIP as one thing, then its pictures
   state.zip = true;
   try {
     await readLines(await ask(path, file, state), state, (line) => {
-      // The ZIP itself was counted as one thing; from here its pictures are.
-      if (line.total !== undefined) state.total = total - 1 + line.total;
-      else settle(state, line, batch[0]);
+      if (line.total !== undefined) {
+        state.total += line.total - left;
+        left = line.total;
+      } else {
+        left -= 1;
+        settle(state, line, batch[0]);
+      }
     });
   } catch (problem) {
-    state.total = total + state.done - done; // and once more: it is left to do
+    state.total += 1 - left; // once more one thing, which is left to do
     throw problem;
   } finally {
     state.zip = false;
