@@ -235,6 +235,16 @@ def test_of_a_drop_what_cannot_be_read_is_named_and_the_rest_comes(
     }
 
 
+def test_a_dropped_folder_without_files_is_said_to_be_empty(page: Page, tmp_path: Path):
+    (tmp_path / "empty" / "within").mkdir(parents=True)
+    (tmp_path / "empty" / ".DS_Store").write_bytes(b"x")
+    really_drop(page, tmp_path / "empty")
+    said(page, "0 pictures received, 1 refused.")
+    expect(page.locator(".refusals li")).to_have_text(
+        "empty: The folder holds no files"
+    )
+
+
 def test_cells_of_a_spreadsheet_are_text_to_the_address_box(page: Page):
     """And a picture anywhere else."""
     paste = """([element, text]) => {

@@ -45,7 +45,8 @@ const fromDrop = async (transfer) => {
     }
   };
   for (const entry of given) if (entry) await walk(entry, "");
-  return found;
+  const empty = ({ name }) => ({ name, refusal: "The folder holds no files" });
+  return found.length ? found : given.filter((it) => it?.isDirectory).map(empty);
 };
 
 // Of an entry, or where the browser has none, the file itself.
