@@ -90,13 +90,16 @@ def _render_urls(tray: Tray, classifier: Classifier | None) -> None:
 
 def _summary(outcomes: Sequence[Outcome]) -> str:
     """Counts that add up to what was given."""
-    refused = sum(bool(o.refusal) for o in outcomes)
+    failed = sum(o.retry for o in outcomes)
+    refused = sum(bool(o.refusal) for o in outcomes) - failed
     new = sum(o.new for o in outcomes)
     parts = [f"{count(new, 'picture')} received"]
-    if known := len(outcomes) - new - refused:
+    if known := len(outcomes) - new - refused - failed:
         parts.append(f"{known:,} already in the tray")
     if refused:
         parts.append(f"{refused:,} refused")
+    if failed:
+        parts.append(f"{failed:,} failed")
     return ", ".join(parts) + "."
 
 
