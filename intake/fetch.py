@@ -21,6 +21,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -59,12 +60,19 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class _Target:
-    """A checked place to connect to."""
+    """A checked place to connect to.
+
+    Attributes:
+        url: with the host in ASCII: of some names the HTTP library knows no other form.
+        place: host and port as the server knows itself; the connection goes to its
+            address.
+    """
 
     url: str
     scheme: str
     host: str
     port: int
+    place: str
     address: str
 
 
@@ -185,7 +193,11 @@ def _check(url: str, deadline: _Deadline) -> _Target:
     public = port in PORTS.values() and all(map(is_public, addresses))
     if not (public or set(addresses) == {_test_address()}):
         raise Refused(NOT_ALLOWED)
-    return _Target(url, parts.scheme, host, port, str(addresses[0]))
+    place = f"[{host}]" if ":" in host else host
+    if port != PORTS[parts.scheme]:
+        place += f":{port}"
+    url = urlunsplit(parts._replace(netloc=place))
+    return _Target(url, parts.scheme, host, port, place, str(addresses[0]))
 
 
 def _check_status(answer: requests.Response) -> None:
@@ -234,13 +246,6 @@ def _translated(problem: Exception, deadline: _Deadline) -> Refused:
     return Refused("The download is incomplete", retry=True)
 
 
-def _host_header(target: _Target) -> str:
-    """The host as the server knows itself; the connection goes to its address."""
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    default = target.port == PORTS[target.scheme]
-    return host if default else f"{host}:{target.port}"
-
-
 class _Session(requests.Session):
     """Follows nothing, nor does it look where it would lead: that raises errors."""
 
@@ -255,7 +260,7 @@ def _hop(target: _Target, deadline: _Deadline) -> tuple[str, bytes]:
         session.mount(f"{target.scheme}://", _Pinned(target, deadline))
         answer = session.get(
             target.url,
-            headers=HEADERS | {"Host": _host_header(target)},
+            headers=HEADERS | {"Host": target.place},
             stream=True,
             allow_redirects=False,
             timeout=min(STALL, deadline.left()),

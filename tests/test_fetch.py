@@ -307,6 +307,17 @@ def test_a_redirect_is_read_as_browsers_read_it(
     assert [path for path, _ in Answer.asked[1:]] == [asked]
 
 
+@pytest.mark.usefixtures("allowed")
+@pytest.mark.parametrize("name", ["☃.example", "xn--n3h.example", "_dmarc.example"])
+def test_a_name_is_taken_however_it_is_written(host: str, names, name: str):
+    """The HTTP library knows a newer rule, by which some names are none."""
+    names(xn__n3h_example=[["127.0.0.1"]], _dmarc_example=[["127.0.0.1"]])
+    port = host.rsplit(":", 1)[1]
+    assert fetch(f"http://{name}:{port}/picture") == BODY
+    ((_, headers),) = Answer.asked
+    assert headers["Host"].removesuffix(f":{port}").isascii()
+
+
 @pytest.mark.threat("B20")
 @pytest.mark.usefixtures("allowed")
 def test_a_redirect_that_cannot_be_read_is_refused(host: str):
