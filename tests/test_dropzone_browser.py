@@ -314,6 +314,24 @@ def test_what_comes_while_an_upload_stops_is_sent(page: Page):
     expect(cards(page)).to_have_count(3, timeout=SLOW)
 
 
+def test_whoever_leaves_before_all_is_sent_is_asked(page: Page):
+    """The browser asks only who has clicked or typed before."""
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.get_by_role("heading", name="Image classification").click()
+    choose(page, {"0.png": png(0)})
+    said(page, "1 picture received.")
+    page.reload()
+    mounted(page)
+    assert asked == []
+    page.get_by_role("heading", name="Image classification").click()
+    page.route("**/upload/**", lambda route: None)
+    choose(page, {"1.png": png(1)})
+    expect(page.locator(".progress")).to_be_visible()
+    page.reload()
+    assert asked == ["beforeunload"]
+
+
 def test_a_file_that_is_gone_costs_only_itself(page: Page, tmp_path: Path):
     """It is sent from where it lies, which is later than it was chosen."""
     held: list[Route] = []

@@ -133,8 +133,7 @@ const sendHistory = async (_, batch, state) => {
 const nextBatch = (state) => {
   const most = state.done ? BATCH_BYTES : FIRST_BYTES;
   if (isZip(state.queue[0].file)) return state.queue.splice(0, 1);
-  let bytes = 0;
-  let n = 0;
+  let [bytes, n] = [0, 0];
   while (n < Math.min(BATCH_FILES, state.queue.length)) {
     const { file } = state.queue[n];
     bytes += file.size;
@@ -185,7 +184,10 @@ const sendSurely = async (tray, batch, state) => {
   }
 };
 
+const stay = (event) => event.preventDefault(); // whoever leaves is asked first
+
 const run = async (tray, state) => {
+  addEventListener("beforeunload", stay);
   state.running = true;
   state.started = performance.now();
   state.stop = new AbortController();
@@ -197,6 +199,7 @@ const run = async (tray, state) => {
       state.rerun(state.done);
     }
   }
+  removeEventListener("beforeunload", stay);
   state.unsent = state.queue.length;
   state.queue = [];
   state.running = false;
