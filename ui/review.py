@@ -78,7 +78,8 @@ def _ask_to_clear(tray: Tray, pictures: int, reviewed: int) -> None:
         st.rerun()
 
 
-def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> None:
+def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> str:
+    """What can be done with all of the tray; returns how it is to be shown."""
     reviewed = sum(item.label is not None for item in items)
     saveable = any(item.prediction for item in items)
     with st.container(horizontal=True, vertical_alignment="center", key=TOP):
@@ -92,12 +93,17 @@ def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> N
             args=(tray, db),
         )
         clear = st.button("Clear All", key="clear-all", icon=":material/delete_sweep:")
-        st.html(f"{reviewed:,} of {len(items):,} reviewed")
+        place = st.empty()
+        mode = _mode()
+        # The queue counts at every key, long before this is drawn again.
+        said = "" if mode == "Queue" else f"{reviewed:,} of {len(items):,} reviewed"
+        place.html(f'<span role="status">{said}</span>', width="stretch")
     if clear and reviewed:
         _ask_to_clear(tray, len(items), reviewed)
     elif clear:
         on_clear(tray)
         st.rerun()
+    return mode
 
 
 def _mode() -> str:
@@ -109,6 +115,7 @@ def _mode() -> str:
         required=True,
         key="tray-mode",
         label_visibility="collapsed",
+        width="content",
     )
 
 
@@ -140,8 +147,7 @@ def render_tray(tray: Tray, database: Database | None) -> None:
         st.html(WELCOME)
         return
     st.session_state.pop(LAST, None)
-    _render_actions(tray, items, database)
-    mode = _mode()
+    mode = _render_actions(tray, items, database)
     if mode == MODES[0]:
         render_cards(tray, items, database)
     else:

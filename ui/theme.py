@@ -56,7 +56,9 @@ STYLE = f"""
   fill-opacity: .8; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
   color: light-dark(#fff, #12131a); }}
-.lead {{ opacity: .8; margin: -.6rem 0 0; }}
+/* A small screen, a projector's above all, has no room to give away. */
+@media (min-width: 640px) and (max-width: 1300px) {{
+  [data-testid="stMainBlockContainer"] {{ padding-inline: 2rem; }} }}
 </style>
 """
 

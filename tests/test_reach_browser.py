@@ -1,0 +1,47 @@
+"""In sight and in reach: a small screen, the keyboard alone, a screen reader."""
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import Server
+from playwright.sync_api import Browser, Page, expect
+from test_page_browser import cards, go_to, picture_bytes, upload
+
+SLOW = 60_000
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """As on a projector."""
+    context = browser.new_context(viewport={"width": 1024, "height": 768})
+    tab = context.new_page()
+    tab.set_default_timeout(SLOW)
+    tab.goto(server.url)
+    yield tab
+    context.close()
+
+
+def drop(page: Page, *colours: str) -> None:
+    """Bring small pictures and wait for their cards."""
+    upload(page, {f"{colour}.png": picture_bytes(colour) for colour in colours})
+    expect(cards(page)).to_have_count(len(colours), timeout=SLOW)
+
+
+def test_a_projector_shows_the_first_pictures_without_scrolling(page: Page):
+    drop(page, "red", "blue")
+    expect(page.locator(".arrived")).to_be_hidden()
+    place = cards(page).first.locator("figure").bounding_box()
+    assert place
+    assert place["y"] + place["height"] <= 768
+
+
+def test_the_reviewed_are_counted_in_one_place(page: Page):
+    drop(page, "red")
+    expect(page.get_by_role("status").get_by_text("0 of 1 reviewed")).to_be_visible()
+    modes = page.get_by_role("radiogroup", name="Show as")
+    left = "(control) => control.getBoundingClientRect().left"
+    place = modes.evaluate(left)
+    go_to(page, "Queue")
+    expect(page.locator(".count")).to_have_text("0 of 1 reviewed")
+    expect(page.get_by_text("0 of 1 reviewed")).to_have_count(1)
+    assert modes.evaluate(left) == place
