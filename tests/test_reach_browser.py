@@ -7,6 +7,8 @@ from conftest import Server
 from playwright.sync_api import Browser, Page, expect
 from test_page_browser import cards, go_to, picture_bytes, upload
 
+from model.labels import CLASSES
+
 SLOW = 60_000
 
 
@@ -45,3 +47,29 @@ def test_the_reviewed_are_counted_in_one_place(page: Page):
     expect(page.locator(".count")).to_have_text("0 of 1 reviewed")
     expect(page.get_by_text("0 of 1 reviewed")).to_have_count(1)
     assert modes.evaluate(left) == place
+
+
+def test_a_verdict_by_keyboard_leaves_the_keyboard_on_its_card(page: Page):
+    drop(page, "red", "blue")
+    card = cards(page).first
+    correct = card.get_by_role("button", name="Correct")
+    undo = card.get_by_role("button", name="Undo")
+    box = card.get_by_role("combobox")
+    correct.focus()
+    page.keyboard.press("Enter")
+    expect(undo).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(correct).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(box).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    for name in (*CLASSES, "Other…"):
+        if name != card.locator(".answer span").first.inner_text():
+            expect(page.get_by_role("option", name=name)).to_be_in_viewport(ratio=1)
+    page.keyboard.type("Other")
+    page.keyboard.press("Enter")
+    expect(card.get_by_placeholder("your own label")).to_be_focused()
+    page.keyboard.type("tug boat")
+    page.keyboard.press("Enter")
+    expect(card.get_by_text("It is tug boat")).to_be_visible()
+    expect(box).to_be_focused()

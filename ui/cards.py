@@ -28,10 +28,13 @@ PAGE = "tray-page"
 TURNED = "tray-turned"
 TOP = "tray-top"
 """Key of what stands above the cards."""
+FOCUS = "tray-focus"
+"""Of the session: the key of the control that stands where the used one stood."""
 
 # Not by streamlit-js-eval: its frame takes seconds to load on a slow machine, and the
 # page must not jump under a person who has begun to read.
 _scroll = st.components.v2.component("scroll", js=asset("scroll.js"))
+_focus = st.components.v2.component("focus", js=asset("focus.js"))
 
 
 def _choice(item: Item) -> str | None:
@@ -66,6 +69,7 @@ def on_confirm(tray: Tray, item: Item) -> None:
     """The person says the prediction is right."""
     _close_own_label(item.sha256)
     confirm(tray, item)
+    st.session_state[FOCUS] = f"undo-{item.sha256}"
 
 
 @_or_said
@@ -73,6 +77,7 @@ def on_undo(tray: Tray, item: Item) -> None:
     """Back to not reviewed."""
     _close_own_label(item.sha256)
     tray.set_label(item.sha256, None)
+    st.session_state[FOCUS] = f"confirm-{item.sha256}"
 
 
 @_or_said
@@ -82,6 +87,7 @@ def on_choose(tray: Tray, item: Item, key: str, database: Database | None) -> No
     _close_own_label(item.sha256)
     if chosen == OTHER:
         st.session_state[OWN_LABEL].add(item.sha256)
+        st.session_state[FOCUS] = f"own-{item.sha256}"
     elif chosen is None:
         tray.set_label(item.sha256, None)
     else:
@@ -98,6 +104,7 @@ def on_own_label(tray: Tray, item: Item, key: str, database: Database | None) ->
         st.session_state.setdefault(PROBLEMS, {})[item.sha256] = str(problem)
         return
     _close_own_label(item.sha256)
+    st.session_state[FOCUS] = f"label-{item.sha256}"
     if label != typed:
         st.session_state[PROBLEMS][item.sha256] = f"Taken as the label: {label}"
 
@@ -235,6 +242,7 @@ def on_confirm_page(tray: Tray, items: Sequence[Item]) -> None:
     for item in items:
         if item.label is None:
             on_confirm(tray, item)
+    st.session_state.pop(FOCUS, None)
 
 
 def _page(items: Sequence[Item]) -> tuple[Sequence[Item], int | None]:
@@ -256,6 +264,13 @@ def _scroll_up() -> None:
     """Show the first card of a page turned to from below the last of another."""
     if number := st.session_state.pop(TURNED, None):
         _scroll(key=f"scroll-{number}", data={"to": f".st-key-{TOP}"}, height=0)
+
+
+def _pass_focus_on() -> None:
+    """Put the keyboard where a control took the place of the one just used."""
+    if key := st.session_state.pop(FOCUS, None):
+        on = f".st-key-{key} :is(button, input)"
+        _focus(key=f"focus-{key}", data={"on": on}, height=0)
 
 
 def _render_foot(tray: Tray, shown: Sequence[Item], following: int | None) -> None:
@@ -302,3 +317,4 @@ def render_cards(tray: Tray, items: Sequence[Item], database: Database | None) -
                 _render_card(tray, item, seen, own, database)
     _render_foot(tray, shown, following)
     _scroll_up()
+    _pass_focus_on()

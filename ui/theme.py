@@ -40,6 +40,9 @@ STYLE = f"""
 .refused li {{ overflow-wrap: anywhere; }}
 .refused b {{ font-weight: 600; }}
 [class*="st-key-card-"] button {{ padding-inline: .5rem; }}
+/* The nine other classes and "Other…": below the edge nobody looks for it. */
+[data-testid="stSelectboxVirtualDropdown"] [role="listbox"] {{
+  max-height: min(26rem, 60vh); }}
 .welcome {{ display: grid; gap: 1rem; margin-top: .5rem;
   grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }}
 .welcome section {{ border: 1px solid color-mix(in srgb, currentColor 14%, transparent);
