@@ -209,6 +209,12 @@ def test_the_browser_is_told_what_may_be_none_of_the_ten(
     assert given["near"] == "Near copy of <b>, saved"
 
 
+def test_nothing_is_doubted_that_a_person_has_labelled_before(tray: Tray):
+    item = replace(tray.items()[0], prediction={**SAID, "in_scope": False})
+    assert row(item, SimpleNamespace(label="fox"))["outside"] == ""
+    assert row(item, SimpleNamespace(label=None))["outside"] == OUTSIDE
+
+
 @pytest.mark.parametrize("chance", [0.99996, 1.0])
 def test_rounding_makes_nothing_certain(tray: Tray, chance: float):
     chances = [chance] + [(1 - chance) / 9] * 9

@@ -15,7 +15,7 @@ from intake.tray import Item, Tray
 from model.labels import CLASSES
 from ui.assets import asset
 from ui.near import near_copies, near_html
-from ui.review_queue import OUTSIDE
+from ui.review_queue import doubted
 from ui.text import percent, plain
 from ui.workflow import confirm, correct, own_labels
 
@@ -132,6 +132,12 @@ def _verdict(item: Item, earlier: HistoryRow | None) -> str:
     return f'<span class="verdict incorrect">✗ It is {plain(item.label)}</span>'
 
 
+def _doubt(item: Item, earlier: HistoryRow | None) -> str:
+    """That it may be none of the ten, unless a person has said what it is."""
+    text = "" if item.label else doubted(item, earlier)
+    return f'<span class="doubt">{text}</span>' if text else ""
+
+
 def card_html(
     tray_id: str,
     item: Item,
@@ -150,13 +156,11 @@ def card_html(
             f"<span>{plain(percent(p))}</span></div>"
             f"<div class='bars'>{_bars(item)}</div>"
         )
-        if item.label is None and item.prediction.get("in_scope") is False:
-            answer += f'<div class="doubt">{OUTSIDE}</div>'
     if copy:
         answer += near_html(copy)
     caption = f'<div class="name" title="{name}">{name}</div>'
-    verdict = _verdict(item, earlier)
-    return f'<div class="picture">{figure}{caption}{answer}{verdict}</div>'
+    state = f'<div class="state">{_verdict(item, earlier)}{_doubt(item, earlier)}</div>'
+    return f'<div class="picture">{figure}{caption}{answer}{state}</div>'
 
 
 def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) -> bool:

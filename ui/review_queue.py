@@ -23,6 +23,16 @@ SUREST = 0.9999
 """Rounded further up it would read 100%, and count as never wrong on the sheet."""
 
 
+def doubted(item: Item, earlier: HistoryRow | None) -> str:
+    """What to say of a picture that looks like none of the ten, if anything.
+
+    Once a person has said what it is, that stands: there is nothing left to doubt.
+    """
+    known = earlier is not None and earlier.label is not None
+    outside = (item.prediction or {}).get("in_scope") is False
+    return OUTSIDE if outside and not known else ""
+
+
 def row(item: Item, earlier: HistoryRow | None, near: str = "") -> dict[str, Any]:
     """What the browser needs of a classified picture, as plain data.
 
@@ -43,7 +53,7 @@ def row(item: Item, earlier: HistoryRow | None, near: str = "") -> dict[str, Any
         "doubt": round(doubt(item.label, chances), 4),
         "label": item.label,
         "earlier": earlier.label if earlier else None,
-        "outside": OUTSIDE if prediction.get("in_scope") is False else "",
+        "outside": doubted(item, earlier),
         "near": near,
     }
 

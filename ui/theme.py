@@ -28,8 +28,11 @@ STYLE = f"""
 .picture .bars span:nth-child(3n) {{ text-align: right;
   font-variant-numeric: tabular-nums; opacity: .8; }}
 .picture .doubt {{ font-size: .8rem; opacity: .75; }}
+/* Side by side: a doubt that goes with the verdict must not move the buttons below. */
+.picture .state {{ display: flex; flex-wrap: wrap; gap: .2rem .6rem;
+  align-items: center; }}
 .verdict {{ font-size: .82rem; font-weight: 600; overflow-wrap: anywhere;
-  padding: .15rem .5rem; border-radius: .35rem; align-self: flex-start; }}
+  padding: .15rem .5rem; border-radius: .35rem; }}
 .verdict.open {{ opacity: .75;
   background: color-mix(in srgb, currentColor 9%, transparent); }}
 .verdict.correct {{ color: #fff; background: #14785a; }}
