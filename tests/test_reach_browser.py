@@ -73,3 +73,20 @@ def test_a_verdict_by_keyboard_leaves_the_keyboard_on_its_card(page: Page):
     page.keyboard.press("Enter")
     expect(card.get_by_text("It is tug boat")).to_be_visible()
     expect(box).to_be_focused()
+
+
+def test_a_screen_reader_meets_each_control_once_and_by_name(page: Page):
+    drop(page, "red", "blue")
+    main = page.get_by_role("main")
+    expect(main.get_by_role("link")).to_have_count(0)
+    zone = page.locator(".st-key-dropzone .zone")
+    names = [button.inner_text() for button in zone.get_by_role("button").all()]
+    assert names == ["Browse files", "Browse a folder"]
+    for number in (1, 2):
+        box = main.get_by_role("combobox", name=f"Label of picture {number}")
+        expect(box).to_have_count(1)
+    go_to(page, "Data set")
+    expect(main.get_by_role("heading", name="Import a ZIP")).to_be_visible()
+    importer = page.locator(".st-key-importer")
+    expect(importer.get_by_role("button")).to_have_text(["Choose a ZIP"])
+    expect(main.get_by_role("link")).to_have_count(1)  # Download ZIP

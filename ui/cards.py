@@ -174,7 +174,7 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
         options.append(choice)
     st.session_state[key] = choice
     st.selectbox(
-        f"Label of {item.sha256[:8]}",
+        f"Label of picture {item.number + 1}",  # a name might be read as Markdown
         options,
         index=None,
         key=key,

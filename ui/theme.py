@@ -62,6 +62,8 @@ STYLE = f"""
   fill-opacity: .8; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
   color: light-dark(#fff, #12131a); }}
+/* Nobody sends links to parts of this page: as stops for the keyboard they are many. */
+[data-testid="stHeaderActionElements"] {{ display: none; }}
 /* A small screen, a projector's above all, has no room to give away. */
 @media (min-width: 640px) and (max-width: 1300px) {{
   [data-testid="stMainBlockContainer"] {{ padding-inline: 2rem; }} }}
