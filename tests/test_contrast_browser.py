@@ -78,10 +78,20 @@ def test_every_text_can_be_read(browser: Browser, server: Server, scheme: str):
     expect(cards(page)).to_have_count(1, timeout=SLOW)
     expect(page.get_by_role("button", name="Save 1 picture")).to_be_visible()
     assert faint(page) == []
+    cards(page).get_by_role("button", name="Correct").click()
+    page.get_by_role("button", name="Clear All").click()
+    expect(page.get_by_role("button", name="Clear without saving")).to_be_visible()
+    assert faint(page) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     go_to(page, "History")
     expect(grid(page).get_by_text("correct", exact=True)).to_be_visible(timeout=SLOW)
     assert faint(page) == []
     assert [faint(f) for f in page.frames if "st_aggrid" in f.url] == [[]]
+    page.get_by_role("button", name="Download these").click()
+    expect(page.get_by_text("What the filters show")).to_be_visible()
+    assert faint(page) == []
+    page.keyboard.press("Escape")
     go_to(page, "Data set")
     expect(page.get_by_role("link", name="Download ZIP")).to_be_visible(timeout=SLOW)
     assert faint(page) == []

@@ -10,7 +10,8 @@ INCORRECT = "#d95f02"
 
 STYLE = f"""
 <style>
-:root {{ --correct: {CORRECT}; --incorrect: {INCORRECT}; }}
+:root {{ --correct: {CORRECT}; --incorrect: {INCORRECT};
+  color-scheme: light dark; /* for dialogs, which stand outside of Streamlit's own */ }}
 .picture {{ display: flex; flex-direction: column; gap: .35rem; }}
 .picture figure {{ margin: 0; aspect-ratio: 4 / 3; border-radius: .4rem;
   overflow: hidden; background: color-mix(in srgb, currentColor 7%, transparent); }}
