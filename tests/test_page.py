@@ -29,6 +29,7 @@ from ui.download import BadSelection, address, selection
 from ui.events import event_line
 from ui.history_grid import GRID_OPTIONS, rows_frame
 from ui.overview import MOST_BARS, accuracy_text, distribution
+from ui.review_queue import OUTSIDE
 from ui.text import chart, count, percent, plain
 from ui.undo import conflict_text
 from ui.workflow import Source, receive
@@ -78,6 +79,9 @@ def test_an_empty_page_says_what_to_do(page: AppTest):
     assert not page.exception
     assert "The tray is empty" in html(page)
     assert any("Nothing reviewed yet" in m.value for m in page.sidebar.markdown)
+    page.segmented_control(key="view").set_value("History").run()
+    assert "Nothing saved yet: Classify, then Save." in html(page)
+    assert OUTSIDE in page.segmented_control(key="history-state").options
 
 
 def test_the_sidebar_names_the_model_at_work(page: AppTest):

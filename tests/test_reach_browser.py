@@ -10,6 +10,10 @@ from test_page_browser import cards, go_to, picture_bytes, upload
 from model.labels import CLASSES
 
 SLOW = 60_000
+FITS = """(main) => {
+  const { bottom } = main.querySelector(".welcome").getBoundingClientRect();
+  return bottom <= innerHeight;
+}"""
 
 
 @pytest.fixture
@@ -27,6 +31,11 @@ def drop(page: Page, *colours: str) -> None:
     """Bring small pictures and wait for their cards."""
     upload(page, {f"{colour}.png": picture_bytes(colour) for colour in colours})
     expect(cards(page)).to_have_count(len(colours), timeout=SLOW)
+
+
+def test_a_projector_shows_what_to_do_without_scrolling(page: Page):
+    expect(page.get_by_text("3. Use it")).to_be_visible()
+    assert page.get_by_test_id("stMain").evaluate(FITS)
 
 
 def test_a_projector_shows_the_first_pictures_without_scrolling(page: Page):

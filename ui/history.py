@@ -16,6 +16,7 @@ from model.labels import CLASSES
 from ui.download import address
 from ui.events import render_details
 from ui.history_grid import forget_selection, render_grid
+from ui.review_queue import OUTSIDE
 from ui.reviewer import reviewer_name
 from ui.text import count
 from ui.trash import IN_TRASH, SHOW, on_delete, render_trash_actions
@@ -29,7 +30,7 @@ STATES = {
     "Incorrect": "incorrect",
     "Not reviewed": "unreviewed",
     "Custom label": "custom",
-    "May be none of these": "outside",
+    OUTSIDE: "outside",
     "Near copies": "near",
     IN_TRASH: "trash",
 }
@@ -140,7 +141,7 @@ def _nothing(database: Database, query: HistoryQuery) -> str:
     if query.state == "trash" and not (query.search or query.label):
         return "The trash is empty."
     saved = database.statistics().total + database.deleted_count()
-    return "Nothing matches." if saved else "Nothing saved yet."
+    return "Nothing matches." if saved else "Nothing saved yet: Classify, then Save."
 
 
 def _render_line(

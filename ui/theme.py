@@ -48,7 +48,7 @@ STYLE = f"""
 [data-testid="stSelectboxVirtualDropdown"] [role="listbox"] {{
   max-height: min(26rem, 60vh); }}
 .welcome {{ display: grid; gap: 1rem; margin-top: .5rem;
-  grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }}
+  grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }}
 .welcome section {{ border: 1px solid color-mix(in srgb, currentColor 14%, transparent);
   border-radius: .5rem; padding: 1rem 1.1rem; }}
 .welcome b {{ display: block; margin-bottom: .3rem; }}
