@@ -87,7 +87,12 @@ def test_every_text_can_be_read(browser: Browser, server: Server, scheme: str):
     go_to(page, "History")
     expect(grid(page).get_by_text("correct", exact=True)).to_be_visible(timeout=SLOW)
     assert faint(page) == []
-    assert [faint(f) for f in page.frames if "st_aggrid" in f.url] == [[]]
+    (inside,) = [f for f in page.frames if "st_aggrid" in f.url]
+    assert faint(inside) == []
+    behind = "(element) => getComputedStyle(element).backgroundColor"
+    assert inside.locator(".ag-row-even").first.evaluate(behind) == (
+        page.locator("body").evaluate(behind)
+    )
     page.get_by_role("button", name="Download these").click()
     expect(page.get_by_text("What the filters show")).to_be_visible()
     assert faint(page) == []

@@ -14,7 +14,7 @@ import streamlit as st
 from st_aggrid import AgGrid, JsCode
 
 from db import HistoryRow
-from ui.theme import CORRECT, INCORRECT
+from ui.theme import CORRECT, INCORRECT, PAPER
 
 ROW_HEIGHT = 56
 GENERATION = "grid_generation"
@@ -87,12 +87,13 @@ function({streamlitRerunEventTriggerName, eventData}) {
 """)
 
 CSS = {
+    '[class*="ag-theme-params"]': {"--ag-background-color": PAPER},
     ".ag-cell": {"line-height": f"{ROW_HEIGHT - 2}px"},
     ".ag-cell-wrapper": {"height": "100%", "align-items": "center"},
     ".ag-header-cell-text": {"color": "var(--ag-text-color)", "opacity": ".8"},
 }
-"""Rows are high for the thumbnail's sake: text and boxes stand in their middle. Titles
-are too faint as they come."""
+"""In the dark the grid would be a grey of its own. Rows are high for the thumbnail's
+sake: text and boxes stand in their middle. Titles are too faint as they come."""
 
 
 def _column(field: str, title: str, **more: Any) -> dict[str, Any]:

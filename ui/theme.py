@@ -7,6 +7,8 @@ import streamlit as st
 
 CORRECT = "#1b9e77"
 INCORRECT = "#d95f02"
+PAPER = "light-dark(#fff, #12131a)"
+"""The page's background, as `.streamlit/config.toml` has it."""
 
 STYLE = f"""
 <style>
@@ -62,7 +64,7 @@ STYLE = f"""
 .js-plotly-plot :is(.xtick, .ytick) text {{ fill: currentColor !important;
   fill-opacity: .8; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
-  color: light-dark(#fff, #12131a); }}
+  color: {PAPER}; }}
 /* Nobody sends links to parts of this page: as stops for the keyboard they are many. */
 [data-testid="stHeaderActionElements"] {{ display: none; }}
 /* A small screen, a projector's above all, has no room to give away. */
