@@ -16,7 +16,7 @@ from model.labels import CLASSES
 from ui.assets import asset
 from ui.near import near_copies, near_html
 from ui.review_queue import doubted
-from ui.text import percent, plain
+from ui.text import count, percent, plain
 from ui.workflow import confirm, correct, own_labels
 
 PAGE_SIZE = 24
@@ -30,6 +30,8 @@ TOP = "tray-top"
 """Key of what stands above the cards."""
 FOCUS = "tray-focus"
 """Of the session: the key of the control that stands where the used one stood."""
+CONFIRMED = "tray-confirmed"
+"""Of the session: what was confirmed by the page, until the next verdict on a card."""
 
 # Not by streamlit-js-eval: its frame takes seconds to load on a slow machine, and the
 # page must not jump under a person who has begun to read.
@@ -47,6 +49,7 @@ def _choice(item: Item) -> str | None:
 
 
 def _close_own_label(sha256: str) -> None:
+    st.session_state.pop(CONFIRMED, None)
     st.session_state[OWN_LABEL].discard(sha256)
     st.session_state.setdefault(PROBLEMS, {}).pop(sha256, None)
 
@@ -243,10 +246,18 @@ def _render_card(
 
 def on_confirm_page(tray: Tray, items: Sequence[Item]) -> None:
     """Confirm everything on this page that is not reviewed."""
+    waiting = [item for item in items if item.label is None]
+    for item in waiting:
+        on_confirm(tray, item)
+    st.session_state[CONFIRMED] = {item.sha256 for item in waiting}
+    st.session_state[FOCUS] = "unconfirm-page"
+
+
+def on_unconfirm_page(tray: Tray, items: Sequence[Item]) -> None:
+    """Take back what was just confirmed by the page."""
     for item in items:
-        if item.label is None:
-            on_confirm(tray, item)
-    st.session_state.pop(FOCUS, None)
+        on_undo(tray, item)
+    st.session_state[FOCUS] = "confirm-page"
 
 
 def _page(items: Sequence[Item]) -> tuple[Sequence[Item], int | None]:
@@ -279,13 +290,24 @@ def _pass_focus_on() -> None:
 
 def _render_foot(tray: Tray, shown: Sequence[Item], following: int | None) -> None:
     """What comes after the last card of a page."""
+    confirmed = st.session_state.get(CONFIRMED, ())
+    just = [i for i in shown if i.sha256 in confirmed and i.label]
     with st.container(horizontal=True):
         if len(shown) > 1 and any(i.label is None and i.prediction for i in shown):
             st.button(
                 "Confirm the rest of this page",
+                key="confirm-page",
                 icon=":material/done_all:",
                 on_click=on_confirm_page,
                 args=(tray, shown),
+            )
+        elif just:
+            st.button(
+                f"Undo for {count(len(just), 'picture')}",
+                key="unconfirm-page",
+                icon=":material/undo:",
+                on_click=on_unconfirm_page,
+                args=(tray, just),
             )
         if following:
             st.button(

@@ -10,7 +10,7 @@ const give = (on, frames) => {
     return;
   }
   const held = document.activeElement;
-  if (held === document.body || wanted.closest(CARD).contains(held)) wanted.focus();
+  if (held === document.body || wanted.closest(CARD)?.contains(held)) wanted.focus();
 };
 
 export default function (component) {
