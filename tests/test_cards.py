@@ -26,3 +26,14 @@ def test_a_page_is_not_taken_back_once_a_person_went_on(
     page.selectbox[0].set_value(page.selectbox[0].options[0]).run()
     assert "2 of 2 reviewed" in html(page)
     assert not any(b.label.startswith("Undo for") for b in page.button)
+
+
+def test_who_saves_before_reviewing_is_told_where_that_goes_on(
+    page: AppTest,  # noqa: F811
+):
+    upload(page, a=png("red"), b=png("green"))
+    button(page, "Correct").click().run()
+    button(page, "Save 2 pictures").click().run()
+    assert page.success[0].value == (
+        "Saved 2 pictures, 1 reviewed. Review the rest in the history."
+    )

@@ -161,6 +161,8 @@ def saved_text(saved: Saved) -> str:
     if result.saved:
         text = f"Saved {count(result.saved, 'picture')}, {result.reviewed:,} reviewed."
         text += f" {known}." if result.known else ""
+        if result.reviewed < result.saved:
+            text += " Review the rest in the history."
     elif result.known:
         text = f"Nothing new: {known}, {result.reviewed:,} reviewed anew."
     else:
