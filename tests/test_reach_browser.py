@@ -99,3 +99,16 @@ def test_a_screen_reader_meets_each_control_once_and_by_name(page: Page):
     importer = page.locator(".st-key-importer")
     expect(importer.get_by_role("button")).to_have_text(["Choose a ZIP"])
     expect(main.get_by_role("link")).to_have_count(1)  # Download ZIP
+
+
+def test_the_page_shows_that_it_is_at_work(page: Page):
+    app = page.get_by_test_id("stApp")
+    expect(page.get_by_text("3. Use it")).to_be_visible()
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    bar = """(app) => {
+      const bar = getComputedStyle(app, "::before");
+      return bar.content === "none" ? "" : bar.animationName;
+    }"""
+    assert app.evaluate(bar) == ""
+    app.evaluate('(app) => { app.dataset.testScriptState = "running"; }')
+    assert app.evaluate(bar) == "working"

@@ -65,6 +65,13 @@ STYLE = f"""
   fill-opacity: .8; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
   color: {PAPER}; }}
+/* That the page is at work, where it takes longer than a moment: a large Save fades
+   what it is about, which alone looks broken. */
+[data-testid="stApp"][data-test-script-state="running"]::before {{ content: "";
+  position: fixed; z-index: 1000000; top: 0; left: 0; width: 40%; height: 3px;
+  background: light-dark(#4f46e5, #818cf8); transform: translateX(-100%);
+  animation: working 1.6s linear .8s infinite; }}
+@keyframes working {{ to {{ transform: translateX(250%); }} }}
 /* Nobody sends links to parts of this page: as stops for the keyboard they are many. */
 [data-testid="stHeaderActionElements"] {{ display: none; }}
 /* A small screen, a projector's above all, has no room to give away. */
