@@ -9,6 +9,7 @@ from export import Options, select
 from export.marks import last_export
 from model.labels import CLASSES
 from ui.backup import render_backup
+from ui.clock import here
 from ui.download import address
 from ui.import_zip import render_import
 from ui.labels import render_labels
@@ -61,7 +62,7 @@ def since_text(export: Export | None) -> str:
         return (
             "These were not downloaded yet, nor all there are: each counts as changed."
         )
-    when = f"{export.created[:16].replace('T', ' ')} UTC"
+    when = here(export.created)
     return (
         f"Counts from the last download of these, or of all: {when}, "
         f"{count(export.pictures, 'picture')}. Downloads of others do not count."

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from db import Database, Event, HistoryRow
+from ui.clock import here
 from ui.text import plain
 
 WORDS = {
@@ -23,7 +24,7 @@ def event_line(event: Event) -> str:
     what = WORDS.get(event.event, event.event)
     before, after = (plain(x or "not reviewed") for x in (event.before, event.label))
     change = after if event.before == event.label else f"{before} → {after}"
-    when = f"{event.created[:19].replace('T', ' ')} UTC"
+    when = plain(here(event.created))
     model = f"predicted {plain(event.predicted)} by {plain(event.model_version[:12])}"
     return f"<li>{who}{what}, {change} <small>{when}, {model}</small></li>"
 
