@@ -1,11 +1,10 @@
-"""Finding: pages of the history, counts, one picture's bytes and its record.
+"""Finding: pages of the history, and counts.
 
 A page of 100,000 pictures costs what a page of 1,000 does: counts are kept
 (`tally`), every order under every filter is read off an index, far pages are begun at
 bookmarks, and a search stops after `MOST_FOUND` pictures and says so.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,18 +24,14 @@ from db import substrings
 from db.base import Base
 from db.bookmarks import STEP, Place
 from db.common import groups
-from db.errors import DatabaseError
 from db.schema import (
-    image_blobs,
     images,
     last_change,
     predictions,
-    reviews,
     state,
     tally,
 )
 from db.types import (
-    Event,
     HistoryQuery,
     HistoryRow,
     LabelCount,
@@ -331,50 +326,3 @@ class Finding(Base):
         found = select(func.sum(tally.c.pictures)).where(tally.c.deleted.is_(True))
         with self._transaction(writes=False) as connection:
             return connection.execute(found).scalar() or 0
-
-    def _blob(self, column: ColumnElement[bytes], sha256: str) -> bytes | None:
-        found = (
-            select(column)
-            .join(images, images.c.id == image_blobs.c.image_id)
-            .where(images.c.sha256 == sha256)
-        )
-        with self._transaction(writes=False) as connection:
-            return connection.execute(found).scalar_one_or_none()
-
-    def image(self, sha256: str) -> bytes | None:
-        """The original bytes, or None.
-
-        Raises:
-            DatabaseError: the stored bytes are no longer those that were saved.
-        """
-        data = self._blob(image_blobs.c.data, sha256)
-        if data is not None and hashlib.sha256(data).hexdigest() != sha256:
-            raise DatabaseError("This stored picture was altered on disk.")
-        return data
-
-    def thumbnail(self, sha256: str) -> bytes | None:
-        """The thumbnail as JPEG, or None."""
-        return self._blob(image_blobs.c.thumbnail, sha256)
-
-    def history(self, image_id: int) -> list[Event]:
-        """Everything that happened to one picture, oldest first."""
-        found = (
-            select(
-                reviews.c.event,
-                reviews.c.label.label("stood"),
-                predictions.c.label,
-                predictions.c.model_version,
-                reviews.c.who,
-                reviews.c.created,
-            )
-            .join(predictions, predictions.c.id == reviews.c.prediction_id)
-            .where(predictions.c.image_id == image_id)
-            .order_by(reviews.c.id)
-        )
-        with self._transaction(writes=False) as connection:
-            rows = connection.execute(found).all()
-        before = [None, *(row.stood for row in rows)]
-        return [
-            Event(row.event, was, *row[1:])
-            for row, was in zip(rows, before, strict=False)
-        ]

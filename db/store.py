@@ -23,6 +23,7 @@ from db.importing import Importing
 from db.judged import Judged
 from db.labels import clean_label
 from db.near import NearCopies, join_group
+from db.reading import Reading
 from db.schema import (
     image_blobs,
     images,
@@ -91,7 +92,7 @@ def _lying(
     return [row for row in rows if row.deleted == deleted]
 
 
-class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Undo):
+class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Undo):
     """Pictures, predictions and reviews."""
 
     @classmethod

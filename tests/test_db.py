@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -487,3 +488,14 @@ def test_wilson(correct: int, n: int, low: float, high: float):
 
 def test_an_interval_of_none_or_all_ends_there_exactly():
     assert all(wilson(0, n)[0] == 0 and wilson(n, n)[1] == 1 for n in range(1, 3000))
+
+
+def test_a_picture_reads_back_as_it_was_saved(db: Database):
+    given = entry(3, "own", source="https://a.example/3", scope_score=0.25)
+    db.save([given, entry(4)])
+    assert db.saved(1) == given
+    db.review([1], "cat")
+    assert db.saved(1) == replace(given, label="cat")
+    db.delete([1])
+    assert db.saved(1) is None
+    assert db.saved(99) is None

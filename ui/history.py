@@ -13,6 +13,7 @@ import streamlit as st
 from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused
 from export import Options
 from model.labels import CLASSES
+from ui.again import render_review_again
 from ui.download import address
 from ui.events import render_details
 from ui.history_grid import forget_selection, render_grid
@@ -151,6 +152,7 @@ def _render_line(
     with st.container(horizontal=True, vertical_alignment="center", key="grid-line"):
         render_undo(database, key="history-undo", beside=text, shown=query)
         if query.state != "trash":
+            render_review_again(database, query, total)
             _render_download(query, total)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import streamlit as st
 
 from db import DamagedError, Database, DatabaseError
-from intake.tray import new_tray_id, sweep, valid_tray_id
 from model.bundle import BundleError
 from model.classifier import Classifier
 from ui import resources
@@ -20,23 +19,12 @@ from ui.review import render_reload, render_saved, render_tray
 from ui.reviewer import render_reviewer
 from ui.theme import apply_style
 from ui.trash import VIEW
+from ui.trays import current_tray
 from ui.upload import render_upload
 from ui.workflow import classify_pending, pending
 
 ICON = Path(__file__).with_name("icon.png")
-TRAY_DAYS = 14
 VIEWS = ("Classify", "History", "Data set")
-
-
-def _tray_id() -> str:
-    """The tray that the page's address names; a new one where it names none."""
-    given = st.query_params.get("tray", "")
-    if valid_tray_id(given):
-        return given
-    sweep(resources.trays_folder(), TRAY_DAYS * 24 * 3600)
-    made = new_tray_id()
-    st.query_params["tray"] = made
-    return made
 
 
 def _classifier() -> Classifier | None:
@@ -72,7 +60,7 @@ def _database() -> Database | None:
 
 
 def _render_classify(database: Database | None) -> None:
-    tray = resources.tray(_tray_id())
+    tray = current_tray()
     classifier = _classifier()
     render_upload(tray, classifier)
     render_saved()
