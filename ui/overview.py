@@ -13,6 +13,8 @@ from ui.theme import CORRECT, INCORRECT
 
 MOST_BARS = 24
 ROW_PIXELS = 26
+TITLES_PIXELS = 72
+"""The legend's two lines above the bars, numbers below them."""
 
 
 def _mark_axes(figure: go.Figure, names: Sequence[str], longest: int) -> None:
@@ -61,8 +63,8 @@ def distribution(classes: Sequence[LabelCount]) -> go.Figure:
         )
     figure.update_layout(
         barmode="stack",
-        height=70 + ROW_PIXELS * len(names),
-        margin={"l": 0, "r": 8, "t": 28, "b": 4},
+        height=TITLES_PIXELS + ROW_PIXELS * len(names),
+        margin={"l": 0, "r": 8, "t": 44, "b": 28},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         legend_traceorder="normal",
         bargap=0.25,
