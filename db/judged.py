@@ -4,13 +4,26 @@ What its confidence promises was fitted to other people's pictures. Whether it h
 for these shows once some are reviewed.
 """
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Select, select, union_all
 
 from db.base import Base
 from db.schema import predictions, state
 
 MOST_JUDGED = 1_000
-"""Right answers, and wrong ones, that are looked at: the newest, read off an index."""
+"""Reviewed pictures that are looked at: the newest, read off an index."""
+
+
+def _newest(right: bool) -> Select[tuple[int, bool, float, int]]:
+    """The pictures labelled right, or wrong, of which the newest may be."""
+    columns = state.c.image_id, state.c.correct, state.c.confidence
+    newest = (
+        select(*columns, state.c.prediction_id)
+        .where(state.c.deleted.is_(False), state.c.correct.is_(right))
+        .order_by(state.c.image_id.desc())
+        .limit(MOST_JUDGED)
+        .subquery()
+    )
+    return select(newest)
 
 
 class Judged(Base):
@@ -19,33 +32,20 @@ class Judged(Base):
     def judged(self, version: str) -> list[tuple[float, bool]]:
         """Confidence of reviewed answers of one model, and whether each was right.
 
-        Of the newest `MOST_JUDGED` pictures reviewed, whatever the model; none of the
-        trash.
+        Of the newest `MOST_JUDGED` pictures reviewed, whatever the model: were they
+        counted by model, the fewer wrong ones would reach further back than the right
+        ones. None of the trash.
         """
+        both = union_all(_newest(True), _newest(False)).subquery()
+        newest = (
+            select(both).order_by(both.c.image_id.desc()).limit(MOST_JUDGED).subquery()
+        )
+        found = (
+            select(newest.c.confidence, newest.c.correct)
+            .join(predictions, predictions.c.id == newest.c.prediction_id)
+            .where(predictions.c.model_version == version)
+            .order_by(newest.c.image_id.desc())
+        )
         with self._transaction(writes=False) as connection:
-            rows = [
-                (*row, right)
-                for right in (True, False)
-                for row in _newest(connection, version, right)
-            ]
-        rows.sort(reverse=True)
-        return [(confidence, right) for _, confidence, right in rows[:MOST_JUDGED]]
-
-
-def _newest(
-    connection: Connection, version: str, right: bool
-) -> list[tuple[int, float]]:
-    """Number and confidence of pictures that were labelled right, or wrong."""
-    newest = (
-        select(state.c.image_id, state.c.confidence, state.c.prediction_id)
-        .where(state.c.deleted.is_(False), state.c.correct.is_(right))
-        .order_by(state.c.image_id.desc())
-        .limit(MOST_JUDGED)
-        .subquery()
-    )
-    found = (
-        select(newest.c.image_id, newest.c.confidence)
-        .join(predictions, predictions.c.id == newest.c.prediction_id)
-        .where(predictions.c.model_version == version)
-    )
-    return [(int(n), float(sure)) for n, sure in connection.execute(found).all()]
+            rows = connection.execute(found).all()
+        return [(float(sure), bool(right)) for sure, right in rows]

@@ -36,6 +36,19 @@ def test_the_newest_reviews_count(
     assert right == [True, True, True, False] * 2
 
 
+def test_another_models_answers_take_no_part_in_the_balance(
+    db: Database,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Wrong ones are fewer, so the newest of them reach further back."""
+    monkeypatch.setattr(module, "MOST_JUDGED", 8)
+    old = (entry(n, "own" if n % 4 == 0 else CLASSES[n % 10]) for n in range(40))
+    new = (entry(n, CLASSES[n % 10], model_version="another") for n in range(40, 44))
+    db.save([*old, *new])
+    right = [judged for _, judged in db.judged("first")]
+    assert right == [True, True, True, False]
+
+
 def test_answers_add_up_by_percents():
     bins = binned([(0.999, True), (1.0, False), (0.5, False), (0.509, True)])
     assert [n for n, row in enumerate(bins) if row[0]] == [50, 99]
