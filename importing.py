@@ -140,6 +140,12 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _share(value: Any) -> float:
+    if not 0 <= _number(value) <= 1:
+        raise ValueError("no probability")
+    return float(value)
+
+
 def _label(value: Any) -> str:
     if _clean(_text(value)) != value:
         raise ValueError("no label in its normal form")
@@ -148,7 +154,7 @@ def _label(value: Any) -> str:
 
 def _prediction(entry: dict[str, Any]) -> ImportedPrediction:
     score = entry["scope_score"]
-    probabilities = tuple(_number(p) for p in entry["probabilities"])
+    probabilities = tuple(_share(p) for p in entry["probabilities"])
     if len(probabilities) > 1000:
         raise ValueError("too many classes")
     return ImportedPrediction(
@@ -156,7 +162,7 @@ def _prediction(entry: dict[str, Any]) -> ImportedPrediction:
         source=_text(entry["source"]),
         model_version=_text(entry["model_version"], 64),
         label=_label(entry["label"]),
-        confidence=_number(entry["confidence"]),
+        confidence=_share(entry["confidence"]),
         probabilities=probabilities,
         scope_score=None if score is None else _number(score),
         created=_time(entry["created"]),
