@@ -5,8 +5,9 @@ from test_db import db, entry, path  # noqa: F401  # fixtures
 
 from db import Database, DatabaseError
 from db import judged as module
+from intake.tray import Item
 from model.labels import CLASSES
-from ui.experience import binned, confidence_text, experience
+from ui.experience import binned, confidence_text, experience, model_asked
 
 
 def test_reviewed_answers_of_one_model_are_remembered(db: Database):  # noqa: F811
@@ -62,6 +63,19 @@ def test_where_the_model_was_sure_is_told_once_there_is_enough_of_it():
     assert confidence_text(binned(judged)) == (
         "Where it was 90% sure or more, 26 of 30 are correct."
     )
+
+
+def in_tray(number: int, version: str, label: str | None = None) -> Item:
+    said = {"label": "cat", "confidence": 0.9, "model_version": version}
+    return Item("", number, "", "", "PNG", 1, 1, "", said if version else None, label)
+
+
+def test_a_tray_asks_for_the_model_of_what_is_to_be_judged():
+    """A verdict keeps the prediction of the model that was at work before."""
+    judged = in_tray(2, "old", "cat")
+    assert model_asked([in_tray(0, "new"), in_tray(1, "new"), judged]) == "new"
+    assert model_asked([in_tray(0, "older", "cat"), judged, in_tray(3, "")]) == "old"
+    assert model_asked([in_tray(0, "")]) == model_asked([]) == ""
 
 
 def test_without_a_database_there_is_no_experience(

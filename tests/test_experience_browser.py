@@ -9,7 +9,8 @@ from test_review_browser import (  # noqa: F401  # fixtures
     server,
 )
 
-from intake.tray import Item
+from intake.pictures import read_pictures
+from intake.tray import Arrival, Item
 
 
 def sure(item: Item) -> float:
@@ -63,6 +64,27 @@ def test_mistakes_found_so_far_are_allowed_for(desk: Desk):  # noqa: F811
     from_half(desk)
     expect(page.locator(".experience")).to_contain_text(said)
     assert page.get_by_text("Proposed: ").inner_text() == proposed == "Proposed: 99%"
+
+
+def test_a_picture_saved_and_reviewed_again_counts_once(desk: Desk):  # noqa: F811
+    items = desk.fill(40)
+    labels = {item.sha256: item.prediction["label"] for item in items}
+    pictures = list(read_pictures([desk.tray.data(item.sha256) for item in items]))
+    desk.tray.set_labels(labels)
+    desk.show("Cards")
+    desk.page.get_by_role("button", name="Save 40 pictures").click()
+    expect(desk.page.get_by_text("Saved 40 pictures")).to_be_visible(timeout=SLOW)
+    desk.tray.add_many(
+        Arrival(picture, item.name, prediction=item.prediction)
+        for picture, item in zip(pictures, items, strict=True)
+    )
+    desk.tray.set_labels(labels)
+    desk.show("Contact sheet")
+    from_half(desk)
+    expect(desk.page.locator(".experience")).to_have_text(
+        f"Of {sum(sure(item) >= 0.5 for item in items)} reviewed at 50% or more, "
+        "0 were wrong."
+    )
 
 
 def test_few_reviews_are_no_experience(desk: Desk):  # noqa: F811

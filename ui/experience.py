@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from db import Database, DatabaseError
+from intake.tray import Item
 
 ENOUGH = 20
 """Reviewed pictures, before they are worth a sentence."""
@@ -40,6 +41,16 @@ def confidence_text(bins: Bins) -> str:
         f"Where it was {SURE}% sure or more, {pictures - wrong:,} of {pictures:,} are "
         "correct."
     )
+
+
+def model_asked(items: Iterable[Item]) -> str:
+    """The model whose answers in a tray are to be judged; "" where there are none.
+
+    A verdict stays on what an earlier model said: what has none yet tells.
+    """
+    answered = [item for item in items if item.prediction]
+    last = max(answered, key=lambda i: (i.label is None, i.number), default=None)
+    return str(last.prediction["model_version"]) if last and last.prediction else ""
 
 
 def experience(database: Database | None, version: str) -> Bins:

@@ -10,7 +10,7 @@ from intake.tray import Item, Tray
 from model.labels import CLASSES
 from ui.cards import TOP, known_earlier, render_cards
 from ui.contact_sheet import render_sheet
-from ui.experience import experience
+from ui.experience import experience, model_asked
 from ui.near import near_lines
 from ui.review_queue import render_queue, review_data
 from ui.reviewer import reviewer_name
@@ -132,9 +132,7 @@ def _render_bulk(
     elif mode == "Queue":
         render_queue(data)
     else:
-        answered = [item.prediction for item in items if item.prediction]
-        version = answered[-1]["model_version"]
-        render_sheet(data, experience(database, version))
+        render_sheet(data, experience(database, model_asked(items)))
 
 
 @st.fragment

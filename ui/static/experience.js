@@ -6,11 +6,11 @@ const BENEFIT = 2; // mistakes, as many as expected, before any was seen
 const bin = (share) => Math.min(99, Math.floor(100 * share));
 
 // Sums over all pictures at least so sure, by percents: those saved, and those reviewed
-// here.
+// here, each once.
 const experienceOf = (saved, items) => {
   const sums = saved.map((row) => [...row]);
   for (const item of items) {
-    if (item.label === null) continue;
+    if (item.label === null || item.earlier !== null) continue;
     const [, share] = item.top[0];
     const row = sums[bin(share)];
     row[0] += 1;
@@ -24,16 +24,14 @@ const experienceOf = (saved, items) => {
 
 // Mistakes for one that the confidences promise. Never less: bulk confirming overlooks
 // some, and would make itself ever surer.
-const excess = (sums, share) => {
-  const [, wrong, expected] = sums[bin(share)];
-  return Math.max(1, (wrong + BENEFIT) / (expected + BENEFIT));
-};
+const excess = ([, wrong, expected]) =>
+  Math.max(1, (wrong + BENEFIT) / (expected + BENEFIT));
 
 const inWords = (sums, percentage) => {
   const [n, wrong] = sums[percentage];
   if (n < ENOUGH) return "";
   const had = wrong === 1 ? "1 was" : `${number(wrong)} were`;
-  const allowed = excess(sums, percentage / 100) > 1.1;
+  const allowed = excess(sums[percentage]) > 1.1;
   return `Of ${number(n)} reviewed at ${percentage}% or more, ${had} wrong${
     allowed ? ": the estimate allows for that" : ""
   }.`;

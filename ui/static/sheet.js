@@ -85,7 +85,7 @@ class Sheet {
   // How many of these to expect to be wrong.
   wrong(items) {
     const share = (item) =>
-      Math.min(1, (1 - sure(item)) * excess(this.sums, sure(item)));
+      Math.min(1, (1 - sure(item)) * excess(this.sums[bin(sure(item))]));
     return items.reduce((sum, item) => sum + share(item), 0);
   }
 
