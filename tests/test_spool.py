@@ -113,6 +113,18 @@ def test_who_is_refused_is_told_before_sending(
 
 
 @pytest.mark.threat("E47")
+def test_a_proxy_on_this_machine_says_whose_a_zip_is(
+    client: Client,  # noqa: F811
+    path: str,
+    on_disk: Spool,
+):
+    on_disk.held += [("192.0.2.7", 1)] * (ARCHIVES // 2)
+    told = {"X-Forwarded-For": "192.0.2.7"}
+    assert client.post(path, ZIP, told).status_code == 503
+    assert client.post(path, ZIP).status_code == 200
+
+
+@pytest.mark.threat("E47")
 def test_a_zip_of_unknown_length_counts_as_the_largest(
     client: Client,  # noqa: F811
     path: str,
