@@ -11,6 +11,7 @@ from test_page import button, data, html, page, png, upload  # noqa: F401  # fix
 from db import Database, HistoryQuery
 from export import NothingToExport
 from ui import resources
+from ui.clock import here
 from ui.trash import purges_html
 
 
@@ -80,7 +81,7 @@ def test_who_deleted_for_good_is_on_record(trash: Database):
     assert trash.purges(1) == [cleared]
     text = purges_html(found)
     assert "<b>&lt;Cid&gt;</b>: 4 pictures" in text
-    assert f"{purged.created[:10]} {purged.created[11:19]} UTC" in text
+    assert f"<small>{here(purged.created)}</small>" in text
 
 
 def test_who_restores_after_another_is_told(trash: Database):

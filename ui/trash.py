@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from db import Change, Database, DatabaseError, Purge
+from ui.clock import here
 from ui.history_grid import forget_selection
 from ui.reviewer import reviewer_name
 from ui.text import count, plain
@@ -101,8 +102,7 @@ def purges_html(purges: Sequence[Purge]) -> str:
     """Who deleted how much for good, and when, as HTML; people's text is escaped."""
     lines = "".join(
         f"<li>{f'<b>{plain(purge.who)}</b>: ' if purge.who else ''}"
-        f"{count(purge.pictures, 'picture')} <small>"
-        f"{purge.created[:19].replace('T', ' ')} UTC</small></li>"
+        f"{count(purge.pictures, 'picture')} <small>{here(purge.created)}</small></li>"
         for purge in purges
     )
     return f"Last deleted for good:<ul>{lines}</ul>"
