@@ -108,6 +108,22 @@ def test_what_cannot_come_is_named(
     assert (twice.new, twice.refusal) == (False, "")
 
 
+def test_an_answer_of_other_classes_is_given_anew(
+    page: AppTest,  # noqa: F811
+    data: Path,  # noqa: F811
+):
+    """As an import may bring it, in the name of the model at work."""
+    saved(page, a=png("red"))
+    (before,) = rows()
+    with sqlite3.connect(data / "image_classification.db") as file:
+        file.execute("UPDATE predictions SET probabilities = '[1.0]'")
+    button(history(page), "Review these").click().run()
+    assert not page.exception
+    (item,) = resources.tray(page.query_params["tray"]).items()
+    assert item.prediction["confidence"] == before.confidence
+    assert len(item.prediction["probabilities"]) == 10
+
+
 def test_only_so_many_come_at_once(
     page: AppTest,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,

@@ -1,8 +1,9 @@
 """Saved pictures once more in the tray: reviewed there by keys or by the hundred.
 
 They come with the answer that was saved, so nothing is decoded or classified, unless
-by a newer model. In the tray no verdict stands on them; what stands in the history is
-told. Save then writes verdicts only: the pictures are known.
+by a newer model, or where that answer is not of our ten classes. In the tray no verdict
+stands on them; what stands in the history is told. Save then writes verdicts only: the
+pictures are known.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from db import Database, DatabaseError, HistoryQuery, HistoryRow, NewImage
 from intake.errors import Refused
 from intake.pictures import Picture
 from intake.tray import Arrival, Tray
+from model.labels import CLASSES
 from ui.trash import VIEW
 from ui.trays import current_tray
 from ui.undo import note
@@ -37,6 +39,8 @@ def _arrival(saved: NewImage) -> Arrival:
         (0, 0),  # no pixels: nobody looks at them again
         b"",
     )
+    if len(saved.probabilities) != len(CLASSES):  # an import brings any
+        return Arrival(picture, saved.name, saved.source)
     answer = {
         "label": saved.prediction,
         "confidence": saved.confidence,
