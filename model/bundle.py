@@ -39,6 +39,14 @@ FEATURE_SIZE = 512
 Tensors = dict[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
 
+_ANSWERING = (
+    "format",
+    "preprocessing",
+    "temperature",
+    "photograph_temperature",
+    "activation_ranges",
+)
+
 SCOPE_SHAPES: Shapes = {"class_means": (len(CLASSES), FEATURE_SIZE)}
 
 
@@ -60,7 +68,7 @@ class Bundle:
     """Verified weights and what their card says."""
 
     version: str
-    """First 12 hex digits of the SHA-256 of the weights file."""
+    """Names the weights and all else that an answer depends on, in 12 hex digits."""
     tensors: Tensors = field(repr=False)
     preprocessing: Preprocessing
     temperature: float
@@ -207,7 +215,18 @@ def _scope(stated: dict[str, Any], tensors: Tensors) -> Scope:
     return Scope(stated["method"], threshold, tensors["class_means"])
 
 
-def _interpret(card: Any, tensors: Tensors, scope: Tensors, version: str) -> Bundle:
+def _version(card: Any) -> str:
+    """Other weights, another way to look, another temperature: another version.
+
+    What was said under one is not asked for again, and is held to its confidence.
+    """
+    told = [card[name] for name in _ANSWERING]
+    told += [card["weights"]["sha256"]]
+    told += [card["scope"][name] for name in ("sha256", "method", "threshold")]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _interpret(card: Any, tensors: Tensors, scope: Tensors) -> Bundle:
     """Check every field used; raises KeyError, TypeError or ValueError."""
     if card["classes"] != list(CLASSES):
         raise ValueError("classes are not the ten this program knows")
@@ -219,7 +238,7 @@ def _interpret(card: Any, tensors: Tensors, scope: Tensors, version: str) -> Bun
         raise ValueError("a temperature or check.tolerance is out of range")
     expected = _numbers(card["check"]["probabilities"], len(CLASSES), "check")
     return Bundle(
-        version=version,
+        version=_version(card),
         tensors=tensors,
         preprocessing=_preprocessing(card["preprocessing"]),
         temperature=temperature,
@@ -274,7 +293,7 @@ def load_bundle(folder: Path = WEIGHTS) -> Bundle:
         weights = _load_tensors(folder / WEIGHTS_FILE, sha256, expected_shapes())
         stated = card["scope"]["sha256"]
         scope = _load_tensors(folder / SCOPE_FILE, stated, SCOPE_SHAPES)
-        return _interpret(card, weights, scope, str(sha256)[:12])
+        return _interpret(card, weights, scope)
     except KeyError as problem:
         _refuse(card_file, f"lacks the entry {problem}")
     except TypeError:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -222,9 +223,19 @@ def test_unreadable_weights_are_told(
         load_bundle(folder)
 
 
-def test_the_version_is_the_hash_of_the_weights(published: Path) -> None:
-    data = (published / WEIGHTS_FILE).read_bytes()
-    assert load_bundle(published).version == hashlib.sha256(data).hexdigest()[:12]
+def test_the_version_names_all_that_an_answer_depends_on(folder: Path) -> None:
+    """Else what one temperature promised would be held against another."""
+    before = load_bundle(folder).version
+    assert re.fullmatch(r"[0-9a-f]{12}", before)
+    edit_card(folder, name="Renamed", figures={})
+    assert load_bundle(folder).version == before
+    versions = {before}
+    for change in ({"temperature": 1.5}, {"photograph_temperature": 1.5}):
+        edit_card(folder, **change)
+        versions.add(load_bundle(folder).version)
+    edit_scope(folder, threshold=0.123)
+    versions.add(load_bundle(folder).version)
+    assert len(versions) == 4
 
 
 def test_shapes_and_activations_are_those_of_the_network(published: Path) -> None:
