@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page
 
 from bench.browser import Case, interleaved, ratio, spread, timed
 
+REST_MS = 400
 TOP = 5
 """Rows that are compared: under a filter the first may well be the same."""
 SHOWN = f"""(() => {{
@@ -33,14 +34,18 @@ class HistoryPage:
         page.get_by_text("History", exact=True).click()
         page.wait_for_function(f"() => {SHOWN}")
         self.home = page.evaluate(f"() => {SHOWN}")
+        self._back()
 
     def _timed(self, event: str, act: Callable[[], object]) -> float:
-        self.page.wait_for_timeout(400)  # at rest
         other = f"({SHOWN} ?? {json.dumps(self.home)}) !== {json.dumps(self.home)}"
         return timed(self.page, event, other, act)
 
     def _back(self) -> None:
+        """Wait until all is as it was, and at rest: moved or redrawn, lists close."""
         self.page.wait_for_function(f"() => {SHOWN} === {json.dumps(self.home)}")
+        self.page.get_by_role("heading", level=1).scroll_into_view_if_needed()
+        self.page.locator('[data-test-script-state="notRunning"]').wait_for()
+        self.page.wait_for_timeout(REST_MS)
 
     def _button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)

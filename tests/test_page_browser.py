@@ -24,6 +24,8 @@ from playwright.sync_api import (
 from stand_in import Handler, host
 from torchvision.datasets import ImageFolder
 
+from ui.review import FEW
+
 SLOW = 20_000
 
 
@@ -258,6 +260,17 @@ def test_clear_all_empties_the_tray_and_reloads(page: Page):
         page.get_by_role("button", name="Clear All").click()
     expect(page.get_by_text("The tray is empty.")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("received")).to_have_count(0)
+
+
+def test_clear_all_asks_before_many_pictures_are_lost(page: Page):
+    upload(page, {f"{n}.png": picture_bytes(f"#{n:02x}8040") for n in range(FEW + 1)})
+    arrived(page, FEW + 1)
+    page.get_by_role("button", name="Clear All").click()
+    expect(
+        page.get_by_text(f"{FEW + 1} pictures in the tray, 0 of them")
+    ).to_be_visible()
+    page.get_by_role("button", name="Clear without saving").click()
+    expect(page.get_by_text("The tray is empty")).to_be_visible(timeout=SLOW)
 
 
 def test_clear_all_asks_before_verdicts_are_lost(page: Page):

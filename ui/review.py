@@ -20,6 +20,8 @@ from ui.undo import respelled_text
 from ui.upload import GENERATION, OUTCOMES
 from ui.workflow import own_labels
 
+FEW = 20
+"""Pictures without a verdict that are cleared without asking: soon given again."""
 MODES = ("Cards", "Queue", "Contact sheet")
 SAVED = "saved"
 """Of the session: what Save did, to be said."""
@@ -98,7 +100,7 @@ def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> s
         # The queue counts at every key, long before this is drawn again.
         said = "" if mode == "Queue" else f"{reviewed:,} of {len(items):,} reviewed"
         place.html(f'<span role="status">{said}</span>', width="stretch")
-    if clear and reviewed:
+    if clear and (reviewed or len(items) > FEW):
         _ask_to_clear(tray, len(items), reviewed)
     elif clear:
         on_clear(tray)
