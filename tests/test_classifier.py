@@ -303,6 +303,15 @@ def test_a_containers_quota_limits_the_threads(
     assert machine.available_cores() == (cores or len(os.sched_getaffinity(0)))
 
 
+def test_torch_gets_each_channel_as_a_plane(classifier: Classifier) -> None:
+    """It takes channels last too, and is a quarter slower then with one picture."""
+    engine = TorchEngine(classifier.bundle)
+    inner, planes = engine._features, []
+    engine._features = lambda x: planes.append(x.is_contiguous()) or inner(x)
+    engine(to_pixels([picture(0)], Preprocessing(looks=1)))
+    assert planes == [True]
+
+
 def test_temperature_changes_how_sure_and_never_which(classifier: Classifier) -> None:
     images = [picture(n) for n in range(20)]
     bundle = classifier.bundle
