@@ -4,13 +4,13 @@ Engines take turns in the same run, in an order drawn anew for every round, so
 that whatever else the machine is doing falls on all of them alike: torch as most
 applications use it (eager, float32, each channel a plane, as torchvision's transforms
 make pictures), ONNX Runtime, OpenVINO in float32, in bfloat16 and in eight bits, and
-ours, which is the one of these that the page would choose here. Each classifies the same 32x32 pictures through the same
-`Classifier`, from pictures to probabilities, each picture looked at once. The last line
-is the page as it is, with the second look that the model card asks for where the first
-is not sure. How often that is depends on the pictures: give them with `--data`;
-without, they are noise, of which nothing is sure. What is printed is the median round;
-trust the ratios more than the milliseconds. ONNX Runtime takes part where it is
-installed (requirements-dev.txt).
+ours, which is the one of these that the page would choose here. Each classifies the
+same 32x32 pictures through the same `Classifier`, from pictures to probabilities, each
+picture looked at once. The last line is the page as it is, with the second look that
+the model card asks for where the first is not sure. How often that is depends on the
+pictures: give them with `--data`; without, they are noise, of which nothing is sure.
+What is printed is the median round; trust the ratios more than the milliseconds. ONNX
+Runtime takes part where it is installed (requirements-dev.txt).
 """
 
 import argparse
