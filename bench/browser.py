@@ -144,6 +144,23 @@ def interleaved(
     return {name: found[1:] for name, found in taken.items()}
 
 
+def by_size(taken: Mapping[tuple[str, int], Sequence[float]]) -> list[Case]:
+    """Put what was timed with few pictures and with many side by side.
+
+    Args:
+        taken: seconds by what was done and the number of pictures, two of these.
+    """
+    few, many = sorted({n for _, n in taken})
+    return [
+        Case(
+            name,
+            {f"{n:,} pictures": spread(taken[name, n]) for n in (few, many)},
+            ratio(taken[name, many], taken[name, few]),
+        )
+        for name in dict.fromkeys(name for name, _ in taken)
+    ]
+
+
 def launch(kind: BrowserType, *flags: str) -> Browser:
     """Headless Chromium: the system's where there is one, else Playwright's."""
     return kind.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, *flags])

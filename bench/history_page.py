@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from playwright.sync_api import Locator, Page
 
-from bench.browser import Case, interleaved, ratio, spread, timed
+from bench.browser import Case, by_size, interleaved, timed
 
 REST_MS = 400
 TOP = 5
@@ -100,7 +100,7 @@ def time_history(pages: Mapping[int, HistoryPage], rounds: int) -> list[Case]:
     """Every act on every history, in turns.
 
     Args:
-        pages: by the number of pictures, the shortest first.
+        pages: by the number of pictures, two of them.
         rounds: that count, beside the first.
     """
     acts = {
@@ -119,13 +119,4 @@ def time_history(pages: Mapping[int, HistoryPage], rounds: int) -> list[Case]:
     tasks = {
         (name, n): task(act, p) for name, act in acts.items() for n, p in pages.items()
     }
-    taken = interleaved(tasks, rounds)
-    few, many = pages
-    return [
-        Case(
-            name,
-            {f"{n:,} pictures": spread(taken[name, n]) for n in pages},
-            ratio(taken[name, many], taken[name, few]),
-        )
-        for name in acts
-    ]
+    return by_size(interleaved(tasks, rounds))

@@ -30,6 +30,7 @@ from playwright.sync_api import Browser, Page
 from bench.browser import (
     SLOW_MS,
     Case,
+    by_size,
     chromium,
     fresh_page,
     interleaved,
@@ -132,21 +133,9 @@ class Queue:
 
 def time_keys(queues: dict[int, Queue], rounds: int) -> list[Case]:
     """Each queue, at once and after a pause, in turns."""
-
-    taken = interleaved(
-        {("key, at once", n): queue.at_once for n, queue in queues.items()}
-        | {("key, after a pause", n): q.after_a_pause for n, q in queues.items()},
-        rounds,
-    )
-    few, many = queues
-    return [
-        Case(
-            name,
-            {f"{n:,} pictures": spread(taken[name, n]) for n in queues},
-            ratio(taken[name, many], taken[name, few]),
-        )
-        for name in dict.fromkeys(name for name, _ in taken)
-    ]
+    at_once = {("key, at once", n): queue.at_once for n, queue in queues.items()}
+    paused = {("key, after a pause", n): q.after_a_pause for n, q in queues.items()}
+    return by_size(interleaved(at_once | paused, rounds))
 
 
 def click(page: Page, number: int) -> float:
