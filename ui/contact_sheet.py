@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ui.assets import component
-from ui.experience import Bins
+from ui.experience import ENOUGH, Bins
 
 _sheet = component("sheet", "verdicts", "experience")
 
 
 def render_sheet(data: Mapping[str, Any], experience: Bins) -> None:
     """Draw it, given what `ui.review_queue.review_data` makes."""
-    given = {**data, "experience": experience}
+    given = {**data, "experience": experience, "enough": ENOUGH}
     _sheet(key="sheet", data=given, on_judged_change=lambda: None)

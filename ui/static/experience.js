@@ -1,6 +1,5 @@
 // How wrong the model turned out to be where it was so sure; see ui/experience.py.
 
-const ENOUGH = 20; // reviewed pictures, before they are worth a sentence
 const BENEFIT = 2; // mistakes, as many as expected, before any was seen
 
 const bin = (share) => Math.min(99, Math.floor(100 * share));
@@ -27,9 +26,9 @@ const experienceOf = (saved, items) => {
 const excess = ([, wrong, expected]) =>
   Math.max(1, (wrong + BENEFIT) / (expected + BENEFIT));
 
-const inWords = (sums, percentage) => {
+const inWords = (sums, percentage, enough) => {
   const [n, wrong] = sums[percentage];
-  if (n < ENOUGH) return "";
+  if (n < enough) return "";
   const had = wrong === 1 ? "1 was" : `${number(wrong)} were`;
   const allowed = excess(sums[percentage]) > 1.1;
   return `Of ${number(n)} reviewed at ${percentage}% or more, ${had} wrong${

@@ -72,6 +72,7 @@ class Sheet {
     this.store.update(data.items);
     drawLabels(this.find("datalist"), data.labels);
     this.saved = data.experience;
+    this.enough = data.enough;
     this.learn();
     this.proposal = proposed(this.open(), (items) => this.wrong(items));
     this.threshold ??= this.proposal;
@@ -164,7 +165,8 @@ class Sheet {
     this.find(".expect").textContent = ticked.length
       ? `${plural(ticked.length, "picture")} ticked: ${about(this.wrong(ticked))}`
       : "Nothing is ticked";
-    this.find(".experience").textContent = inWords(this.sums, this.threshold);
+    const said = inWords(this.sums, this.threshold, this.enough);
+    this.find(".experience").textContent = said;
     this.find(".confirm").textContent = `Confirm ${number(ticked.length)} ticked`;
     this.find(".confirm").disabled = this.find(".label").disabled = !ticked.length;
     this.find(".undo").disabled = !store.done.length;
