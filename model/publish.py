@@ -153,19 +153,16 @@ def _figures(
     passing = scores(bundle, readings) >= bundle.scope.threshold
     right = readings.logits.argmax(axis=1) == readings.labels
     precise = reference and read_all(reference, decode(folder_samples(folder)))
-    return (
-        _left_out(readings)
-        | after.as_dict()
-        | {
-            "top1_float32": round(report(precise or readings, 1.0).top1, 2),
-            "ece_before": round(before.ece, 2),
-            "in_scope": _percent(passing),
-            "in_scope_if_right": _percent(passing[right]),
-            "reliability": reliability(
-                softmax(readings.logits, temperatures), readings.labels
-            ),
-        }
-    )
+    return after.as_dict() | {
+        "top1_float32": round(report(precise or readings, 1.0).top1, 2),
+        "ece_before": round(before.ece, 2),
+        **_left_out(readings),
+        "in_scope": _percent(passing),
+        "in_scope_if_right": _percent(passing[right]),
+        "reliability": reliability(
+            softmax(readings.logits, temperatures), readings.labels
+        ),
+    }
 
 
 def _left_out(readings: Readings) -> dict[str, float]:
