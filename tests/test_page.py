@@ -71,6 +71,12 @@ def button(page: AppTest, label: str):
     return next(b for b in page.button if b.label.startswith(label))
 
 
+def type_label(page: AppTest, text: str) -> None:
+    """Give the first card a label of one's own."""
+    page.selectbox[0].set_value("Other…").run()
+    page.text_input[0].set_value(text).run()
+
+
 def html(page: AppTest) -> str:
     return " ".join(element.proto.body for element in page.get("html"))
 
@@ -176,12 +182,10 @@ def test_saving_the_same_picture_again_adds_nothing(page: AppTest, data: Path):
 @pytest.mark.threat("C33")
 def test_who_saves_a_label_second_is_told_its_spelling(page: AppTest):
     upload(page, a=png("red"))
-    page.selectbox[0].set_value("Other…").run()
-    page.text_input[0].set_value("brick").run()
+    type_label(page, "brick")
     button(page, "Save").click().run()
     upload(page, b=png("blue"))
-    page.selectbox[0].set_value("Other…").run()
-    page.text_input[0].set_value("<I>stone").run()
+    type_label(page, "<I>stone")
     database = resources.database()
     database.rename_label("brick", "<i>Stone")  # another person, meanwhile
     button(page, "Save").click().run()
@@ -191,8 +195,7 @@ def test_who_saves_a_label_second_is_told_its_spelling(page: AppTest):
 
 def test_a_known_picture_shows_its_earlier_verdict(page: AppTest):
     upload(page, a=png("red"))
-    page.selectbox[0].set_value("Other…").run()
-    page.text_input[0].set_value("brick").run()
+    type_label(page, "brick")
     button(page, "Save").click().run()
     upload(page, other_name=png("red"))
     assert "Saved earlier as brick" in html(page)
@@ -372,8 +375,7 @@ def test_a_conflict_is_told_in_words():
 
 def test_a_label_is_renamed_on_the_page_and_back(page: AppTest):
     upload(page, a=png("red"))
-    page.selectbox[0].set_value("Other…").run()
-    page.text_input[0].set_value("brick").run()
+    type_label(page, "brick")
     button(page, "Save").click().run()
     page.segmented_control(key="view").set_value("Data set").run()
     page.selectbox(key="label-old").set_value("brick").run()
