@@ -29,25 +29,25 @@ $(BIN)/python:
 	@echo "Making an environment in $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/runtime: requirements.txt requirements-cpu.txt | $(BIN)/python
+$(VENV)/runtime: requirements.txt requirements/cpu.txt | $(BIN)/python
 	@echo "Installing what the page needs (torch is large: some minutes the first time)"
 ifeq ($(TORCH),cpu)
 	$(PIP) --no-deps --index-url https://download.pytorch.org/whl/cpu \
-	  $$(sed -n 's/^\(torch[a-z]*==[^ ]*\).*/\1/p' requirements.in)
-	$(PIP) --require-hashes -r requirements-cpu.txt
+	  $$(sed -n 's/^\(torch[a-z]*==[^ ]*\).*/\1/p' requirements/base.in)
+	$(PIP) --require-hashes -r requirements/cpu.txt
 else
 	$(PIP) --require-hashes -r requirements.txt
 endif
 	@touch $@
 
-$(VENV)/development: requirements-dev.txt $(VENV)/runtime
+$(VENV)/development: requirements/dev.txt $(VENV)/runtime
 	@echo "Installing what tests and linters need"
-	$(PIP) --require-hashes -r requirements-dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # Writes the locked files anew from the short ones. Pins stay unless a short file asks
 # for others; UPGRADE=--upgrade takes the newest of what is only brought along. In
-# requirements-cpu.txt is all but torch and what only its CUDA build needs.
+# requirements/cpu.txt is all but torch and what only its CUDA build needs.
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-config \
   --generate-hashes --no-emit-index-url --annotation-style line \
   --custom-compile-command "make lock" $(UPGRADE)
@@ -55,11 +55,11 @@ CUDA := cuda-bindings cuda-toolkit nvidia-cudnn-cu13 nvidia-cusparselt-cu13 \
   nvidia-nccl-cu13 nvidia-nvshmem-cu13 triton
 
 lock: $(VENV)/development
-	$(LOCK) requirements.in -o requirements.txt
-	printf '%s\n' $(CUDA) | $(LOCK) requirements.in -c requirements.txt --excludes - \
-	  --no-emit-package torch --no-emit-package torchvision -o requirements-cpu.txt
+	$(LOCK) requirements/base.in -o requirements.txt
+	printf '%s\n' $(CUDA) | $(LOCK) requirements/base.in -c requirements.txt --excludes - \
+	  --no-emit-package torch --no-emit-package torchvision -o requirements/cpu.txt
 	for part in login postgres dev bench; do \
-	  $(LOCK) requirements-$$part.in -o requirements-$$part.txt || exit; done
+	  $(LOCK) requirements/$$part.in -o requirements/$$part.txt || exit; done
 
 # Debian's browser where this user may install it, else Playwright's own.
 browser: $(VENV)/development
@@ -87,7 +87,7 @@ containers:
 
 # Every page and every picture's hash; changes nothing.
 check-db: $(VENV)/runtime
-	$(BIN)/python -m db.check
+	$(BIN)/python -m records.check
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

@@ -3,7 +3,7 @@
 Streamlit serves the page; the routes here serve what a page script cannot serve well:
 thumbnails the browser may keep, a ZIP that streams instead of lying in memory, and
 pictures and verdicts on their way in; what writes checks first that the page itself
-asks (`ui/guard.py`). Every answer tells the browser not to guess its type and not to
+asks (`routes/xsrf.py`). Every answer tells the browser not to guess its type and not to
 let other sites embed it.
 """
 
@@ -20,18 +20,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from dataset.write import NothingToExport, export_zip
 from db import DatabaseError
-from export import NothingToExport, export_zip
 from intake.errors import Refused
-from intake.tray import forget_looks, valid_tray_id
 from model.bundle import BundleError
-from ui import resources
-from ui.download import BadSelection, selection
-from ui.import_route import import_archive
-from ui.login import Gate
-from ui.memory import share_heaps, tidy_at_rest
-from ui.review_route import review
-from ui.upload_route import upload, upload_archive
+from routes.export import BadSelection, selection
+from routes.import_zip import import_archive
+from routes.login import Gate
+from routes.upload import upload, upload_archive
+from routes.verdicts import review
+from ui.shared.streamlit_internals import share_heaps, tidy_at_rest
+from workflow import resources
+from workflow.tray import forget_looks, valid_tray_id
 
 SAFE = {
     "X-Content-Type-Options": "nosniff",

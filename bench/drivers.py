@@ -12,8 +12,8 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page
 
 from bench.browser import fresh_page, timed
-from intake.tray import Item, Tray
-from model.labels import CLASSES
+from model.classes import CLASSES
+from workflow.tray import Item, Tray
 
 SMALL = (32, 32)
 HUNDRED = 100

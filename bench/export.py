@@ -21,9 +21,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dataset.write import export_zip
 from db import Database, HistoryQuery, NewImage
-from export import export_zip
-from model.labels import CLASSES
+from model.classes import CLASSES
 
 
 def _bytes(n: int, size: int) -> bytes:

@@ -28,7 +28,7 @@ again, wait for its label and flag it under another: 20 times that, until the bu
 says that it is saving, without the driver's time and without the 0.8 s that Gradio
 then rests. It keeps nothing of the other 80.
 
-Gradio runs in an environment of its own (`requirements-bench.txt`).
+Gradio runs in an environment of its own (`requirements/bench.txt`).
 """
 
 import argparse
@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gradio-python",
         default=str(GRADIO_PYTHON),
-        help="a Python with requirements-bench.txt (%(default)s)",
+        help="a Python with requirements/bench.txt (%(default)s)",
     )
     parser.add_argument(
         "--gradio-engine",

@@ -6,7 +6,7 @@ The first port serves one picture at a time, with a button for each label to fla
 under; the second takes many files and answers with a table. Both answer as soon as
 the files are there (`live=True`), without a click on Submit. Gradio pins an older
 Pillow than the page, so this runs in an environment of its own
-(`requirements-bench.txt`) and imports nothing but `model`.
+(`requirements/bench.txt`) and imports nothing but `model`.
 """
 
 import argparse
@@ -18,8 +18,8 @@ import gradio as gr
 from PIL import Image
 
 from model.bundle import WEIGHTS
+from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
-from model.labels import CLASSES
 
 
 def one(classifier: Classifier, flagged: str) -> gr.Interface:

@@ -24,8 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from db import Database, HistoryQuery
-from db.bookmarks import Bookmarks
-from model.labels import CLASSES
+from model.classes import CLASSES
+from records.bookmarks import Bookmarks
 
 PAGE = 25
 OWN = 40

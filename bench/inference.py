@@ -10,7 +10,7 @@ picture looked at once. The last line is the page as it is, with the second look
 the model card asks for where the first is not sure. How often that is depends on the
 pictures: give them with `--data`; without, they are noise, of which nothing is sure.
 What is printed is the median round; trust the ratios more than the milliseconds. ONNX
-Runtime takes part where it is installed (requirements-dev.txt).
+Runtime takes part where it is installed (requirements/dev.txt).
 """
 
 import argparse
@@ -30,9 +30,9 @@ from PIL import Image
 
 from model.bundle import WEIGHTS, Bundle, BundleError, load_bundle
 from model.classifier import Classifier
+from model.cpu import available_cores
 from model.engines import MOST_THREADS, Engine, OpenVinoEngine, TorchEngine
 from model.evaluate import decode, labelled_files
-from model.machine import available_cores
 from model.preprocess import INPUT_SIZE
 
 BATCHES = (1, 8, 64, 256)

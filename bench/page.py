@@ -42,10 +42,10 @@ from bench.browser import (
 from bench.history import fill
 from bench.history_page import HistoryPage, time_history
 from bench.server import this_app
-from intake.tray import Tray, new_tray_id
 from model.bundle import BundleError
 from model.classifier import Classifier, load_classifier
-from ui.workflow import Source, receive
+from workflow.receive import Source, receive
+from workflow.tray import Tray, new_tray_id
 
 SIZES = ((10, 100), (1000, 100_000))
 """Pictures in the tray, rows in the history."""
@@ -55,7 +55,7 @@ CLASSIFIED = 1000
 CARDS = 24
 REST_MS = 350
 PAUSE_MS = (1800, 2300)
-"""From `IDLE_MS` of ui/static/queue.js on: the page then draws itself again."""
+"""From `IDLE_MS` of ui/classify/queue.js on: the page then draws itself again."""
 BETWEEN_CLICKS_MS = 400
 
 

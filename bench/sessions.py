@@ -6,7 +6,8 @@ views, sends pictures and saves them, with a pause of some seconds between click
 people do. Printed are the errors, the slowest and the median click, and the memory of
 the server with its decoding workers: at rest after one visitor has used everything, at
 most, and `--settle` seconds after everybody has left. Streamlit keeps the session of a
-closed page for two minutes, and the server tidies up after that (`ui/memory.py`).
+closed page for two minutes, and the server tidies up after that
+(`ui/shared/streamlit_internals.py`).
 
 Visitors and server share the machine: with few processors a click is slower here than
 where only the server runs.

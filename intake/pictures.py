@@ -17,8 +17,8 @@ from itertools import chain, islice
 from PIL import Image
 
 from intake.decode import MAX_BYTES, MAX_PIXELS, Decoded, sniff
+from intake.dhash import dhash
 from intake.errors import Refused
-from intake.near import dhash
 from intake.worker import WORKERS, Pool
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "Picture", "read_picture", "read_pictures"]

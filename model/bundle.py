@@ -24,9 +24,9 @@ from PIL import Image, ImageDraw
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from model.labels import CLASSES
+from model.classes import CLASSES
+from model.out_of_distribution import METHODS, Scope
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
-from model.scope import METHODS, Scope
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 WEIGHTS_FILE = "resnet18-cifar10.safetensors"

@@ -25,8 +25,8 @@ from model.bundle import (
     load_bundle,
 )
 from model.calibration import softmax
+from model.classes import CLASSES
 from model.engines import Engine, Logits, OpenVinoEngine, Outputs, TorchEngine
-from model.labels import CLASSES
 from model.preprocess import Pixels, are_photographs, views_of
 
 BATCH = 64

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.bundle import Bundle
-from model.machine import available_cores, multiplies_bytes
+from model.cpu import available_cores, multiplies_bytes
 from model.preprocess import Pixels
 
 Logits = NDArray[np.float32]

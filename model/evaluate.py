@@ -28,8 +28,8 @@ from intake.errors import Refused
 from intake.pictures import read_pictures
 from model.bundle import WEIGHTS, BundleError
 from model.calibration import Temperature, expected_calibration_error, softmax
+from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
-from model.labels import CLASSES
 from model.predict import read_file
 from model.preprocess import are_photographs
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from intake.pictures import MAX_BYTES, Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
+from model.classes import CLASSES
 from model.classifier import Classifier, Prediction, load_classifier
-from model.labels import CLASSES
 
 CHUNK = 32
 """Files in hand at a time: enough to keep every core busy, and lines keep coming."""

@@ -49,17 +49,17 @@ from model.calibration import (
     reliability,
     softmax,
 )
-from model.card_text import readme
+from model.classes import CLASSES
 from model.classifier import SAME_ANSWER, Classifier, load_classifier
+from model.cpu import describe_machine
 from model.engines import OpenVinoEngine, TorchEngine
 from model.evaluate import Readings, decode, folder_samples, read_all, report
-from model.fitting import calibrated, read_training, scoped, scores
-from model.labels import CLASSES
-from model.machine import describe_machine
+from model.out_of_distribution import METHODS, PASSES, USED, Scope
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
-from model.scope import METHODS, PASSES, USED, Scope
-from model.scope_figures import compare_scores, shares_that_pass
-from model.view_figures import compare_views
+from model.publishing.card_text import readme
+from model.publishing.fitting import calibrated, read_training, scoped, scores
+from model.publishing.scope_figures import compare_scores, shares_that_pass
+from model.publishing.view_figures import compare_views
 
 TOLERANCE = 0.05
 """Of the known picture: above what eight bits round off, below another answer."""

@@ -1,9 +1,9 @@
 """Train the network: `python -m model.train --data FOLDER --held-out FOLDER`.
 
-Reads top to bottom: the recipe, the loop, the evaluation; `model/epochs.py` has the
-data. Without `--data` it trains on torchvision's CIFAR-10. It computes on a GPU where
-torch finds one. Training is one run from the first step to the last, so it writes a
-checkpoint as it goes and goes on from there when started again. It ends in a weights
+Reads top to bottom: the recipe, the loop, the evaluation; `model/training/epochs.py`
+has the data. Without `--data` it trains on torchvision's CIFAR-10. It computes on a GPU
+where torch finds one. Training is one run from the first step to the last, so it writes
+a checkpoint as it goes and goes on from there when started again. It ends in a weights
 file, which `python -m model.publish` turns into the bundle the page loads: retraining
 never changes what people use by itself.
 
@@ -11,8 +11,9 @@ The recipe as it stands is for two cores. Epochs at a small size are cheap (16 p
 a quarter of the arithmetic) and teach nearly as much early on, so the sizes grow. The
 convolutions learn by Muon, which on two cores was at the same loss as SGD after two
 thirds of the pictures, and each epoch but the last few leaves out a part of what is
-known already (`model/pruning.py`). On a GPU a long run can do more: learn from wide
-teachers (`--teachers`), look for flat minima (`--sam`), blend pictures (`--mixed`).
+known already (`model/training/sample_pruning.py`). On a GPU a long run can do more:
+learn from wide teachers (`--teachers`), look for flat minima (`--sam`), blend pictures
+(`--mixed`).
 `model/README.md` has what was tried and the commands that made the published weights,
 `weights/README.md` their time and accuracy.
 """
@@ -32,11 +33,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import ResNet
 
-from model.average import Average
-from model.data import Labelled, load_cifar10, load_folder
-from model.device import autocast, choose_device, compiled, describe
-from model.epochs import Batch, Epoch, normalise
-from model.labels import CLASSES
+from model.classes import CLASSES
 from model.network import (
     build_network,
     freeze,
@@ -45,10 +42,14 @@ from model.network import (
     read_weights,
     start_training,
 )
-from model.optimizer import Optimizer
-from model.recipe import Recipe, parse_parts, parse_stages, rate
-from model.sharpness import climb, descend
-from model.teachers import Teachers
+from model.training.data import Labelled, load_cifar10, load_folder
+from model.training.device import autocast, choose_device, compiled, describe
+from model.training.ema import Average
+from model.training.epochs import Batch, Epoch, normalise
+from model.training.optimizer import Optimizer
+from model.training.recipe import Recipe, parse_parts, parse_stages, rate
+from model.training.sam import climb, descend
+from model.training.teachers import Teachers
 
 IMAGENET = "imagenet"
 
@@ -289,7 +290,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m model.train",
         description=__doc__,
-        epilog="What the others do: model/recipe.py.",
+        epilog="What the others do: model/training/recipe.py.",
     )
     parser.add_argument("--data", type=Path, help="folder of class folders")
     parser.add_argument("--held-out", type=Path, help="the same, never trained on")

@@ -3,7 +3,7 @@
 Hands the locked files of what `make` installs to pip-audit, which asks the public OSV
 service about each package. Ends with 1 where a hole is known, and with 0 where none is
 or where nobody could be asked, which it then says: being offline is no fault of the
-packages. requirements-bench.txt is left out: it is for a measurement, on its own.
+packages. requirements/bench.txt is left out: it is for a measurement, on its own.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKED = ("requirements.txt", "requirements-dev.txt")
+LOCKED = ("requirements.txt", "requirements/dev.txt")
 SECONDS = 90
 """For all packages together; the service answers in a fraction of a second each."""
 NO_ANSWER = re.compile(

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from model.bundle import FEATURE_SIZE, SCOPE_FILE, Bundle
 from model.classifier import SAME_ANSWER, Classifier
 from model.engines import OpenVinoEngine
-from model.fitting import calibrated
 from model.network import build_network
+from model.out_of_distribution import Scope
 from model.preprocess import Preprocessing
 from model.publish import (
     draft_bundle,
@@ -24,7 +24,7 @@ from model.publish import (
     write_bundle,
 )
 from model.publish import known_probabilities as known
-from model.scope import Scope
+from model.publishing.fitting import calibrated
 
 COLOURS = ("navy", "red", "skyblue", "orange", "brown")
 NAMES = ("airplane", "automobile", "bird", "cat", "truck")

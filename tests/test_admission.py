@@ -20,9 +20,12 @@ from test_upload_route import (  # noqa: F401  # fixtures
     tray_id,
 )
 
-from ui import admission, resources, upload_route, workflow
-from ui.admission import DECODED, Room
-from ui.upload_route import BUSY
+from routes import admission
+from routes import upload as upload_route
+from routes.admission import DECODED, Room
+from routes.upload import BUSY
+from workflow import receive as workflow
+from workflow import resources
 
 
 @pytest.fixture

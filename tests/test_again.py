@@ -8,9 +8,10 @@ from streamlit.testing.v1 import AppTest
 from test_page import button, data, html, page, png, upload  # noqa: F401  # fixtures
 
 from db import HistoryQuery
-from intake.tray import MAX_PICTURES, new_tray_id
-from ui import again, resources
-from ui.again import bring_back
+from ui.history import again
+from ui.history.again import bring_back
+from workflow import resources
+from workflow.tray import MAX_PICTURES, new_tray_id
 
 STATE = "history-state"
 
@@ -92,7 +93,7 @@ def test_what_cannot_come_is_named(
     with sqlite3.connect(data / "image_classification.db") as file:
         blow = "UPDATE image_blobs SET data = x'00' WHERE image_id = ?"
         file.execute(blow, [shown[1].image_id])
-    monkeypatch.setattr("intake.tray.MAX_PICTURES", 1)
+    monkeypatch.setattr("workflow.tray.MAX_PICTURES", 1)
     tray = resources.tray(new_tray_id())
     found = bring_back(database, tray, shown)
     assert [outcome.new for outcome in found] == [False, False, True, False]

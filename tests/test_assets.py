@@ -2,10 +2,11 @@
 
 import pytest
 
-from ui.assets import FOLDER
-from ui.login import MAX_NAME, clean_name
+from routes.login import MAX_NAME, clean_name
+from ui.shared.assets import FOLDER
 
-SCRIPTS = sorted(FOLDER.glob("*.js"))
+ASSETS = sorted(f for f in FOLDER.rglob("*.*") if f.suffix in (".css", ".html", ".js"))
+SCRIPTS = [file for file in ASSETS if file.suffix == ".js"]
 WAYS_INTO_HTML = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write")
 WAYS_TO_RUN = ("eval(", "new Function", "setAttribute('on", 'setAttribute("on')
 
@@ -17,7 +18,7 @@ def test_no_script_makes_html_or_code_of_text(script):
     assert not [way for way in (*WAYS_INTO_HTML, *WAYS_TO_RUN) if way in text]
 
 
-@pytest.mark.parametrize("file", sorted(FOLDER.iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("file", ASSETS, ids=lambda path: path.name)
 def test_nothing_is_loaded_from_elsewhere(file):
     assert "http://" not in file.read_text()
     assert "https://" not in file.read_text()

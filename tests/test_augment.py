@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from model import augment
+from model.training import augment
 
 
 def seeded(seed: int = 0) -> Generator:

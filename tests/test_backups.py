@@ -9,11 +9,11 @@ import pytest
 from test_db import count, db, entry, path  # noqa: F401  # fixtures
 
 from db import DamagedError, Database, DatabaseError, MissingError
-from db.backups import copies, newest_sound, problems, restore
-from db.backups import main as command
-from db.check import main
-from db.engine import copy_sqlite, create
-from model.labels import CLASSES
+from model.classes import CLASSES
+from records.backups import copies, newest_sound, problems, restore
+from records.backups import main as command
+from records.check import main
+from records.engine import copy_sqlite, create
 
 
 def damaged(path: Path, at: int = 8192, length: int = 12_000) -> Path:  # noqa: F811

@@ -11,9 +11,9 @@ from test_db import entry
 from test_page import data, html  # noqa: F401  # a fixture: a folder of its own
 
 from db import Database
-from db.backups import copies, problems
-from db.engine import _alembic, make_engine
-from model.labels import CLASSES
+from model.classes import CLASSES
+from records.backups import copies, problems
+from records.engine import _alembic, make_engine
 
 
 def page() -> AppTest:
@@ -49,7 +49,7 @@ def test_a_copy_is_made_and_put_back(data: Path):  # noqa: F811
     assert problems(copy) == []
     path.write_bytes(b"scribble" * 999)
     database = Database.open(copy, CLASSES)
-    from ui import resources
+    from workflow import resources
 
     resources._database.cache_clear()
     shown = page()

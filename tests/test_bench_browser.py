@@ -15,8 +15,8 @@ from playwright.sync_api import Browser
 from bench import browser as driver
 from bench import drivers, gradio, history_page, page, server
 from bench.history import fill
-from intake.tray import Tray
-from model.labels import CLASSES
+from model.classes import CLASSES
+from workflow.tray import Tray
 
 
 def test_a_ratio_stands_between_its_bounds():

@@ -7,7 +7,7 @@ from test_db import count, db, entry, path  # noqa: F401  # fixtures
 from test_undo import facts, ids
 
 from db import BookLabel, Database, HistoryQuery, LabelRefused
-from ui.labels import book_table, consequence
+from ui.data_set.label_book import book_table, consequence
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from models import class_folders, edit_card, picture, publish_random, random_wei
 from safetensors.numpy import load_file, save_file
 
 from intake.pictures import read_picture
-from model import fitting, publish, synthetic
+from model import publish
 from model.bundle import (
     CARD_FILE,
     SCOPE_FILE,
@@ -27,12 +27,13 @@ from model.bundle import (
     expected_shapes,
     load_bundle,
 )
-from model.card_text import readme
+from model.classes import CLASSES
 from model.classifier import load_classifier
 from model.evaluate import folder_samples
-from model.labels import CLASSES
+from model.out_of_distribution import METHODS
 from model.preprocess import Preprocessing
-from model.scope import METHODS
+from model.publishing import fitting, synthetic
+from model.publishing.card_text import readme
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from test_db import entry
 
 from bench.server import this_app
 from db import Database
-from model.labels import CLASSES
+from model.classes import CLASSES
 
 APART = """(chart) => {
   const box = (selector) => chart.querySelector(selector).getBoundingClientRect();

@@ -16,9 +16,11 @@ import pytest
 from models import picture, publish_random, with_precision
 from PIL import Image
 
-from model import engines, machine
+from model import cpu as machine
+from model import engines
 from model.bundle import FEATURE_SIZE, WEIGHTS, BundleError, known_picture
 from model.calibration import softmax
+from model.classes import CLASSES
 from model.classifier import (
     BATCH,
     GRADUAL,
@@ -27,7 +29,6 @@ from model.classifier import (
     load_classifier,
 )
 from model.engines import OpenVinoEngine, Outputs, TorchEngine
-from model.labels import CLASSES
 from model.preprocess import Pixels, Preprocessing, to_pixels, views_of
 
 ROOT = Path(__file__).resolve().parent.parent

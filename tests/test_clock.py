@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.clock import local_time
+from ui.shared.clock import local_time
 
 MOMENT = "2026-07-01T22:04:59.123+00:00"
 

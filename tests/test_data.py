@@ -6,8 +6,8 @@ import pytest
 import torch
 from models import class_folders, picture
 
-from model.data import load_folder
-from model.labels import CLASSES
+from model.classes import CLASSES
+from model.training.data import load_folder
 
 
 @pytest.fixture(scope="module")

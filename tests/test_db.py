@@ -26,8 +26,8 @@ from db import (
     NewImage,
     wilson,
 )
-from db import schema as tables
-from model.labels import CLASSES
+from model.classes import CLASSES
+from records import schema as tables
 
 
 def entry(n: int, label: str | None = None, **changes) -> NewImage:

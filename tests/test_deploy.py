@@ -19,7 +19,7 @@ from conftest import ROOT, run_async
 from PIL import Image
 
 from intake.archive import MAX_ARCHIVE
-from ui.login import HEADER, SECRET, Gate, clean_name
+from routes.login import HEADER, SECRET, Gate, clean_name
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -138,7 +138,7 @@ def test_what_is_copied_is_handed_to_the_build():
 def test_the_image_installs_what_is_locked_and_nothing_else():
     files = re.findall(r"-r (\S+)", DOCKERFILE)
     parts = ("cpu", "login", "postgres")
-    assert files == [f"requirements-{part}.txt" for part in parts]
+    assert files == [f"requirements/{part}.txt" for part in parts]
     assert DOCKERFILE.count("pip install") == 1
     assert "pip install --require-hashes -r" in DOCKERFILE
 
@@ -147,11 +147,12 @@ def test_the_page_starts_and_answers_without_torch(tmp_path: Path):
     """The image has none."""
     picture = tmp_path / "green.png"
     Image.new("RGB", (64, 64), "green").save(picture)
-    parts = {f"ui.{file.stem}" for file in (ROOT / "ui").glob("*.py")}
+    files = [f.relative_to(ROOT) for f in (ROOT / "ui").rglob("*.py")]
+    parts = {".".join(file.with_suffix("").parts) for file in files}
     parts -= {"ui.page"}  # draws when it is imported, and imports nothing but these
     program = (
         "import sys; sys.modules.update(torch=None, torchvision=None)\n"
-        f"import app, db.check, {', '.join(sorted(parts))}\n"
+        f"import app, records.check, {', '.join(sorted(parts))}\n"
         "from model import predict\n"
         "raise SystemExit(predict.main(sys.argv[1:]))"
     )

@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 from test_faults import small_disk
 
-from intake.tray import Tray
+from workflow.tray import Tray
 
 SLOW = 30_000
 MANY = 3_000

@@ -7,11 +7,11 @@ import torch
 from models import class_folders
 from torch import Tensor
 
-from model import epochs
-from model.data import Labelled, load_folder
-from model.epochs import Batch, Epoch
-from model.pruning import choose
-from model.recipe import Recipe, parse_stages, rate
+from model.training import epochs
+from model.training.data import Labelled, load_folder
+from model.training.epochs import Batch, Epoch
+from model.training.recipe import Recipe, parse_stages, rate
+from model.training.sample_pruning import choose
 
 
 @pytest.fixture(scope="module")

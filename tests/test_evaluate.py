@@ -19,9 +19,9 @@ from model.calibration import (
     reliability,
     softmax,
 )
+from model.classes import CLASSES
 from model.classifier import load_classifier
 from model.evaluate import Readings, report
-from model.labels import CLASSES
 
 
 @pytest.fixture(scope="module")

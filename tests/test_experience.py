@@ -4,10 +4,10 @@ import pytest
 from test_db import db, entry, path  # noqa: F401  # fixtures
 
 from db import Database, DatabaseError
-from db import judged as module
-from intake.tray import Item
-from model.labels import CLASSES
-from ui.experience import binned, confidence_text, experience, model_asked
+from model.classes import CLASSES
+from records import track_record as module
+from ui.shared.track_record import binned, confidence_text, experience, model_asked
+from workflow.tray import Item
 
 
 def test_reviewed_answers_of_one_model_are_remembered(db: Database):  # noqa: F811

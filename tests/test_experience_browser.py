@@ -10,7 +10,7 @@ from test_review_browser import (  # noqa: F401  # fixtures
 )
 
 from intake.pictures import read_pictures
-from intake.tray import Arrival, Item
+from workflow.tray import Arrival, Item
 
 
 def sure(item: Item) -> float:

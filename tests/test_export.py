@@ -20,14 +20,14 @@ from sqlalchemy import update
 from test_db import db, entry, path  # noqa: F401  # fixtures
 from torchvision.datasets import ImageFolder
 
+from dataset.names import folders, safe_folder, split_of
+from dataset.read import Export
+from dataset.write import NothingToExport, Options, export_zip
 from db import Database, HistoryQuery
-from db.schema import state
-from db.work import Work
-from export import NothingToExport, Options, export_zip
-from export.names import folders, safe_folder, split_of
-from importing import Export
-from model.labels import CLASSES
-from ui.dataset import since_text
+from model.classes import CLASSES
+from records.schema import state
+from records.work import Work
+from ui.data_set.view import since_text
 
 STANDS = {"prediction_id": 1, "predicted": CLASSES[1]}
 HOSTILE = [
@@ -190,7 +190,7 @@ def test_a_stream_is_one_moment_and_holds_nobody_back(
     db: Database,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("export.zipping.CHUNK", 1)
+    monkeypatch.setattr("dataset.zip_writer.CHUNK", 1)
     db.save([picture(1, "cat"), picture(2, "cat")])
     stream = export_zip(db, HistoryQuery())
     head = [next(stream)]
@@ -217,8 +217,8 @@ def test_little_is_held_at_a_time(
     """Large pictures are read a few at a time, all of them, in one order."""
     db.save([picture(n, "cat") for n in range(9)])
     whole = exported(db)
-    monkeypatch.setattr("db.exporting.EXPORT_BYTES", 1)
-    monkeypatch.setattr("db.exporting.MANY", 4)
+    monkeypatch.setattr("records.export_reads.EXPORT_BYTES", 1)
+    monkeypatch.setattr("records.export_reads.MANY", 4)
     assert exported(db) == whole
     names = [line["name"] for line in lines(opened(whole))]
     assert names == [f"{n}.png" for n in range(9)]

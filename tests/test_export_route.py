@@ -8,7 +8,7 @@ from test_db import db, entry, path  # noqa: F401  # fixtures
 
 import app
 from db import Database
-from ui import resources
+from workflow import resources
 
 
 @pytest.fixture

@@ -22,23 +22,24 @@ from conftest import ROOT
 from hostile import bombs, encoded, scene
 from test_db import count, db, entry, path  # noqa: F401  # fixtures
 
+from dataset.write import export_zip
 from db import Database, DatabaseError, HistoryQuery
-from export import export_zip
-from intake import pictures, tray
+from intake import pictures
 from intake.errors import Refused
 from intake.pictures import read_picture, read_pictures
-from intake.tray import Tray, new_tray_id
 from intake.worker import Pool
-from model.labels import CLASSES
-from ui.saving import save
-from ui.workflow import AT_ONCE, CHUNK, Source, receive
+from model.classes import CLASSES
+from workflow import tray
+from workflow.receive import AT_ONCE, CHUNK, Source, receive
+from workflow.save import save
+from workflow.tray import Tray, new_tray_id
 
 KILLS = int(os.environ.get("KILLS", 20))
 """How often the process is killed; `KILLS=200 make test` for the long run."""
 
 # Children start from a server that has imported everything: a kill loop is then cheap.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["test_db", "export", "ui.workflow"])
+FORKS.set_forkserver_preload(["test_db", "export", "workflow.receive"])
 
 
 def _save_review_export(file: str, first: int, out: Connection) -> None:

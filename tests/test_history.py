@@ -13,9 +13,9 @@ from sqlalchemy import text
 from test_db import count, db, entry, path  # noqa: F401  # fixtures
 
 from db import Database, HistoryQuery
-from db.engine import _alembic, make_engine
-from db.finding import MOST_FOUND, SORTS, ordered
-from model.labels import CLASSES
+from model.classes import CLASSES
+from records.engine import _alembic, make_engine
+from records.history import MOST_FOUND, SORTS, ordered
 
 PLACES = {
     "created": (500, 500),
@@ -155,9 +155,9 @@ def test_bookmarks_change_no_page(
         for descending in (True, False)
     ]
     for n in range(4):
-        monkeypatch.setattr("db.finding.STEP", 10**6)
+        monkeypatch.setattr("records.history.STEP", 10**6)
         whole = {query: long.page(query, 1000).rows for query in asked}
-        monkeypatch.setattr("db.finding.STEP", 10)
+        monkeypatch.setattr("records.history.STEP", 10)
         for _ in range(60):
             query, offset = chance.choice(asked), chance.randrange(300)
             page = long.page(query, 7, offset)
@@ -174,7 +174,7 @@ def test_bookmarks_change_no_page(
 def test_bookmarks_are_used_and_dropped(
     long: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("db.finding.STEP", 10)
+    monkeypatch.setattr("records.history.STEP", 10)
     query = HistoryQuery(sort="name")
 
     def places() -> dict:
@@ -247,7 +247,7 @@ def test_index_and_rows_give_one_answer(
             in "\n".join((row.name, "", row.predicted, row.label or "")).lower()
         ]
         for few in (0, 10**6):
-            monkeypatch.setattr("db.finding.FEW", few)
+            monkeypatch.setattr("records.history.FEW", few)
             assert ids(long, search=term) == inside, term
 
 
@@ -257,7 +257,7 @@ def test_a_search_brings_the_newest_and_says_there_are_more(
     monkeypatch: pytest.MonkeyPatch,
     few: int,
 ):
-    monkeypatch.setattr("db.finding.FEW", few)
+    monkeypatch.setattr("records.history.FEW", few)
     db.save(entry(n, name=f"holiday {n}.png") for n in range(MOST_FOUND + 20))
     page = db.page(HistoryQuery(search="holiday"), 10)
     assert (page.total, page.more) == (MOST_FOUND, True)

@@ -23,9 +23,9 @@ from PIL import Image, ImageStat
 
 from intake.decode import MAX_PIXELS, Decoded, decode
 from intake.errors import Refused
-from intake.tray import Tray, new_tray_id
 from intake.worker import Pool, Worker
-from ui.workflow import Source, receive
+from workflow.receive import Source, receive
+from workflow.tray import Tray, new_tray_id
 
 FILES = small_files()
 PEAK = 500 * 2**20

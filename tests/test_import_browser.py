@@ -18,7 +18,7 @@ from test_faults import small_disk
 from test_importing import exported, picture
 
 from db import Database
-from model.labels import CLASSES
+from model.classes import CLASSES
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from test_importing import exported, picture
 from test_upload_route import Client, address, client, tray_id  # noqa: F401
 
 from db import Database, HistoryQuery
-from ui import login, oidc, resources, upload_route
+from routes import login, oidc
+from routes import upload as upload_route
+from workflow import resources
 
 TOKEN = "X-Xsrftoken"
 
@@ -128,7 +130,7 @@ def test_imports_take_turns_with_other_uploads(
     full = upload_route.Room(1)
     full.taken = 1
     monkeypatch.setattr(upload_route, "_room", full)
-    monkeypatch.setattr("ui.import_route.LONG_PATIENCE", 0.1)
+    monkeypatch.setattr("routes.import_zip.LONG_PATIENCE", 0.1)
     answer = client.post("/import", archive)
     assert (answer.status_code, answer.text) == (503, upload_route.BUSY)
     full.give_back(1)

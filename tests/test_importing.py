@@ -19,14 +19,14 @@ from hostile import encoded, scene
 from test_db import db, entry, path  # noqa: F401  # fixtures
 from test_history import check_counts
 
+from dataset.read import Export, ImportRefused
+from dataset.write import Options, export_zip
 from db import Database, HistoryQuery, ImportedImage
-from export import Options, export_zip
-from importing import Export, ImportRefused
 from intake.pictures import read_picture
-from model.labels import CLASSES
-from ui.import_zip import Imported, read_back, summary
-from ui.trash import IN_TRASH
-from ui.upload_route import MAX_LIST
+from model.classes import CLASSES
+from routes.upload import MAX_LIST
+from ui.data_set.import_zip import Imported, read_back, summary
+from ui.history.trash import IN_TRASH
 
 FROM_THE_DOOR = ("data", "format", "width", "height", "thumbnail", "dhash")
 
@@ -311,7 +311,7 @@ def test_another_process_imports_what_this_one_exported(busy: Database, tmp_path
     file = tmp_path / "dataset.zip"
     file.write_bytes(exported(busy))
     done = subprocess.run(
-        [sys.executable, "-m", "ui.import_zip", str(file)],
+        [sys.executable, "-m", "ui.data_set.import_zip", str(file)],
         cwd=ROOT,
         env={"CLASSIFY_DATA": str(tmp_path / "new"), "PATH": ""},
         capture_output=True,

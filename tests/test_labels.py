@@ -13,9 +13,9 @@ from db import (
     Respelled,
     clean_label,
 )
-from db.work import Work
-from model.labels import CLASSES
-from ui.undo import respelled_text
+from model.classes import CLASSES
+from records.work import Work
+from ui.shared.undo import respelled_text
 
 
 @pytest.mark.threat("C33")

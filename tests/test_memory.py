@@ -14,8 +14,8 @@ from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from streamlit.testing.v1 import AppTest
 
-from intake import tray
-from ui import memory
+from ui.shared import streamlit_internals as memory
+from workflow import tray
 
 HELPERS = """
 import re, sys, threading

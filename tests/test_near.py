@@ -11,10 +11,10 @@ from sqlalchemy import select, text, update
 from test_db import db, entry, names, path  # noqa: F401  # fixtures
 
 from db import Database, HistoryQuery
-from db.near import MOST_BITS, SOME, _probes, bands
-from db.schema import images, near_bands, state
 from intake.decode import decode
-from intake.near import dhash
+from intake.dhash import dhash
+from records.near_groups import MOST_BITS, SOME, _probes, bands
+from records.schema import images, near_bands, state
 
 
 def blotches(seed: int, size: tuple[int, int] = (128, 96)) -> Image.Image:

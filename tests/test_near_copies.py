@@ -7,7 +7,7 @@ import pytest
 from models import picture
 from PIL import Image, ImageEnhance, ImageOps
 
-from model import near_copies
+from model.publishing import leakage as near_copies
 
 
 def save(root: Path, name: str, image: Image.Image, **options) -> None:

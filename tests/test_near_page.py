@@ -13,12 +13,12 @@ from test_near import blotches
 from test_page import button, data, html, page, row, upload  # noqa: F401  # fixtures
 
 from db import HistoryQuery, State
-from db.schema import images, state
 from intake.decode import decode
-from ui import resources
-from ui.history import STATES
-from ui.history_grid import GRID_OPTIONS, rows_frame
-from ui.near import near_html, near_lines
+from records.schema import images, state
+from ui.classify.near_notes import near_html, near_lines
+from ui.history.grid import GRID_OPTIONS, rows_frame
+from ui.history.view import STATES
+from workflow import resources
 
 SCENE = blotches(7, (200, 150))
 

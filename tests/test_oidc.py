@@ -10,8 +10,8 @@ from conftest import run_async
 from streamlit.auth_util import set_cookie_with_chunks
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
-from ui import oidc
-from ui.login import HEADER, Gate
+from routes import oidc
+from routes.login import HEADER, Gate
 
 SECRET = "s" * oidc.MIN_SECRET
 AUTH = {

@@ -5,12 +5,12 @@ import torch
 from torch import Tensor
 from torchvision.models import ResNet
 
-from model.average import Average
 from model.network import build_network
-from model.optimizer import as_matrix
-from model.recipe import Recipe
-from model.sharpness import climb, descend
 from model.train import make_optimizer
+from model.training.ema import Average
+from model.training.optimizer import as_matrix
+from model.training.recipe import Recipe
+from model.training.sam import climb, descend
 
 
 def channels_last_network() -> ResNet:

@@ -17,22 +17,22 @@ from stand_in import Handler, host
 from streamlit.testing.v1 import AppTest
 from test_db import entry
 
+from dataset.write import Options, export_zip
 from db import Change, Conflict, Event, HistoryQuery, HistoryRow, LabelCount, Statistics
-from export import Options, export_zip
 from intake.fetch import TEST_SETTING
-from intake.tray import valid_tray_id
 from model.bundle import BundleError
-from model.labels import CLASSES
-from ui import resources
-from ui.cards import UNKEPT
-from ui.download import BadSelection, address, selection
-from ui.events import event_line
-from ui.history_grid import GRID_OPTIONS, rows_frame
-from ui.overview import MOST_BARS, accuracy_text, distribution
-from ui.review_queue import OUTSIDE
-from ui.text import chart, count, percent, plain
-from ui.undo import conflict_text
-from ui.workflow import Source, receive
+from model.classes import CLASSES
+from routes.export import BadSelection, address, selection
+from ui.classify.cards import UNKEPT
+from ui.classify.queue import OUTSIDE
+from ui.history.details import event_line
+from ui.history.grid import GRID_OPTIONS, rows_frame
+from ui.shared.escape import chart, count, percent, plain
+from ui.shared.undo import conflict_text
+from ui.sidebar.accuracy import MOST_BARS, accuracy_text, distribution
+from workflow import resources
+from workflow.receive import Source, receive
+from workflow.tray import valid_tray_id
 
 
 def png(colour: str) -> bytes:
@@ -149,7 +149,7 @@ def test_a_verdict_the_disk_does_not_take_is_said_on_its_card(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("intake.tray.write", full)
+        patched.setattr("workflow.tray.write", full)
         button(page, "Correct").click().run()
         assert html(page).count(UNKEPT) == 1
         button(page, "Confirm the rest").click().run()

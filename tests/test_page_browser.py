@@ -24,7 +24,7 @@ from playwright.sync_api import (
 from stand_in import Handler, host
 from torchvision.datasets import ImageFolder
 
-from ui.review import FEW
+from ui.classify.tray import FEW
 
 SLOW = 20_000
 
@@ -76,7 +76,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     yield tab
     context.close()
     # What the two components say of themselves: streamlit-js-eval's iframe, AgGrid's
-    # note on the scripts of `ui/history_grid.py`.
+    # note on the scripts of `ui/history/grid.py`.
     known = ("Unrecognized feature", "can escape its sandboxing", "allow_unsafe_jscode")
     assert [n for n in noise if not any(k in n for k in known)] == []
     assert "Traceback" not in server.log.read_text()

@@ -36,8 +36,8 @@ from db import (
     HistoryQuery,
     NewerSchemaError,
 )
-from db.check import main as check
-from model.labels import CLASSES
+from model.classes import CLASSES
+from records.check import main as check
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 

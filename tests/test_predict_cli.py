@@ -11,8 +11,8 @@ import pytest
 from models import picture, publish_random
 
 from model import predict
+from model.classes import CLASSES
 from model.classifier import load_classifier
-from model.labels import CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,7 +14,7 @@ from proxy import HOST, PASSWORD, SECRET, Proxy, running
 from stand_in import Handler, served
 
 from intake.archive import MAX_ARCHIVE
-from ui.upload_route import MAX_BATCH, MAX_LIST
+from routes.upload import MAX_BATCH, MAX_LIST
 
 PEOPLE = ["ada", *(f"person{n}" for n in range(11))]
 

@@ -10,7 +10,7 @@ import pytest
 from test_db import entry, path  # noqa: F401  # a fixture
 
 from db import Database, NewImage
-from model.labels import CLASSES
+from model.classes import CLASSES
 
 SIZES = (300, 1000, 3000, 5000, 20_000)
 
@@ -59,8 +59,8 @@ def test_no_byte_is_left_and_no_name_where_the_file_is_small(
     quick: int,
     kinds: str,
 ):
-    monkeypatch.setattr("db.engine.WAL_IS_SAFE", wal)
-    monkeypatch.setattr("db.store.QUICK", quick)
+    monkeypatch.setattr("records.engine.WAL_IS_SAFE", wal)
+    monkeypatch.setattr("records.store.QUICK", quick)
     db = Database.open(path, CLASSES)
     with closing(sqlite3.connect(path)) as beside:  # or there is no WAL
         assert beside.execute("SELECT count(*) FROM images").fetchone() == (0,)
@@ -76,7 +76,7 @@ def test_a_large_file_is_written_anew_once_half_of_it_is_free(
     path: Path,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("db.store.QUICK", 0)
+    monkeypatch.setattr("records.store.QUICK", 0)
     db = Database.open(path, CLASSES)
     data = [bytes([n]) * 200_000 for n in range(10)]
     hashes = [hashlib.sha256(d).hexdigest() for d in data]

@@ -7,7 +7,7 @@ from conftest import Server
 from playwright.sync_api import Browser, Page, expect
 from test_page_browser import cards, go_to, picture_bytes, upload
 
-from model.labels import CLASSES
+from model.classes import CLASSES
 
 SLOW = 60_000
 FITS = """(main) => {

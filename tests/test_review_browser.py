@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Page, expect
 from test_near import blotches
 
 from intake.pictures import read_pictures
-from intake.tray import Arrival, Item, Tray, new_tray_id
-from model.labels import CLASSES
+from model.classes import CLASSES
+from workflow.tray import Arrival, Item, Tray, new_tray_id
 
 SLOW = 120_000
 expect.set_options(timeout=SLOW)

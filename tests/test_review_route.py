@@ -21,13 +21,14 @@ from streamlit.web.server.starlette.starlette_app_utils import (
 
 from db import Database
 from intake.pictures import read_picture
-from intake.tray import Tray, new_tray_id
-from model.labels import CLASSES
-from ui import resources, workflow
-from ui.guard import COOKIE, HEADER
-from ui.review_queue import OUTSIDE, doubt, row
-from ui.review_route import MAX_VERDICTS, parse_verdicts, review
-from ui.workflow import GONE, classify_pending, judge
+from model.classes import CLASSES
+from routes.verdicts import MAX_VERDICTS, parse_verdicts, review
+from routes.xsrf import COOKIE, HEADER
+from ui.classify.queue import OUTSIDE, doubt, row
+from workflow import receive as workflow
+from workflow import resources
+from workflow.receive import GONE, classify_pending, judge
+from workflow.tray import Tray, new_tray_id
 
 PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(3)]
 A, B, C = (picture.sha256 for picture in PICTURES)

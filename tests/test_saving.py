@@ -12,10 +12,10 @@ from test_db import db, path  # noqa: F401  # fixtures
 
 from db import Database, HistoryQuery, NewImage
 from intake.pictures import read_picture
-from intake.tray import Arrival, Tray, new_tray_id
-from model.labels import CLASSES
-from ui.saving import save
-from ui.workflow import judge
+from model.classes import CLASSES
+from workflow.receive import judge
+from workflow.save import save
+from workflow.tray import Arrival, Tray, new_tray_id
 
 SAID = {
     "label": "cat",

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from models import picture, publish_random
 
-from model import synthetic
 from model.bundle import WEIGHTS
 from model.classifier import Classifier, load_classifier
 from model.evaluate import Readings
-from model.scope import (
+from model.out_of_distribution import (
     METHODS,
     Reference,
     cosine_score,
@@ -21,7 +20,13 @@ from model.scope import (
     mean_features,
     softmax_score,
 )
-from model.scope_figures import auroc, candidates, mahalanobis_score, neighbours_score
+from model.publishing import synthetic
+from model.publishing.scope_figures import (
+    auroc,
+    candidates,
+    mahalanobis_score,
+    neighbours_score,
+)
 
 MEANS = np.array([[4.0, 0.0], [0.0, 4.0], [2.0, 2.0]])
 LAST = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])

@@ -11,9 +11,9 @@ from test_export import exported, lines, opened, picture
 from test_page import button, data, html, page, png, upload  # noqa: F401
 
 from db import Database, HistoryQuery
-from db.engine import _alembic, make_engine
-from model.labels import CLASSES
-from ui.history_grid import GRID_OPTIONS, rows_frame
+from model.classes import CLASSES
+from records.engine import _alembic, make_engine
+from ui.history.grid import GRID_OPTIONS, rows_frame
 
 INSIDE = {"scope_score": 1.25, "in_scope": True}
 OUTSIDE = {"scope_score": 0.25, "in_scope": False}

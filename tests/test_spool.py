@@ -20,14 +20,16 @@ from test_upload_route import (  # noqa: F401  # fixtures
 )
 
 from intake import disk
-from intake import tray as trays
 from intake.disk import spare_bytes
 from intake.errors import Refused
 from intake.pictures import read_picture
-from intake.tray import Tray, new_tray_id
-from ui import resources, spool, upload_route
-from ui.spool import ARCHIVES, SPOOL, Spool, SpoolFull
-from ui.upload_route import MANY_ZIPS, NO_DISK
+from routes import spool
+from routes import upload as upload_route
+from routes.spool import ARCHIVES, SPOOL, Spool, SpoolFull
+from routes.upload import MANY_ZIPS, NO_DISK
+from workflow import resources
+from workflow import tray as trays
+from workflow.tray import Tray, new_tray_id
 
 ZIP = archive({"a.png": png(1)})
 PLENTY = 2**40
@@ -219,9 +221,9 @@ def test_visitors_are_told_apart_by_login_or_address(
 ):
     on_disk.held += [("127.0.0.1", 1), ("ann", 1)] * (ARCHIVES // 2 - 1)
     assert client.post(path, ZIP).status_code == 503
-    monkeypatch.setattr("ui.login.who_asks", lambda *_: "ann")
+    monkeypatch.setattr("routes.login.who_asks", lambda *_: "ann")
     assert client.post(path, ZIP).status_code == 503
-    monkeypatch.setattr("ui.login.who_asks", lambda *_: "bob")
+    monkeypatch.setattr("routes.login.who_asks", lambda *_: "bob")
     assert client.post(path, ZIP).status_code == 200
 
 

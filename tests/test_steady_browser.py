@@ -4,7 +4,7 @@ from playwright.sync_api import Locator
 from test_review_browser import Desk, desk, png, prediction, server  # noqa: F401
 
 from intake.pictures import read_pictures
-from intake.tray import Arrival
+from workflow.tray import Arrival
 
 WHOLE = 6
 

@@ -18,8 +18,8 @@ from test_dropzone_browser import (
     said,
 )
 
-from ui.assets import asset
-from ui.text import percent
+from ui.shared.assets import asset
+from ui.shared.escape import percent
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",

@@ -16,16 +16,26 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from stand_in import Handler, host
 
-PARTS = ("", "-login", "-postgres", "-dev", "-bench")
-LOCKED = (*PARTS, "-cpu")
+PARTS = ("base", "login", "postgres", "dev", "bench")
+LOCKED = (*PARTS, "cpu")
 PIN = re.compile(r"([A-Za-z0-9_.-]+)(?:\[([a-z,]+)\])?==([^\s;*]+)(?: ; ([^\\]+?))?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 ONLY_CUDA = ("cuda-", "nvidia-", "triton", "torch")
 
 
+def short(part: str) -> Path:
+    """The file that names what is asked for."""
+    return ROOT / "requirements" / f"{part}.in"
+
+
+def lock_of(part: str) -> Path:
+    """The file that pins all of it; what the page needs is where people look first."""
+    return ROOT / ("requirements.txt" if part == "base" else f"requirements/{part}.txt")
+
+
 def asked_for(part: str) -> dict[str, str]:
     """Name and version of every package that a short file names."""
-    lines = (ROOT / f"requirements{part}.in").read_text().splitlines()
+    lines = short(part).read_text().splitlines()
     asked = [line.split()[0] for line in lines if line[:1].isalpha()]
     found = [PIN.fullmatch(pin) for pin in asked]
     assert all(found), asked
@@ -44,7 +54,7 @@ class Entry(NamedTuple):
 
 def entries(part: str) -> list[Entry]:
     """Every package of a locked file."""
-    text = (ROOT / f"requirements{part}.txt").read_text()
+    text = lock_of(part).read_text()
     found = []
     for entry in re.split(r"\n(?=[^\s#])", re.sub(r"(?m)^#.*\n?", "", text).strip()):
         first, *rest = re.split(r" \\\n\s+|\n\s+", entry)
@@ -70,7 +80,7 @@ def holds(marker: str, extra: str = "") -> bool:
 
 def brought_along(part: str) -> set[str]:
     """What the installed packages say they need, from those asked for on."""
-    lines = (ROOT / f"requirements{part}.in").read_text().splitlines()
+    lines = short(part).read_text().splitlines()
     waiting = [Requirement(line.split()[0]) for line in lines if "==" in line]
     seen: set[str] = set()
     while waiting:
@@ -87,7 +97,7 @@ def brought_along(part: str) -> set[str]:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_pin_has_a_reason(part: str):
-    for line in (ROOT / f"requirements{part}.in").read_text().splitlines():
+    for line in short(part).read_text().splitlines():
         if not line.startswith(("#", "-c", "-r")):
             assert re.fullmatch(PIN.pattern + r" +# \S.+", line), line
 
@@ -101,7 +111,7 @@ def test_everything_is_pinned_with_hashes(part: str):
 
 @pytest.mark.parametrize("part", LOCKED)
 def test_no_locked_file_says_where_to_load_from(part: str):
-    text = (ROOT / f"requirements{part}.txt").read_text()
+    text = lock_of(part).read_text()
     assert "://" not in text
     assert not re.search(r"^\s*-(?!-hash)", text, re.M)
 
@@ -109,38 +119,38 @@ def test_no_locked_file_says_where_to_load_from(part: str):
 @pytest.mark.parametrize("part", PARTS)
 def test_locked_and_short_files_fit(part: str):
     assert set(asked_for(part).items()) <= pins(part)
-    known = names(part) if part == "-bench" else names(part) | names("")
+    known = names(part) if part == "bench" else names(part) | names("base")
     for name, _, _, _, reason in entries(part):
         assert reason.startswith("# via "), name
         for why in re.findall(r"(?<= )[a-z][\w.-]*", reason.removeprefix("# via")):
             if not why.startswith("requirements"):
                 assert canonicalize_name(why) in known, f"{name} is there for {why}"
-        if f"-r requirements{part}.in" in reason:
+        if f"-r requirements/{part}.in" in reason:
             assert name in asked_for(part), f"{name} is no longer asked for"
 
 
-@pytest.mark.parametrize("part", ["", "-dev"])
+@pytest.mark.parametrize("part", ["base", "dev"])
 def test_all_that_is_brought_along_is_locked(part: str):
     try:
         needed = brought_along(part)
     except PackageNotFoundError as problem:
         pytest.skip(f"not installed here: {problem}")
-    assert needed <= names(part) | names("")
+    assert needed <= names(part) | names("base")
 
 
 def test_one_package_has_one_version():
     """What is installed one file after the other must agree."""
-    found = {(e.name, e.marker): e.version for e in entries("")}
-    for part in ("-cpu", "-login", "-postgres", "-dev"):
+    found = {(e.name, e.marker): e.version for e in entries("base")}
+    for part in ("cpu", "login", "postgres", "dev"):
         for e in entries(part):
             assert found.setdefault((e.name, e.marker), e.version) == e.version, e.name
 
 
 def test_the_cpu_build_brings_all_but_torch_and_cuda():
-    left_out = pins("") - pins("-cpu")
+    left_out = pins("base") - pins("cpu")
     assert left_out
     assert all(name.startswith(ONLY_CUDA) for name, _ in left_out)
-    assert not [name for name in names("-cpu") if name.startswith(ONLY_CUDA)]
+    assert not [name for name in names("cpu") if name.startswith(ONLY_CUDA)]
 
 
 def made(venv: Path, *arguments: str) -> str:
@@ -155,11 +165,11 @@ def test_what_changed_in_a_locked_file_is_installed(tmp_path: Path):
     for name in ("bin/python", "runtime", "development"):
         (tmp_path / name).touch()
     assert "--require-hashes" not in made(tmp_path)
-    for part in ("", "-dev"):
-        changed = f"requirements{part}.txt"
+    for part in ("base", "dev"):
+        changed = lock_of(part).relative_to(ROOT).as_posix()
         assert f"--require-hashes -r {changed}" in made(tmp_path, "-W", changed)
-    small = made(tmp_path, "-W", "requirements-cpu.txt", "TORCH=cpu")
-    assert "--require-hashes -r requirements-cpu.txt" in small
+    small = made(tmp_path, "-W", "requirements/cpu.txt", "TORCH=cpu")
+    assert "--require-hashes -r requirements/cpu.txt" in small
     assert "--require-hashes -r requirements.txt" not in small
 
 
@@ -169,9 +179,9 @@ def test_an_unpinned_or_unhashed_line_is_found(
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     (tmp_path / "requirements.txt").write_text("a>=1 \\\n    # via b\n")
     with pytest.raises(AssertionError, match="not pinned"):
-        entries("")
+        entries("base")
     (tmp_path / "requirements.txt").write_text("a==1\n    # via b\n")
-    assert entries("") == [Entry("a", "1", "", [], "# via b")]
+    assert entries("base") == [Entry("a", "1", "", [], "# via b")]
 
 
 class Advisories(Handler):
@@ -248,6 +258,6 @@ def test_the_locked_files_can_be_audited():
         printed, complaints = audit.ask(files, "--osv-url", url, seconds=200)
     report = json.loads(printed or pytest.fail(complaints))
     checked = {canonicalize_name(package["name"]) for package in report["dependencies"]}
-    wanted = {e.name for p in ("", "-dev") for e in entries(p) if holds(e.marker)}
+    wanted = {e.name for p in ("base", "dev") for e in entries(p) if holds(e.marker)}
     assert checked == wanted
     assert audit.verdict(printed, complaints)[0] == 1

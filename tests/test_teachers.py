@@ -9,13 +9,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model import card_text, publish, train
-from model.data import load_folder
-from model.epochs import normalise
+from model import publish, train
 from model.network import build_network
-from model.recipe import Recipe
-from model.teachers import Teachers
+from model.publishing import card_text
 from model.train import Run
+from model.training.data import load_folder
+from model.training.epochs import normalise
+from model.training.recipe import Recipe
+from model.training.teachers import Teachers
 
 CPU = torch.device("cpu")
 

@@ -16,7 +16,7 @@ from test_page_browser import card, cards, go_to, picture_bytes, rows, upload
 
 from bench.browser import launch
 from db import Database
-from model.labels import CLASSES
+from model.classes import CLASSES
 
 SLOW = 60_000
 PEOPLE = ("ada", "ben")

@@ -17,11 +17,11 @@ from torchvision.models import resnet18
 
 from model import train
 from model.bundle import expected_shapes
-from model.data import Labelled, load_folder
-from model.epochs import Batch, Epoch
 from model.network import build_network, features, load_matching
-from model.recipe import Recipe, parse_parts
 from model.train import Run
+from model.training.data import Labelled, load_folder
+from model.training.epochs import Batch, Epoch
+from model.training.recipe import Recipe, parse_parts
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import pytest
 from conftest import ROOT
 from hostile import encoded, scene
 
-from intake import tray as trays
 from intake.errors import Refused
 from intake.pictures import Picture, read_picture
-from intake.tray import Arrival, Tray, new_tray_id, sweep, valid_tray_id
+from workflow import tray as trays
+from workflow.tray import Arrival, Tray, new_tray_id, sweep, valid_tray_id
 
 PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(4)]
 

@@ -7,11 +7,14 @@ from streamlit.testing.v1 import AppTest
 from test_page import button, data, html, page, png, upload  # noqa: F401  # fixtures
 
 from db import SaveResult
-from ui import history, resources, review, trash
-from ui.dataset import clear_database
-from ui.review import saved_text
-from ui.saving import Saved
-from ui.undo import ACTS
+from ui.classify import tray as review
+from ui.classify.tray import saved_text
+from ui.data_set.view import clear_database
+from ui.history import trash
+from ui.history import view as history
+from ui.shared.undo import ACTS
+from workflow import resources
+from workflow.save import Saved
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from test_db import count, db, entry, path  # noqa: F401  # fixtures
 
 from db import Database, HistoryQuery
-from model.labels import CLASSES
+from model.classes import CLASSES
 
 
 def ids(db: Database) -> list[int]:  # noqa: F811

@@ -20,11 +20,13 @@ from streamlit.web.server.starlette.starlette_app_utils import (
     generate_xsrf_token_string,
 )
 
-from intake.tray import new_tray_id
-from ui import resources, upload_route, workflow
-from ui.guard import COOKIE, HEADER
-from ui.import_route import import_archive
-from ui.upload_route import MAX_FILES, upload, upload_archive
+from routes import upload as upload_route
+from routes.import_zip import import_archive
+from routes.upload import MAX_FILES, upload, upload_archive
+from routes.xsrf import COOKIE, HEADER
+from workflow import receive as workflow
+from workflow import resources
+from workflow.tray import new_tray_id
 
 
 @pytest.fixture

@@ -8,20 +8,20 @@ import streamlit as st
 from db import DamagedError, Database, DatabaseError
 from model.bundle import BundleError
 from model.classifier import Classifier
-from ui import resources
-from ui.backup import render_recovered, render_recovery
-from ui.dataset import render_dataset
-from ui.experience import Bins, binned, experience
-from ui.history import render_history
-from ui.memory import forget_gone_controls
-from ui.overview import model_text, render_overview
-from ui.review import render_reload, render_saved, render_tray
-from ui.reviewer import render_reviewer
-from ui.theme import apply_style
-from ui.trash import VIEW
-from ui.trays import current_tray
-from ui.upload import render_upload
-from ui.workflow import classify_pending, pending
+from ui.classify.tray import render_reload, render_saved, render_tray
+from ui.classify.upload import render_upload
+from ui.data_set.backup import render_recovered, render_recovery
+from ui.data_set.view import render_dataset
+from ui.history.trash import VIEW
+from ui.history.view import render_history
+from ui.shared.streamlit_internals import forget_gone_controls
+from ui.shared.theme import apply_style
+from ui.shared.track_record import Bins, binned, experience
+from ui.sidebar.accuracy import model_text, render_overview
+from ui.sidebar.reviewer import render_reviewer
+from ui.state import current_tray
+from workflow import resources
+from workflow.receive import classify_pending, pending
 
 ICON = Path(__file__).with_name("icon.png")
 VIEWS = ("Classify", "History", "Data set")

@@ -1,0 +1,155 @@
+"""A selection of the history as a ZIP that trains without editing.
+
+    <label>/<hash>.jpg    the original bytes, one folder a label
+    metadata.csv          Hugging Face `imagefolder`: file_name, label, and more
+    labels.json           the exact values, every event, and what was left out
+
+With a split, `train/`, `validation/` and `test/` come first, each with a folder for
+every label, which may be empty, and a `metadata.csv` of its own: `ImageFolder` numbers
+labels by the folders there are, and must number them alike.
+
+`torchvision.datasets.ImageFolder` and `datasets.load_dataset("imagefolder")` read the
+unpacked folder as it is. Labels people typed become folder names that every system can
+hold; the true ones stand in both lists. What is in the ZIP and under which label is
+read at one moment, so writers meanwhile change nothing in it; the bytes stream after,
+and the lists wait on disk, so memory hardly grows with them and nobody waits for a slow
+download. The same data gives the same bytes. Pictures are stored, not deflated: they
+are compressed already.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Container, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from tempfile import TemporaryFile
+
+from dataset.lists import Lists
+from dataset.names import SPLITS, file_name, folders, split_of
+from dataset.since import RULE, last_export
+from dataset.zip_writer import DEFLATED, ZipWriter, gathered
+from db import (
+    Database,
+    DatabaseError,
+    ExportRow,
+    HistoryQuery,
+    Pick,
+    Selection,
+)
+
+PURGED = "deleted for good while the export ran"
+ALTERED = "the stored bytes do not match their hash"
+
+
+class NothingToExport(Exception):
+    """No picture fits the selection."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What goes in, beyond the query.
+
+    Attributes:
+        unreviewed: also what nobody judged, under its predicted label.
+        changed: only what changed since the last export of these pictures, or of all,
+            that was taken whole (`dataset/since.py`).
+        split: in parts for training, validation and test.
+    """
+
+    unreviewed: bool = False
+    changed: bool = False
+    split: bool = False
+
+
+def _reason(pick: Pick, row: ExportRow | None, data: bytes) -> str:
+    """Why a picture cannot go in; empty if it can."""
+    if row is None:
+        return PURGED
+    return "" if hashlib.sha256(data).hexdigest() == pick.sha256 else ALTERED
+
+
+def _parts(
+    database: Database, selection: Selection, options: Options
+) -> Iterator[bytes]:
+    """The pictures, then the lists: only then is it known what was left out."""
+    folder = folders(selection.labels)
+    filled: set[str] = set()
+    with ExitStack() as stack:
+        archive = ZipWriter(stack.enter_context(TemporaryFile()))
+        lists = Lists(stack)
+        for pick, row, data in database.export_data(selection):
+            reason = _reason(pick, row, data)
+            if row is None or reason:
+                lists.leave_out(pick.sha256, reason)
+                continue
+            path = file_name(row, folder[row["label"] or row["predicted"]])
+            part = split_of(row["group"]) if options.split else ""
+            lists.add(row, part, path)
+            place = f"{part}/{path}" if part else path
+            filled.add(place.rsplit("/", 1)[0])
+            yield archive.entry(place, zlib.crc32(data), len(data), len(data))
+            yield data
+        if options.split:
+            for empty in _empty(folder.values(), filled):
+                yield archive.entry(empty, 0, 0, 0)
+        for name, text in lists.finished():
+            text.finish()
+            yield archive.entry(name, text.crc, text.size, text.packed, DEFLATED)
+            yield from text.pieces()
+        yield from archive.end()
+
+
+def _empty(names: Iterable[str], filled: Container[str]) -> Iterator[str]:
+    """Folders of a split in which no picture came to lie."""
+    for part, _ in SPLITS:
+        for name in sorted(names):
+            if f"{part}/{name}" not in filled:
+                yield f"{part}/{name}/"
+
+
+def select(database: Database, query: HistoryQuery, options: Options) -> Selection:
+    """What `export_zip` would take at this moment.
+
+    Raises:
+        DatabaseError: it cannot be read.
+    """
+    unreviewed, since = options.unreviewed, None
+    if options.changed:
+        since = last_export(database, query, unreviewed=unreviewed)
+    return database.select_export(query, include_unreviewed=unreviewed, since=since)
+
+
+def export_zip(
+    database: Database, query: HistoryQuery, options: Options | None = None
+) -> Iterator[bytes]:
+    """Stream a selection as a ZIP.
+
+    Args:
+        database: where the pictures are.
+        query: which pictures; its order does not matter.
+        options: what else; see `Options`.
+
+    Returns:
+        The ZIP's bytes, piece by piece. A failure while it streams raises out of the
+        iterator: the ZIP then has no directory and no program takes it for complete.
+
+    Raises:
+        NothingToExport: before anything is streamed.
+        DatabaseError: likewise.
+    """
+    options = options or Options()
+    selection = select(database, query, options)
+    if not selection.picks:
+        raise NothingToExport("No picture fits this selection.")
+    asked = {"query": asdict(query), "options": asdict(options), "rule": RULE}
+    return _recorded(database, selection, options, json.dumps(asked))
+
+
+def _recorded(
+    database: Database, selection: Selection, options: Options, query: str
+) -> Iterator[bytes]:
+    """The ZIP in pieces; taken to its end, it is noted."""
+    yield from gathered(_parts(database, selection, options))
+    with suppress(DatabaseError):  # the ZIP is complete; only the note is missing
+        database.record_export(selection, query)

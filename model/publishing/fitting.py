@@ -1,0 +1,100 @@
+"""What held-out pictures settle about weights: ranges, temperatures, threshold."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.bundle import Bundle
+from model.calibration import fit_temperature
+from model.classes import CLASSES
+from model.classifier import BATCH, Classifier
+from model.engines import OpenVinoEngine, largest_activations
+from model.evaluate import (
+    Readings,
+    Sample,
+    decode,
+    folder_samples,
+    labelled_files,
+    read_all,
+)
+from model.out_of_distribution import Scope, fit_threshold, mean_features
+from model.preprocess import to_pixels
+from model.training.data import jpeg_twin
+
+TRAINING_PICTURES = 5000
+"""Looked at for the mean features of the classes: more of them change nothing."""
+
+
+def with_jpeg_twins(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Every picture as it is, then as a JPEG file of ordinary quality.
+
+    People's pictures are crisp and compressed alike, and confidence and distances
+    differ between the two: what is fitted to one alone does not fit the other.
+    """
+    for data, label in samples:
+        yield data, label
+        for image, _ in decode([(data, label)]):
+            if image:
+                yield jpeg_twin(image), label
+
+
+def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Classifier:
+    """What held-out pictures settle: the eight-bit ranges, then the temperatures.
+
+    Photographs count among them, picture for picture: on those the network is surer
+    than it should be, and they are what people bring. Theirs alone settle the
+    photographs' own temperature; where there are none, it is the other.
+    """
+    samples = with_jpeg_twins(folder_samples(held_out))
+    if photos:
+        samples = chain(samples, folder_samples(photos))
+    decoded = list(decode(samples))
+    images = [image for image, _ in decoded if image]
+    batches = [
+        to_pixels(images[first : first + BATCH], draft.preprocessing)
+        for first in range(0, len(images), BATCH)
+    ]
+    draft = replace(draft, ranges=largest_activations(draft, batches))
+    engine = OpenVinoEngine(draft)
+    readings = read_all(Classifier(draft, engine), decoded)
+    of_all = round(fit_temperature(readings.logits, readings.labels), 4)
+    large = readings.photographs
+    of_photographs = (
+        round(fit_temperature(readings.logits[large], readings.labels[large]), 4)
+        if large.any()
+        else of_all
+    )
+    bundle = replace(draft, temperature=of_all, photograph_temperature=of_photographs)
+    return Classifier(bundle, engine)
+
+
+def read_training(classifier: Classifier, folder: Path) -> Readings:
+    """Features of some training pictures, every class alike often as it is there."""
+    files = labelled_files(folder)
+    some = files[:: max(1, len(files) // TRAINING_PICTURES)]
+    samples = ((path.read_bytes(), label) for path, label in some)
+    return read_all(classifier, decode(samples))
+
+
+def scores(bundle: Bundle, readings: Readings) -> NDArray[np.float64]:
+    """How far in scope each picture that was read is, [N]."""
+    last = bundle.tensors["fc.weight"]
+    return bundle.scope.scores(readings.logits, readings.features, last)
+
+
+def scoped(classifier: Classifier, training: Readings, held_out: Path) -> Classifier:
+    """Class means from training pictures; the threshold from held-out ones."""
+    bundle = classifier.bundle
+    means = mean_features(training.features, training.labels, len(CLASSES))
+    half = means.astype(np.float16).astype(np.float32)  # as it will be loaded
+    scope = Scope(bundle.scope.method, -math.inf, half)
+    samples = with_jpeg_twins(folder_samples(held_out))
+    readings = read_all(classifier, decode(samples))
+    threshold = fit_threshold(scores(replace(bundle, scope=scope), readings))
+    scope = replace(scope, threshold=round(threshold, 6))
+    return Classifier(replace(bundle, scope=scope), classifier.compute)

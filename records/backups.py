@@ -1,0 +1,144 @@
+"""Copies of a SQLite database: whether one is sound, the newest of them, restoring.
+
+    python -m records.backups                 list the copies and whether they are sound
+    python -m records.backups restore COPY    put one in the database's place
+
+Restoring never destroys: the file that stood there is kept under a name of its own,
+damaged or not, together with what journals it had.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from records.engine import backups_of, check_header, configured_url, sqlite_path
+from records.errors import DamagedError, DatabaseError
+
+JOURNALS = ("-wal", "-shm", "-journal")
+
+
+def _broken(connection: sqlite3.Connection) -> Iterator[str]:
+    for (line,) in connection.execute("PRAGMA integrity_check(20)"):
+        if line != "ok":
+            yield f"integrity: {line}"
+    for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield f"row {row} of {table} points to nothing in {parent}"
+
+
+def _altered(connection: sqlite3.Connection) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT i.sha256, b.data FROM images i "
+        "LEFT JOIN image_blobs b ON b.image_id = i.id"
+    )
+    for sha256, data in rows:
+        if data is None:
+            yield f"picture {sha256[:12]} has no bytes"
+        elif hashlib.sha256(data).hexdigest() != sha256:
+            yield f"picture {sha256[:12]} is not the one that was saved"
+
+
+def problems(path: Path) -> list[str]:
+    """Everything wrong with a database file, in use or not; nothing is changed."""
+    try:
+        check_header(path)
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            return [*_broken(connection), *_altered(connection)]
+    except (sqlite3.Error, OSError, DamagedError) as problem:
+        return [str(problem)]
+
+
+def copies(path: Path) -> list[Path]:
+    """The copies in `backups/` beside a database, newest first."""
+    return sorted(backups_of(path), key=lambda c: c.stat().st_mtime_ns, reverse=True)
+
+
+def newest_sound(path: Path) -> Path | None:
+    """The newest copy whose every page and picture is as it was written, or None."""
+    return next((copy for copy in copies(path) if not problems(copy)), None)
+
+
+def _keep_what_is_there(path: Path) -> Path | None:
+    """A second name for the file in place; its journals must not touch the new one."""
+    if not path.exists():
+        return None
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    kept = path.with_name(f"{path.name}.replaced-{stamp}")
+    os.link(path, kept)
+    for ending in JOURNALS:
+        journal = path.with_name(path.name + ending)
+        if journal.exists():
+            os.replace(journal, kept.with_name(kept.name + ending))
+    return kept
+
+
+def restore(copy: Path, path: Path) -> Path | None:
+    """Put a sound copy in a database's place; returns where the old file is kept.
+
+    Nobody may have the database open: stop the application first, unless the file is
+    damaged or missing, for then nobody has.
+
+    Raises:
+        DatabaseError: the copy is not sound, or cannot be written; nothing changed.
+    """
+    if wrong := problems(copy):
+        raise DatabaseError(f"The copy is not sound and was not used: {wrong[0]}")
+    part = path.with_name(f".{path.name}.restoring")
+    try:
+        shutil.copyfile(copy, part)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        kept = _keep_what_is_there(path)
+        os.replace(part, path)
+    except OSError as problem:
+        raise DatabaseError(f"The copy could not be put back: {problem}") from problem
+    finally:
+        part.unlink(missing_ok=True)
+    return kept
+
+
+def _list(path: Path) -> None:
+    for copy in copies(path):
+        wrong = problems(copy)
+        print(f"{copy}  {wrong[0] if wrong else 'sound'}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """List copies or restore one."""
+    parser = argparse.ArgumentParser(
+        prog="python -m records.backups", description=__doc__
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "action", nargs="?", choices=["list", "restore"], default="list"
+    )
+    parser.add_argument("copy", nargs="?", type=Path)
+    parser.add_argument("--database", default=configured_url(), help="SQLAlchemy URL")
+    given = parser.parse_args(arguments)
+    path = sqlite_path(str(make_url(given.database)))
+    if path is None:
+        parser.error("only SQLite files have copies here; use pg_restore")
+    if given.action == "list":
+        _list(path)
+        return 0
+    if given.copy is None:
+        parser.error("restore needs the file to put back")
+    try:
+        kept = restore(given.copy, path)
+    except DatabaseError as problem:
+        print(problem)
+        return 1
+    print(f"Restored {path}." + (f" The file before is {kept}." if kept else ""))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,316 @@
+"""Finding: pages of the history, and counts.
+
+A page of 100,000 pictures costs what a page of 1,000 does: counts are kept
+(`tally`), every order under every filter is read off an index, far pages are begun at
+bookmarks, and a search stops after `MOST_FOUND` pictures and says so.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+
+from records import search
+from records.bookmarks import STEP, Place
+from records.common import groups
+from records.schema import images, last_change, predictions, state, tally
+from records.transaction import Base
+from records.types import HistoryQuery, HistoryRow, LabelCount, Page, Statistics
+
+MOST_FOUND = 500
+"""Pictures that a search brings: beyond it nobody pages, one narrows the search."""
+
+FEW = 2000
+"""Pictures under a filter that are quicker read through than looked up."""
+
+SORTS: dict[str, ColumnElement[Any]] = {
+    "created": state.c.image_id,
+    "confidence": state.c.confidence,
+    "name": state.c.name,
+    "predicted": state.c.predicted,
+    "label": state.c.label,
+}
+
+JOINED = state.join(images, images.c.id == state.c.image_id).join(
+    predictions, predictions.c.id == state.c.prediction_id
+)
+_HISTORY = (
+    state.c.image_id,
+    images.c.sha256,
+    state.c.name,
+    predictions.c.source,
+    state.c.predicted,
+    state.c.confidence,
+    state.c.label,
+    state.c.correct,
+    state.c.custom,
+    predictions.c.model_version,
+    images.c.created,
+    state.c.reviewed_at,
+    images.c.width,
+    images.c.height,
+    state.c.near_copy,
+    state.c.in_scope,
+)
+
+
+def filters(query: HistoryQuery) -> ColumnElement[bool]:
+    """What a row must fulfil, its text aside."""
+    trash = query.state == "trash"
+    wanted: list[ColumnElement[bool]] = [state.c.deleted.is_(trash)]
+    by_state: dict[str, ColumnElement[bool]] = {
+        "correct": state.c.correct.is_(True),
+        "incorrect": state.c.correct.is_(False),
+        "unreviewed": state.c.correct.is_(None),
+        "custom": state.c.custom.is_(True),
+        "outside": state.c.in_scope.is_(False),
+        "near": state.c.near_copy.is_(True),
+    }
+    if query.state not in ("all", "trash"):
+        wanted.append(by_state[query.state])
+    if query.label is not None:
+        wanted.append(state.c.label == query.label)
+    if query.predicted is not None:
+        wanted.append(state.c.predicted == query.predicted)
+    return and_(*wanted)
+
+
+def conditions(query: HistoryQuery) -> ColumnElement[bool]:
+    """What a row must fulfil to be in the answer, its text read."""
+    if not query.search:
+        return filters(query)
+    return and_(filters(query), search.contains(query.search))
+
+
+def _counted(query: HistoryQuery, classes: Sequence[str]) -> ColumnElement[bool]:
+    """`filters`, for the rows of `tally`."""
+    trash = query.state == "trash"
+    wanted: list[ColumnElement[bool]] = [tally.c.deleted.is_(trash)]
+    judged = tally.c.label != ""
+    by_state: dict[str, ColumnElement[bool]] = {
+        "correct": tally.c.label == tally.c.predicted,
+        "incorrect": and_(judged, tally.c.label != tally.c.predicted),
+        "unreviewed": tally.c.label == "",
+        "custom": and_(judged, tally.c.label.not_in(classes)),
+    }
+    if query.state not in ("all", "trash"):
+        wanted.append(by_state[query.state])
+    if query.label is not None:
+        wanted.append(and_(judged, tally.c.label == query.label))
+    if query.predicted is not None:
+        wanted.append(tally.c.predicted == query.predicted)
+    return and_(*wanted)
+
+
+def _order(
+    query: HistoryQuery,
+    column: ColumnElement[Any],
+    ties: ColumnElement[int],
+    *,
+    backwards: bool = False,
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    if query.descending != backwards:
+        return column.desc(), ties.desc()
+    return column.asc(), ties.asc()
+
+
+def ordered(
+    query: HistoryQuery, *, backwards: bool = False, place: Place | None = None
+) -> Select[Any]:
+    """The rows that the filters leave, in the order asked for or the opposite one.
+
+    Args:
+        query: the filters and the order.
+        backwards: the opposite one.
+        place: begin at this row; backwards, right before it.
+
+    Returns:
+        Sort key and id of each.
+    """
+    column, ties = SORTS[query.sort], state.c.image_id
+    order = _order(query, column, ties, backwards=backwards)
+    found = select(column.label("key"), ties).where(filters(query)).order_by(*order)
+    if place is None:
+        return found
+    here, there = tuple_(column, ties), tuple_(*map(literal, place))
+    if query.descending:
+        return found.where(here > there if backwards else here <= there)
+    return found.where(here < there if backwards else here >= there)
+
+
+def _reads_rows(query: HistoryQuery) -> Select[Any]:
+    """Ids and sort keys of what a search finds, by reading what the filters leave."""
+    found = select(state.c.image_id, SORTS[query.sort].label("key"))
+    return found.where(conditions(query)).order_by(state.c.image_id.desc())
+
+
+def _asks_index(query: HistoryQuery) -> Select[Any]:
+    """The same, off the substring index."""
+    rowid = search.index.c.rowid
+    joined = search.index.join(state, state.c.image_id == rowid)
+    found = select(rowid.label("image_id"), SORTS[query.sort].label("key"))
+    found = found.select_from(joined).order_by(rowid.desc())
+    return found.where(search.matches(query.search), filters(query))
+
+
+class Finding(Base):
+    """The part of `Database` that reads."""
+
+    def page(self, query: HistoryQuery, limit: int, offset: int = 0) -> Page:
+        """One page of the history and the number of all rows that match.
+
+        A search that matches more than `MOST_FOUND` pictures is cut to the newest of
+        them, and the page says that there are more.
+
+        Raises:
+            KeyError: `query.sort` or `query.state` is not one of those it names.
+        """
+        SORTS[query.sort]
+        with self._transaction(writes=False) as connection:
+            total, more = self._count(connection, query), False
+            if query.search:
+                ids, more = self._hits(connection, query, total)
+                total, ids = len(ids), ids[offset : offset + limit]
+            else:
+                ids = self._cut(connection, query, total, limit, offset)
+            return Page(self._rows(connection, ids), total, more)
+
+    def _count(self, connection: Connection, query: HistoryQuery) -> int:
+        if query.state in ("outside", "near"):  # few, and no part of the kept counts
+            few = select(func.count()).select_from(state).where(filters(query))
+            return connection.execute(few).scalar_one()
+        counted = select(func.sum(tally.c.pictures))
+        found = counted.where(_counted(query, self.classes))
+        return connection.execute(found).scalar() or 0
+
+    def _cut(
+        self,
+        connection: Connection,
+        query: HistoryQuery,
+        total: int,
+        limit: int,
+        offset: int,
+    ) -> list[int]:
+        """Ids of one page, counted to from the nearest end or bookmark."""
+        size = min(limit, total - offset)
+        if size <= 0:
+            return []
+        places = self._places(connection, query)
+        start = max(n for n in (0, *places) if n <= offset)
+        end = min(n for n in (total, *places) if n >= offset + size)
+        backwards = end - offset - size < offset - start
+        at, goal = (end, offset + size) if backwards else (start, offset)
+        at = self._step(connection, query, places, at, goal)
+        found = ordered(query, backwards=backwards, place=places.get(at))
+        rows = connection.execute(found.limit(size).offset(abs(at - goal))).all()
+        rows = rows[::-1] if backwards else rows
+        return [image_id for _, image_id in rows]
+
+    def _places(self, connection: Connection, query: HistoryQuery) -> dict[int, Place]:
+        change = connection.execute(select(last_change.c.operation)).scalar_one()
+        return self.bookmarks.of(query, change)
+
+    def _step(
+        self,
+        connection: Connection,
+        query: HistoryQuery,
+        places: dict[int, Place],
+        at: int,
+        goal: int,
+    ) -> int:
+        """Go from one bookmark towards a row, leaving others; returns the last.
+
+        None is left where labels are the order: who has none stands before all in one
+        database and behind all in the other.
+        """
+        backwards = at > goal
+        while abs(at - goal) > STEP and query.sort != "label":
+            found = ordered(query, backwards=backwards, place=places.get(at))
+            row = connection.execute(
+                found.limit(1).offset(STEP - backwards)
+            ).one_or_none()
+            if row is None:  # counts and rows are of two moments (PostgreSQL)
+                break
+            at += -STEP if backwards else STEP
+            places[at] = row.key, row.image_id
+        return at
+
+    def _hits(
+        self, connection: Connection, query: HistoryQuery, filtered: int
+    ) -> tuple[list[int], bool]:
+        """Ids of the newest pictures whose text holds the term, in the order asked
+        for, and whether there are more of them.
+
+        One statement: to hand 500 ids back for sorting takes as long as to find them.
+        """
+        short = len(query.search) < search.SHORTEST
+        if short or filtered <= FEW or not self.trigrams:
+            found = _reads_rows(query)
+        else:
+            found = _asks_index(query)
+        newest = found.limit(MOST_FOUND + 1).subquery()
+        order = _order(query, newest.c.key, newest.c.image_id)
+        sorted_ = select(newest.c.image_id).order_by(*order)
+        ids = list(connection.execute(sorted_).scalars())
+        more = len(ids) > MOST_FOUND
+        if more:
+            ids.remove(min(ids))
+        return ids, more
+
+    def _rows(self, connection: Connection, ids: Sequence[int]) -> list[HistoryRow]:
+        answer: dict[int, HistoryRow] = {}
+        for part in groups(ids):
+            found: Select[Any] = select(*_HISTORY).select_from(JOINED)
+            of = found.where(state.c.image_id.in_(part))
+            answer |= {row[0]: HistoryRow(*row) for row in connection.execute(of)}
+        return [answer[i] for i in ids]
+
+    def known(self, hashes: Iterable[str]) -> dict[str, HistoryRow]:
+        """Which of these pictures are stored, and what is known of them."""
+        answer: dict[str, HistoryRow] = {}
+        with self._transaction(writes=False) as connection:
+            for part in groups(hashes):
+                found: Select[Any] = (
+                    select(*_HISTORY)
+                    .select_from(JOINED)
+                    .where(images.c.sha256.in_(part), state.c.deleted.is_(False))
+                )
+                rows = [HistoryRow(*row) for row in connection.execute(found).all()]
+                answer |= {row.sha256: row for row in rows}
+        return answer
+
+    def statistics(self) -> Statistics:
+        """Counts by true label, over what is not in the trash."""
+        right_or_not = tally.c.label == tally.c.predicted
+        found = (
+            select(tally.c.label, right_or_not, func.sum(tally.c.pictures))
+            .where(tally.c.deleted.is_(False))
+            .group_by(tally.c.label, right_or_not)
+        )
+        with self._transaction(writes=False) as connection:
+            rows = connection.execute(found).all()
+        correct: Counter[str] = Counter()
+        incorrect: Counter[str] = Counter()
+        for label, is_right, pictures in rows:
+            (correct if is_right else incorrect)[label] += int(pictures)
+        unreviewed = incorrect.pop("", 0)
+        labels = sorted({*correct, *incorrect})
+        classes = [LabelCount(name, correct[name], incorrect[name]) for name in labels]
+        right, reviewed = correct.total(), correct.total() + incorrect.total()
+        return Statistics(classes, reviewed + unreviewed, reviewed, right, unreviewed)
+
+    def deleted_count(self) -> int:
+        """Pictures in the trash."""
+        found = select(func.sum(tally.c.pictures)).where(tally.c.deleted.is_(True))
+        with self._transaction(writes=False) as connection:
+            return connection.execute(found).scalar() or 0

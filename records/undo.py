@@ -1,0 +1,116 @@
+"""Taking acts back: another row in the record, and what stood before stands again.
+
+Every event names the label that stood after it, so what stood before is what the
+event below it says. Events pile up a picture; the newest that nobody has taken back
+is the one that can be.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from records.common import AnyRow, groups
+from records.schema import predictions, reviews
+from records.transaction import Base
+from records.types import Change
+from records.work import Work
+
+_EVENTS = (
+    select(predictions.c.image_id, reviews)
+    .join(predictions, predictions.c.id == reviews.c.prediction_id)
+    .order_by(reviews.c.id)
+)
+_VERDICTS = ("confirmed", "corrected", "renamed")
+
+
+def standing(events: Iterable[Any]) -> list[Any]:
+    """One picture's events that nobody has taken back, oldest first."""
+    pile: dict[int, Any] = {}
+    for event in events:
+        if event.event == "undone":
+            pile.pop(event.undoes, None)
+        else:
+            pile[event.id] = event
+    return list(pile.values())
+
+
+def _label(pile: Sequence[Any]) -> str | None:
+    return pile[-1].label if pile else None
+
+
+def _deleted(pile: Sequence[Any]) -> bool:
+    moves = [e.event for e in pile if e.event in ("deleted", "restored")]
+    return bool(moves) and moves[-1] == "deleted"
+
+
+def _reviewed_at(pile: Sequence[Any]) -> str | None:
+    times = [e.created for e in pile if e.event in _VERDICTS]
+    return times[-1] if times else None
+
+
+def stands(pile: Sequence[Any]) -> tuple[str | None, bool, str | None]:
+    """What follows from a pile: label, whether in the trash, time of the verdict."""
+    return _label(pile), _deleted(pile), _reviewed_at(pile)
+
+
+def _piles(connection: Connection, image_ids: Sequence[int]) -> dict[int, list[AnyRow]]:
+    """What stands in the record for each of these pictures."""
+    found: dict[int, list[AnyRow]] = defaultdict(list)
+    wanted = _EVENTS.where(predictions.c.image_id.in_(image_ids))
+    for event in connection.execute(wanted):
+        found[event.image_id].append(event)
+    return {image_id: standing(events) for image_id, events in found.items()}
+
+
+def _take_back(work: Work, row: AnyRow, pile: list[AnyRow], operation: str) -> bool:
+    """Undo one act on one picture, as far as it still lies on top of the pile."""
+    if not any(event.operation == operation for event in pile):
+        return False  # taken back before
+    if pile[-1].operation != operation:
+        work.conflict(row)
+        return False
+    while pile and pile[-1].operation == operation:
+        event = pile.pop()
+        work.event(row.prediction_id, "undone", _label(pile), undoes=event.id)
+    work.put(row, *stands(pile))
+    return True
+
+
+class Undo(Base):
+    """The part of `Database` that takes acts back."""
+
+    def undo(self, operation: str, who: str = "") -> Change:
+        """Take one act back, on every picture it touched.
+
+        Pictures that somebody changed after it keep that change: they are the
+        answer's conflicts. An undo is itself an act on record, but is not undone:
+        the act is done again instead.
+        """
+        touched = (
+            select(predictions.c.image_id)
+            .join(reviews, reviews.c.prediction_id == predictions.c.id)
+            .where(reviews.c.operation == operation, reviews.c.event != "undone")
+        )
+        with self._work(who) as work:
+            ids = list(work.connection.execute(touched).scalars())
+            changed = 0
+            for part in groups(ids):
+                rows, piles = work.rows(part), _piles(work.connection, part)
+                changed += sum(
+                    _take_back(work, row, piles[row.image_id], operation)
+                    for row in rows
+                )
+            return work.done(changed)
+
+    def undo_last(self, image_ids: Sequence[int], who: str = "") -> Change:
+        """Take back the newest act that stands on each of these pictures."""
+        with self._work(who) as work:
+            changed = 0
+            for part in groups(image_ids):
+                rows, piles = work.rows(part), _piles(work.connection, part)
+                for row in rows:
+                    if pile := piles.get(row.image_id):
+                        changed += _take_back(work, row, pile, pile[-1].operation)
+            return work.done(changed)

@@ -1,0 +1,356 @@
+"""One act of one person: what it records, and the state that follows.
+
+Every change of a saved picture goes through `Work`, so that the record (`reviews`)
+and what is derived from it (`state`, its counts, its search index) cannot part. Rows
+are gathered and written together: ten thousand pictures are two statements, not
+twenty thousand.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from records import search
+from records.common import AnyRow, groups, new_id, now
+from records.label_text import fold
+from records.schema import (
+    image_blobs,
+    images,
+    last_change,
+    predictions,
+    reviews,
+    state,
+    tally,
+)
+from records.types import Change, Conflict, ImportedImage, ImportedPrediction, NewImage
+
+_ROWS = select(state, predictions.c.source).join(
+    predictions, predictions.c.id == state.c.prediction_id
+)
+_PUT = (
+    update(state)
+    .where(state.c.image_id == bindparam("of"))
+    .values(
+        {
+            column: bindparam(f"new_{column.name}")
+            for column in (
+                state.c.label,
+                state.c.correct,
+                state.c.custom,
+                state.c.deleted,
+                state.c.reviewed_at,
+                state.c.search,
+            )
+        }
+    )
+)
+
+
+class Named(NamedTuple):
+    """What a picture is found by, besides its label."""
+
+    name: str
+    source: str
+    predicted: str
+
+    @classmethod
+    def of(cls, row: AnyRow) -> "Named":
+        """Read off a row of state and prediction."""
+        return cls(row.name, row.source, row.predicted)
+
+
+LABELS_IN_USE = (
+    select(tally.c.label)
+    .where(tally.c.label != "")
+    .group_by(tally.c.label)
+    .order_by(func.sum(case((tally.c.deleted, 0), else_=tally.c.pictures)).desc())
+    .order_by(func.sum(tally.c.pictures).desc(), tally.c.label)
+)
+"""Those of the history first, and what is used most."""
+
+Key = tuple[bool, str, str]
+"""Where a picture counts: in the trash or not, prediction, label or nothing."""
+
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def key(deleted: bool, predicted: str, label: str | None) -> Key:
+    """The row of `tally` that counts such a picture."""
+    return deleted, predicted, label or ""
+
+
+def mark_change(connection: Connection, operation: str) -> None:
+    """Say that what the history shows has changed."""
+    connection.execute(update(last_change).values(operation=operation))
+
+
+def insert_image(
+    connection: Connection, entry: NewImage | ImportedImage, created: str
+) -> int:
+    """Write a picture and its bytes; returns its id."""
+    made = connection.execute(
+        insert(images).values(
+            sha256=entry.sha256,
+            format=entry.format,
+            width=entry.width,
+            height=entry.height,
+            created=created,
+        )
+    )
+    image_id = new_id(made)
+    connection.execute(
+        insert(image_blobs).values(
+            image_id=image_id, data=entry.data, thumbnail=entry.thumbnail
+        )
+    )
+    return image_id
+
+
+def insert_prediction(
+    connection: Connection,
+    image_id: int,
+    entry: NewImage | ImportedPrediction,
+    label: str,
+    created: str,
+) -> int:
+    """Write what a model said of a picture; returns the prediction's id."""
+    made = connection.execute(
+        insert(predictions).values(
+            image_id=image_id,
+            name=entry.name,
+            source=entry.source,
+            model_version=entry.model_version,
+            label=label,
+            confidence=entry.confidence,
+            probabilities=json.dumps(entry.probabilities),
+            scope_score=entry.scope_score,
+            created=created,
+        )
+    )
+    return new_id(made)
+
+
+def verdict(label: str, predicted: str) -> str:
+    """The event that giving a label is."""
+    return "confirmed" if label == predicted else "corrected"
+
+
+MOST_NAME = 500
+"""Characters of a name to sort by: an index of PostgreSQL takes no 3 KB of text."""
+
+
+def shown(name: str) -> str:
+    """A name as `state` holds it; the prediction holds all of it."""
+    return name[:MOST_NAME]
+
+
+def search_text(name: str, source: str, predicted: str, label: str | None) -> str:
+    """What a search looks through, for one picture."""
+    return fold("\n".join((name, source, predicted, label or "")))
+
+
+class Work:
+    """An act under way; `Base._work` commits it whole or not at all.
+
+    Attributes:
+        operation: names the act in every event it leaves, so that it can be undone.
+        time: when it happened, one moment for all of it.
+        gone: how many pictures it was to touch and did not find.
+        respelled: labels that are in use in another spelling, and that one.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        classes: Sequence[str],
+        who: str,
+        *,
+        trigrams: bool,
+    ) -> None:
+        self.connection = connection
+        self.classes = classes
+        self.who = who
+        self.operation = uuid4().hex
+        self.time = now()
+        self.conflicts: list[Conflict] = []
+        self.gone = 0
+        self.respelled: dict[str, str] = {}
+        self._spellings: dict[str, str] = {}
+        self._events: list[dict[str, Any]] = []
+        self._states: list[dict[str, Any]] = []
+        self._trigrams = trigrams
+        self._texts: dict[int, tuple[str | None, str | None]] = {}
+        self._counts: Counter[Key] = Counter()
+        self._changed = False
+
+    def rows(self, image_ids: Iterable[int]) -> list[AnyRow]:
+        """State and source of these pictures, held against other writers."""
+        self.flush()
+        found: list[AnyRow] = []
+        for part in groups(image_ids):
+            self.gone += len(part)
+            wanted = _ROWS.where(state.c.image_id.in_(part)).order_by(state.c.image_id)
+            found += self.connection.execute(wanted.with_for_update(of=state)).all()
+        self.gone -= len(found)
+        return found
+
+    def spelling(self, label: str) -> str:
+        """A label as it is in use: as a class, in the history, the trash or this act.
+
+        Looked up in the transaction that writes it, and one writes at a time: whoever
+        saves second gets the spelling of the first.
+        """
+        if label in self.classes:
+            return label
+        if not self._spellings:
+            used = self.connection.execute(LABELS_IN_USE).scalars()
+            for known in (*self.classes, *used):
+                self._spellings.setdefault(fold(known), known)
+        known = self._spellings.setdefault(fold(label), label)
+        if known != label:
+            self.respelled[label] = known
+        return known
+
+    def event(
+        self,
+        prediction_id: int,
+        event: str,
+        label: str | None,
+        undoes: int | None = None,
+    ) -> None:
+        """Record what happened to a picture, and on which prediction."""
+        self._events.append(
+            {
+                "prediction_id": prediction_id,
+                "event": event,
+                "label": label,
+                "who": self.who,
+                "created": self.time,
+                "operation": self.operation,
+                "undoes": undoes,
+            }
+        )
+
+    def stands(
+        self, named: Named, label: str | None, deleted: bool, reviewed_at: str | None
+    ) -> dict[str, Any]:
+        """A picture's label, and every column of `state` that follows from it."""
+        return {
+            "label": label,
+            "correct": None if label is None else label == named.predicted,
+            "custom": label is not None and label not in self.classes,
+            "deleted": deleted,
+            "reviewed_at": reviewed_at,
+            "search": search_text(named.name, named.source, named.predicted, label),
+        }
+
+    def put(
+        self, row: AnyRow, label: str | None, deleted: bool, reviewed_at: str | None
+    ) -> None:
+        """Set what now stands for a picture."""
+        values = self.stands(Named.of(row), label, deleted, reviewed_at)
+        new = {f"new_{column}": value for column, value in values.items()}
+        self._states.append({"of": row.image_id} | new)
+        self.text(row.image_id, row.search, values["search"])
+        self.count(key(row.deleted, row.predicted, row.label), -1)
+        self.count(key(deleted, row.predicted, label), 1)
+
+    def enter(
+        self, image_id: int, before: AnyRow | None, values: Mapping[str, Any]
+    ) -> None:
+        """Set everything that stands for a picture, new or with a new prediction."""
+        if before is None:
+            row = dict(values) | {"image_id": image_id}
+            self.connection.execute(insert(state), row)
+        else:
+            of = state.c.image_id == image_id
+            self.connection.execute(update(state).where(of).values(dict(values)))
+            self.count(key(before.deleted, before.predicted, before.label), -1)
+        self.text(image_id, before.search if before else None, values["search"])
+        after = values["deleted"], values["predicted"], values["label"]
+        self.count(key(*after), 1)
+
+    def text(self, image_id: int, old: str | None, new: str | None) -> None:
+        """Bring the search index from one text to another; None is none."""
+        if self._trigrams and old != new:
+            first, _ = self._texts.get(image_id, (old, new))
+            self._texts[image_id] = first, new
+
+    def count(self, where: Key, pictures: int) -> None:
+        """Move the counts; whatever changes `state` does, if only there and back."""
+        self._counts[where] += pictures
+        self._changed = True
+
+    def judge(self, row: AnyRow, label: str, event: str = "") -> None:
+        """Record a verdict, and that it stands."""
+        kind = event or verdict(label, row.predicted)
+        self.event(row.prediction_id, kind, label)
+        self.put(row, label, row.deleted, self.time)
+
+    def conflict(self, row: AnyRow, *, restored: bool = False) -> None:
+        """Note that somebody else had changed this picture meanwhile."""
+        newest = (
+            select(reviews.c.who)
+            .join(predictions, predictions.c.id == reviews.c.prediction_id)
+            .where(predictions.c.image_id == row.image_id)
+            .order_by(reviews.c.id.desc())
+            .limit(1)
+        )
+        who = self.connection.execute(newest).scalar() or ""
+        self.conflicts.append(
+            Conflict(row.image_id, row.name, row.label, row.deleted, who, restored)
+        )
+
+    def flush(self) -> None:
+        """Write what was gathered, but for the counts."""
+        if self._events:
+            self.connection.execute(insert(reviews), self._events)
+        if self._states:
+            self.connection.execute(_PUT, self._states)
+        for statement, rows in search.changes(self._texts):
+            self.connection.execute(statement, rows)
+        self._events, self._states, self._texts = [], [], {}
+
+    def finish(self) -> None:
+        """Write everything; counts last and in one order, so that no two wait for
+        each other."""
+        self.flush()
+        self._move_counts()
+        if self._changed:
+            mark_change(self.connection, self.operation)
+
+    def _move_counts(self) -> None:
+        moved = [
+            {"deleted": k[0], "predicted": k[1], "label": k[2], "pictures": n}
+            for k, n in sorted(self._counts.items())
+            if n
+        ]
+        if not moved:
+            return
+        add: Any = _INSERT[self.connection.dialect.name](tally)
+        new = tally.c.pictures + add.excluded.pictures
+        add = add.on_conflict_do_update(
+            index_elements=list(tally.primary_key), set_={"pictures": new}
+        )
+        self.connection.execute(add, moved)
+        self.connection.execute(delete(tally).where(tally.c.pictures == 0))
+
+    def done(self, changed: int, label: str = "") -> Change:
+        """What the act comes to."""
+        respelled = tuple(self.respelled.items())
+        conflicts = tuple(self.conflicts)
+        return Change(self.operation, changed, conflicts, self.gone, label, respelled)

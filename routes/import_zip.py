@@ -1,0 +1,61 @@
+"""An export on its way back into the history, whichever part of the page sends it.
+
+`POST /import?who=`: the ZIP is the whole body. It is let in like a ZIP of pictures
+(`routes/upload.py`): asked for by this page only, no faster than it is read, onto
+disk and never into memory, and dealt with when it is its turn. The answer is a line of
+JSON a batch, with how far it is, and at the end what was done, in words. Whoever breaks
+off keeps what is in: importing again adds the rest.
+"""
+
+from contextlib import ExitStack
+from typing import IO
+
+from starlette.requests import Request
+
+from dataset.read import ImportRefused
+from db import DatabaseError
+from routes import login
+from routes.admission import LONG_PATIENCE
+from routes.upload import (
+    Lines,
+    answered,
+    check_asked_by_page,
+    line,
+    received,
+    take_room,
+)
+from ui.data_set.import_zip import Imported, read_back, summary
+from workflow import resources
+from workflow.receive import CHUNK_BYTES
+
+DIRECTORY = 256 * 2**20
+"""Bytes that the directory of 200,000 entries takes once `zipfile` has read it: there
+is room for one import at a time beside other uploads."""
+
+
+def _person(request: Request) -> str:
+    """Who logged in, where there is a login; else the name the browser gives, or ""."""
+    known = login.who_asks(request.headers, request.cookies)
+    return known or login.clean_name(request.query_params.get("who"))
+
+
+def _imported(file: IO[bytes], person: str) -> Lines:
+    counts, trouble = Imported(), ""
+    try:
+        for counts in read_back(resources.database(), file, person):
+            yield line(done=counts.done, total=counts.listed)
+    except ImportRefused as problem:
+        yield line(said=f"Nothing was imported. {problem}")
+        return
+    except DatabaseError as problem:
+        trouble = f" Then: {problem}"
+    yield line(said=summary(counts) + trouble)
+
+
+@answered
+async def import_archive(request: Request, place: ExitStack) -> Lines:
+    """`POST /import?who=`: one export, read back here."""
+    check_asked_by_page(request)
+    file = await received(request, place)
+    await take_room(CHUNK_BYTES + DIRECTORY, place, LONG_PATIENCE)
+    return _imported(file, _person(request))

@@ -1,0 +1,82 @@
+"""Verdicts on their way from queue and contact sheet to the tray on disk.
+
+The body is a list of `[sha256, label]`, null for "not reviewed"; the answer, in the
+same order, says what label each picture has now or why it has not. An answer means
+that every verdict in it is on disk.
+"""
+
+import json
+from dataclasses import asdict
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from db import Database, DatabaseError
+from routes.xsrf import may_post
+from workflow import resources
+from workflow.receive import Judged, judge
+from workflow.tray import Tray, valid_tray_id
+
+MAX_VERDICTS = 500
+MAX_BODY = 2**18
+"""Bytes of a request: 500 verdicts of the longest text the fields take fit.
+
+They take more than a label may have, so that the server says what is wrong with it.
+"""
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+def parse_verdicts(body: bytes) -> list[tuple[str, str | None]]:
+    """Read the list.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        verdicts = [(sha256, label) for sha256, label in json.loads(body)]
+    except (TypeError, RecursionError) as problem:
+        raise ValueError("not a list of pairs") from problem
+    if len(verdicts) > MAX_VERDICTS:
+        raise ValueError("too many verdicts")
+    for sha256, label in verdicts:
+        if type(sha256) is not str or not (label is None or type(label) is str):
+            raise ValueError("not a list of pairs")
+    return verdicts
+
+
+def _database() -> Database | None:
+    try:
+        return resources.database()
+    except DatabaseError:  # the tray works without; the page says what is wrong
+        return None
+
+
+def _judge(tray: Tray, verdicts: list[tuple[str, str | None]]) -> list[Judged]:
+    return judge(tray, verdicts, _database())
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY:
+            raise ValueError("too long")
+    return bytes(body)
+
+
+async def review(request: Request) -> Response:
+    """`POST /review/<tray>`: verdicts on pictures in it."""
+    if not may_post(request):
+        return PlainTextResponse("This request did not come from the page.", 403)
+    tray = request.path_params["tray"]
+    if not valid_tray_id(tray):
+        return PlainTextResponse("There is no such tray.", 404)
+    try:
+        verdicts = parse_verdicts(await _body(request))
+        judged = await run_in_threadpool(_judge, resources.tray(tray), verdicts)
+    except (ValueError, ClientDisconnect):
+        return PlainTextResponse("The verdicts cannot be read.", 400)
+    except OSError:
+        return PlainTextResponse("The disk is full or read-only.", 507)
+    return JSONResponse([asdict(one) for one in judged], headers=_HEADERS)

@@ -1,0 +1,346 @@
+"""The cards of the tray: a picture each, what the model says, the person's verdict.
+
+The tray on disk is the one truth. Every widget is set from it before it is drawn and
+writes to it in its callback, so a reload, a second tab and a page of the pagination
+all show the same.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+
+import streamlit as st
+
+from db import Database, DatabaseError, HistoryRow, LabelRefused
+from model.classes import CLASSES
+from ui.classify.near_notes import near_copies, near_html
+from ui.classify.queue import doubted
+from ui.shared.assets import asset
+from ui.shared.escape import count, percent, plain
+from workflow.receive import confirm, correct, own_labels
+from workflow.tray import Item, Tray
+
+PAGE_SIZE = 24
+OTHER = "Other…"
+OWN_LABEL = "own_label_open"
+PROBLEMS = "label_problems"
+UNKEPT = "Not kept: the disk is full or read-only"
+PAGE = "tray-page"
+TURNED = "tray-turned"
+TOP = "tray-top"
+"""Key of what stands above the cards."""
+FOCUS = "tray-focus"
+"""Of the session: the key of the control that stands where the used one stood."""
+CONFIRMED = "tray-confirmed"
+"""Of the session: what was confirmed by the page, until the next verdict on a card."""
+
+# Not by streamlit-js-eval: its frame takes seconds to load on a slow machine, and the
+# page must not jump under a person who has begun to read.
+_scroll = st.components.v2.component("scroll", js=asset("classify/scroll.js"))
+_focus = st.components.v2.component("focus", js=asset("classify/focus.js"))
+
+
+def _choice(item: Item) -> str | None:
+    """What the correction box shows: nothing for a confirmed picture."""
+    if item.sha256 in st.session_state.setdefault(OWN_LABEL, set()):
+        return OTHER
+    if item.label and item.prediction and item.label != item.prediction["label"]:
+        return item.label
+    return None
+
+
+def _close_own_label(sha256: str) -> None:
+    st.session_state.pop(CONFIRMED, None)
+    st.session_state[OWN_LABEL].discard(sha256)
+    st.session_state.setdefault(PROBLEMS, {}).pop(sha256, None)
+
+
+def _or_said(act: Callable[..., None]) -> Callable[..., None]:
+    """A callback that says below the card where the disk takes no verdict."""
+
+    @wraps(act)
+    def guarded(tray: Tray, item: Item, *more: object) -> None:
+        try:
+            act(tray, item, *more)
+        except OSError:
+            st.session_state.setdefault(PROBLEMS, {})[item.sha256] = UNKEPT
+
+    return guarded
+
+
+@_or_said
+def on_confirm(tray: Tray, item: Item) -> None:
+    """The person says the prediction is right."""
+    _close_own_label(item.sha256)
+    confirm(tray, item)
+    st.session_state[FOCUS] = f"undo-{item.sha256}"
+
+
+@_or_said
+def on_undo(tray: Tray, item: Item) -> None:
+    """Back to not reviewed."""
+    _close_own_label(item.sha256)
+    tray.set_label(item.sha256, None)
+    st.session_state[FOCUS] = f"confirm-{item.sha256}"
+
+
+@_or_said
+def on_choose(tray: Tray, item: Item, key: str, database: Database | None) -> None:
+    """The person picked a label from the list, or wants to type one."""
+    chosen = st.session_state[key]
+    _close_own_label(item.sha256)
+    if chosen == OTHER:
+        st.session_state[OWN_LABEL].add(item.sha256)
+        st.session_state[FOCUS] = f"own-{item.sha256}"
+    elif chosen is None:
+        tray.set_label(item.sha256, None)
+    else:
+        correct(tray, item.sha256, chosen, database)
+
+
+@_or_said
+def on_own_label(tray: Tray, item: Item, key: str, database: Database | None) -> None:
+    """The person typed a label; what cannot be one is refused beside the box."""
+    typed = st.session_state[key]
+    try:
+        label = correct(tray, item.sha256, typed, database)
+    except (LabelRefused, DatabaseError) as problem:
+        st.session_state.setdefault(PROBLEMS, {})[item.sha256] = str(problem)
+        return
+    _close_own_label(item.sha256)
+    st.session_state[FOCUS] = f"label-{item.sha256}"
+    if label != typed:
+        st.session_state[PROBLEMS][item.sha256] = f"Taken as the label: {label}"
+
+
+def _bars(item: Item) -> str:
+    """The three most probable classes as bars."""
+    probabilities = (item.prediction or {})["probabilities"]
+    ranked = sorted(zip(probabilities, CLASSES, strict=True), reverse=True)[:3]
+    return "".join(
+        f"<span>{name}</span><span class='bar'><i style='width:{100 * p:.1f}%'></i>"
+        f"</span><span>{plain(percent(p))}</span>"
+        for p, name in ranked
+    )
+
+
+def _verdict(item: Item, earlier: HistoryRow | None) -> str:
+    predicted = (item.prediction or {}).get("label")
+    if item.label is None:
+        if earlier and earlier.label:
+            known = plain(earlier.label)
+            return f'<span class="verdict open">Saved earlier as {known}</span>'
+        return '<span class="verdict open">Not reviewed</span>'
+    if item.label == predicted:
+        return '<span class="verdict correct">✓ Correct</span>'
+    return f'<span class="verdict incorrect">✗ It is {plain(item.label)}</span>'
+
+
+def _doubt(item: Item, earlier: HistoryRow | None) -> str:
+    """That it may be none of the ten, unless a person has said what it is."""
+    text = "" if item.label else doubted(item, earlier)
+    return f'<span class="doubt">{text}</span>' if text else ""
+
+
+def card_html(
+    tray_id: str,
+    item: Item,
+    earlier: HistoryRow | None,
+    copy: HistoryRow | None = None,
+) -> str:
+    """One picture and what the model says of it, as HTML with all text escaped."""
+    name = plain(item.name)
+    source = f"/tray/{tray_id}/{item.sha256}.jpg"
+    figure = f'<figure><img src="{source}" alt="{name}" loading="lazy"></figure>'
+    answer = '<div class="answer"><span>Not classified yet</span></div>'
+    if item.prediction:
+        label, p = item.prediction["label"], item.prediction["confidence"]
+        answer = (
+            f'<div class="answer"><span>{plain(label)}</span>'
+            f"<span>{plain(percent(p))}</span></div>"
+            f"<div class='bars'>{_bars(item)}</div>"
+        )
+    if copy:
+        answer += near_html(copy)
+    caption = f'<div class="name" title="{name}">{name}</div>'
+    state = f'<div class="state">{_verdict(item, earlier)}{_doubt(item, earlier)}</div>'
+    return f'<div class="picture">{figure}{caption}{answer}{state}</div>'
+
+
+def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) -> bool:
+    """The box with every label; whether the person wants to type another."""
+    key = f"label-{item.sha256}"
+    choice = _choice(item)
+    predicted = (item.prediction or {}).get("label")
+    # "Other…" before people's own labels: they can be many, and it must be in sight.
+    options = [c for c in (*CLASSES, OTHER, *own) if c != predicted]
+    if choice and choice not in options:
+        options.append(choice)
+    st.session_state[key] = choice
+    st.selectbox(
+        f"Label of picture {item.number + 1}",  # a name might be read as Markdown
+        options,
+        index=None,
+        key=key,
+        placeholder="It is…",
+        label_visibility="collapsed",
+        on_change=on_choose,
+        args=(tray, item, key, db),
+    )
+    return choice == OTHER
+
+
+def _render_own_label(tray: Tray, item: Item, db: Database | None) -> None:
+    """The field for a label of one's own, as wide as the card.
+
+    It takes any length, for Streamlit drops silently what is pasted beyond a limit.
+    """
+    field = f"own-{item.sha256}"
+    st.text_input(
+        "Own label",
+        key=field,
+        placeholder="your own label, then Enter",
+        label_visibility="collapsed",
+        on_change=on_own_label,
+        args=(tray, item, field, db),
+    )
+
+
+def _render_card(
+    tray: Tray,
+    item: Item,
+    seen: tuple[HistoryRow | None, HistoryRow | None],
+    own: list[str],
+    db: Database,
+) -> None:
+    """One card; `seen` is what is saved of the picture, and what resembles it."""
+    st.html(card_html(tray.tray_id, item, *seen))
+    if not item.prediction:
+        return
+    left, right = st.columns([2, 3], gap="xsmall")
+    with left:
+        if item.label:
+            st.button(
+                "Undo",
+                key=f"undo-{item.sha256}",
+                width="stretch",
+                on_click=on_undo,
+                args=(tray, item),
+            )
+        else:
+            st.button(
+                "Correct",
+                key=f"confirm-{item.sha256}",
+                icon=":material/check:",
+                width="stretch",
+                on_click=on_confirm,
+                args=(tray, item),
+            )
+    with right:
+        wants_own = _render_choice(tray, item, own, db)
+    if wants_own:
+        _render_own_label(tray, item, db)
+    note = st.session_state.setdefault(PROBLEMS, {}).get(item.sha256)
+    if note:
+        st.html(f'<div class="name">{plain(note)}</div>')
+
+
+def on_confirm_page(tray: Tray, items: Sequence[Item]) -> None:
+    """Confirm everything on this page that is not reviewed."""
+    waiting = [item for item in items if item.label is None]
+    for item in waiting:
+        on_confirm(tray, item)
+    st.session_state[CONFIRMED] = {item.sha256 for item in waiting}
+    st.session_state[FOCUS] = "unconfirm-page"
+
+
+def on_unconfirm_page(tray: Tray, items: Sequence[Item]) -> None:
+    """Take back what was just confirmed by the page."""
+    for item in items:
+        on_undo(tray, item)
+    st.session_state[FOCUS] = "confirm-page"
+
+
+def _page(items: Sequence[Item]) -> tuple[Sequence[Item], int | None]:
+    """The part of the tray that is drawn, and the number of the page after it."""
+    pages = -(-len(items) // PAGE_SIZE)
+    if pages < 2:
+        return items, None
+    page = st.pagination(pages, key=PAGE)
+    shown = items[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    return shown, page + 1 if page < pages else None
+
+
+def on_next_page(number: int) -> None:
+    """Turn to this page; the person stands below the last card of the one before."""
+    st.session_state[PAGE] = st.session_state[TURNED] = number
+
+
+def _scroll_up() -> None:
+    """Show the first card of a page turned to from below the last of another."""
+    if number := st.session_state.pop(TURNED, None):
+        _scroll(key=f"scroll-{number}", data={"to": f".st-key-{TOP}"}, height=0)
+
+
+def _pass_focus_on() -> None:
+    """Put the keyboard where a control took the place of the one just used."""
+    if key := st.session_state.pop(FOCUS, None):
+        on = f".st-key-{key} :is(button, input)"
+        _focus(key=f"focus-{key}", data={"on": on}, height=0)
+
+
+def _render_foot(tray: Tray, shown: Sequence[Item], following: int | None) -> None:
+    """What comes after the last card of a page."""
+    confirmed = st.session_state.get(CONFIRMED, ())
+    just = [i for i in shown if i.sha256 in confirmed and i.label]
+    with st.container(horizontal=True):
+        if len(shown) > 1 and any(i.label is None and i.prediction for i in shown):
+            st.button(
+                "Confirm the rest of this page",
+                key="confirm-page",
+                icon=":material/done_all:",
+                on_click=on_confirm_page,
+                args=(tray, shown),
+            )
+        elif just:
+            st.button(
+                f"Undo for {count(len(just), 'picture')}",
+                key="unconfirm-page",
+                icon=":material/undo:",
+                on_click=on_unconfirm_page,
+                args=(tray, just),
+            )
+        if following:
+            st.button(
+                "Next page",
+                key="tray-next",
+                icon=":material/arrow_forward:",
+                on_click=on_next_page,
+                args=(following,),
+            )
+
+
+def known_earlier(
+    database: Database | None, items: Sequence[Item]
+) -> Mapping[str, HistoryRow]:
+    """What the database already holds of these pictures."""
+    try:
+        return database.known([i.sha256 for i in items]) if database else {}
+    except DatabaseError:
+        return {}
+
+
+def render_cards(tray: Tray, items: Sequence[Item], database: Database | None) -> None:
+    """Draw a page of the tray's pictures."""
+    shown, following = _page(items)
+    earlier = known_earlier(database, shown)
+    new = (item.sha256 for item in shown if item.sha256 not in earlier)
+    copies = near_copies(tray, database, new)
+    own = own_labels(database, items)
+    with st.grid(min_column_width=230, gap="small") as grid:
+        for item in shown:
+            with grid.cell(), st.container(border=True, key=f"card-{item.sha256[:16]}"):
+                seen = earlier.get(item.sha256), copies.get(item.sha256)
+                _render_card(tray, item, seen, own, database)
+    _render_foot(tray, shown, following)
+    _scroll_up()
+    _pass_focus_on()

@@ -1,0 +1,44 @@
+"""The place that pictures come in by: browse, drop, paste or take a photo.
+
+A component of the page's own, because Streamlit's uploader loses files beyond 980 in
+one selection, keeps every upload in memory and takes 26 s for 1,000 small files. This
+one posts batches of 100 to a route (`routes/upload.py`) that puts them on disk and
+answers for each with its label. A strip shows that at once (`strip.js`), for one
+picture in half the time that the page takes to draw itself again with the cards,
+and folds into a line once they are there.
+A ZIP that was downloaded here is known by its directory, and the person asked whether
+its labels are wanted too.
+"""
+
+from intake.archive import MAX_ARCHIVE
+from intake.pictures import MAX_BYTES
+from ui.shared.assets import component
+from workflow.tray import MAX_PICTURES, Tray
+
+WORDS = (
+    f"JPEG and PNG up to {MAX_BYTES // 2**20} MB each, ZIP up to "
+    f"{MAX_ARCHIVE // 2**30} GB, {MAX_PICTURES:,} pictures in all"
+)
+
+_dropzone = component(
+    "classify/dropzone", "classify/files", "classify/strip", "shared/exports"
+)
+
+
+def render_dropzone(tray: Tray, generation: int) -> None:
+    """Draw it.
+
+    Args:
+        tray: where the pictures go.
+        generation: another number takes the last summary off the page.
+    """
+    _dropzone(
+        key="dropzone",
+        data={
+            "tray": tray.tray_id,
+            "generation": generation,
+            "limits": {"file": MAX_BYTES, "zip": MAX_ARCHIVE},
+            "words": WORDS,
+        },
+        on_arrived_change=lambda: None,
+    )

@@ -1,0 +1,315 @@
+// One picture after another, by keyboard; see ui/classify/queue.py.
+
+const NONE = "none of these";
+const AHEAD = 6;
+const IDLE_MS = 1800;
+
+const ORDERS = {
+  uncertain: (item) => item.top[0][1],
+  mistakes: (item) => item.doubt,
+  uploaded: (item) => item.number,
+  random: (item) => item.random,
+};
+
+const mounted = new WeakMap();
+
+class Queue {
+  constructor(parent, data, classes) {
+    this.find = (selector) => parent.querySelector(selector);
+    this.store = storeOf(data.tray);
+    this.classes = classes;
+    this.order = "uncertain";
+    this.ids = [];
+    this.place = new Map();
+    this.current = null;
+    this.touched = new Set(); // looked at in this sitting, so not offered again
+    this.ahead = new Map();
+    this.leave = [];
+    this.report = new Report(this.store, IDLE_MS);
+    this.build(parent);
+  }
+
+  build(parent) {
+    const list = this.find(".classes");
+    list.replaceChildren(
+      ...this.classes.map((name, digit) => {
+        const button = make("button", "", name);
+        button.type = "button";
+        button.dataset.label = name;
+        button.append(make("kbd", "", String(digit)));
+        return button;
+      }),
+    );
+    const click = (event) => {
+      const button = event.target.closest?.("button");
+      if (!button) return;
+      button.blur(); // else Enter would press it again instead of confirming
+      if (button.dataset.label) this.give(button.dataset.label);
+      else if (button.dataset.act) this.act(button.dataset.act);
+    };
+    const root = this.find(".root");
+    root.onclick = click;
+    this.find(".order").onchange = (event) => {
+      this.order = event.target.value;
+      event.target.blur();
+      this.touched.clear();
+      this.arrange();
+      this.go(this.nextOpen(-1));
+    };
+    this.find(".own").onsubmit = (event) => {
+      event.preventDefault();
+      this.typed();
+    };
+    this.find(".own input").onkeydown = (event) => {
+      if (event.key === "Escape") this.closeOwn();
+    };
+    const onKey = (event) => this.key(event);
+    document.addEventListener("keydown", onKey);
+    this.leave.push(() => document.removeEventListener("keydown", onKey));
+    root.focus({ preventScroll: true });
+    requestAnimationFrame(() => root.scrollIntoView({ block: "nearest" }));
+  }
+
+  update(data) {
+    this.store.update(data.items);
+    for (const item of this.store.items) item.random ??= Math.random();
+    drawLabels(this.find("datalist"), data.labels);
+    this.arrange();
+    if (!this.store.byId.has(this.current)) this.current = this.nextOpen(-1);
+    this.draw();
+  }
+
+  // The order is made once and then stands still, so that a verdict moves no picture;
+  // it is made again where pictures have come in.
+  arrange() {
+    const { items, byId } = this.store;
+    const fresh = this.arranged !== this.order || items.some(({ id }) => !this.place.has(id));
+    if (fresh) {
+      const score = ORDERS[this.order];
+      this.ids = [...items].sort((a, b) => score(a) - score(b)).map(({ id }) => id);
+    } else this.ids = this.ids.filter((id) => byId.has(id));
+    this.arranged = this.order;
+    this.place = new Map(this.ids.map((id, n) => [id, n]));
+  }
+
+  isOpen(id) {
+    if (this.touched.has(id)) return false;
+    return this.order === "mistakes" || this.store.byId.get(id).label === null;
+  }
+
+  // The next picture to ask about after this place, from the start where the end is
+  // reached; this one itself where there is none.
+  nextOpen(place) {
+    const n = this.ids.length;
+    for (let step = 1; step <= n; step += 1) {
+      const id = this.ids[(place + step) % n];
+      if (this.isOpen(id)) return id;
+    }
+    return this.ids[Math.max(place, 0)] ?? null;
+  }
+
+  go(id) {
+    this.current = id;
+    this.closeOwn();
+    this.draw();
+  }
+
+  // Where all the others are dealt with, those put off are asked about again.
+  advance() {
+    const { byId } = this.store;
+    if (!this.ids.some((id) => this.isOpen(id)))
+      for (const id of this.touched)
+        if (byId.get(id)?.label === null) this.touched.delete(id);
+    this.go(this.nextOpen(this.place.get(this.current)));
+  }
+
+  move(step) {
+    const place = this.place.get(this.current) + step;
+    if (place >= 0 && place < this.ids.length) this.go(this.ids[place]);
+  }
+
+  give(label) {
+    const id = this.current;
+    this.touched.add(id);
+    this.store.judge([[id, label]]);
+    this.advance();
+    this.report.later();
+  }
+
+  undo() {
+    const ids = this.store.undo();
+    ids.forEach((id) => this.touched.delete(id));
+    if (ids.length) this.go(ids[0]);
+    this.report.later();
+  }
+
+  act(name) {
+    const item = this.store.byId.get(this.current);
+    if (!item) return;
+    const acts = {
+      confirm: () => this.give(item.predicted),
+      none: () => this.give(NONE),
+      later: () => {
+        this.touched.add(item.id);
+        this.advance();
+      },
+      undo: () => this.undo(),
+      own: () => this.openOwn(),
+      back: () => this.move(-1),
+      forward: () => this.move(1),
+    };
+    acts[name]();
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const target = event.composedPath()[0];
+    if (target.matches?.("input, textarea, select, [contenteditable=true]")) return;
+    if (document.querySelector("[role=dialog]")) return;
+    if (event.key === "Enter" && target.closest?.("button, a, summary")) return;
+    const key = event.key.toLowerCase();
+    const acts = {
+      enter: "confirm",
+      n: "none",
+      s: "later",
+      u: "undo",
+      t: "own",
+      "/": "own",
+      arrowleft: "back",
+      arrowright: "forward",
+    };
+    if (/^[0-9]$/.test(key) && this.current) this.give(this.classes[Number(key)]);
+    else if (Object.hasOwn(acts, key)) this.act(acts[key]);
+    else return;
+    event.preventDefault();
+  }
+
+  openOwn() {
+    this.find(".own").hidden = false;
+    this.find(".own input").value = "";
+    this.find(".own input").focus();
+  }
+
+  closeOwn() {
+    this.find(".own").hidden = true;
+    if (this.find(".own input").matches(":focus"))
+      this.find(".root").focus({ preventScroll: true });
+  }
+
+  typed() {
+    const text = this.find(".own input").value;
+    if (!text.trim()) return;
+    this.closeOwn();
+    this.find(".root").focus({ preventScroll: true });
+    this.give(text);
+  }
+
+  preload() {
+    const place = this.place.get(this.current);
+    const wanted = new Map();
+    let id = this.current;
+    for (let n = 0; n < AHEAD; n += 1) {
+      id = this.nextOpen(this.place.get(id));
+      if (wanted.has(id)) break;
+      wanted.set(id, this.ahead.get(id) ?? this.load(id));
+    }
+    for (const near of [this.ids[place - 1], this.ids[place + 1]])
+      if (near) wanted.set(near, this.ahead.get(near) ?? this.load(near));
+    this.ahead = wanted;
+  }
+
+  load(id) {
+    const image = new Image();
+    image.src = pictureUrl(this.store, this.store.byId.get(id));
+    image.decode?.().catch(() => {});
+    return image;
+  }
+
+  draw() {
+    const { store } = this;
+    const total = store.items.length;
+    const { reviewed } = store;
+    drawStatus(this.find(".status"), store);
+    this.find(".count").textContent = `${number(reviewed)} of ${number(total)} reviewed`;
+    this.find(".bar .track i").style.width = `${total ? (100 * reviewed) / total : 0}%`;
+    this.find(".finished").hidden = !total || reviewed < total;
+    this.find("[data-act=undo]").disabled = !store.done.length;
+    const item = store.byId.get(this.current);
+    if (item) this.drawItem(item);
+  }
+
+  drawItem(item) {
+    const image = this.find("figure img");
+    const url = pictureUrl(this.store, item);
+    if (image.src !== url) image.src = url;
+    image.alt = item.name;
+    this.find(".name").textContent = item.name;
+    this.find(".predicted").textContent = item.predicted;
+    this.find(".sure").textContent = percent(item.top[0][1]);
+    this.find(".bars").replaceChildren(...item.top.flatMap(drawBar));
+    this.drawFlags(item);
+    this.drawVerdict(item);
+    for (const button of this.find(".classes").children)
+      button.classList.toggle("chosen", button.dataset.label === item.label);
+    const place = this.place.get(item.id) + 1;
+    this.find(".place").textContent = `${number(place)} of ${number(this.ids.length)}`;
+    this.drawNote();
+    this.preload();
+  }
+
+  drawFlags(item) {
+    const outside = item.label === null ? item.outside : "";
+    const lines = [outside, item.near].filter(Boolean);
+    this.find(".flags").replaceChildren(...lines.map((line) => make("div", "flag", line)));
+  }
+
+  drawVerdict(item) {
+    const verdict = this.find(".verdict");
+    verdict.classList.toggle("correct", item.label === item.predicted);
+    verdict.classList.toggle(
+      "incorrect",
+      item.label !== null && item.label !== item.predicted,
+    );
+    if (item.label === item.predicted) verdict.textContent = "✓ Correct";
+    else if (item.label !== null) verdict.textContent = `✗ It is ${item.label}`;
+    else if (item.earlier) verdict.textContent = `Saved earlier as ${item.earlier}`;
+    else verdict.textContent = "Not reviewed";
+  }
+
+  drawNote() {
+    const [note] = [...this.store.notes].slice(-1);
+    const item = note && this.store.byId.get(note[0]);
+    this.find(".note").textContent = item ? `${item.name}: ${note[1]}` : "";
+  }
+
+  close() {
+    this.report.close();
+    this.leave.forEach((undo) => undo());
+    this.store.changed = () => {};
+  }
+}
+
+const drawBar = ([name, share]) => {
+  const line = make("span", "line");
+  const fill = make("i");
+  fill.style.width = `${100 * share}%`;
+  line.append(fill);
+  return [make("span", "", name), line, make("span", "share", percent(share))];
+};
+
+export default function (component) {
+  const { parentElement, data, setTriggerValue } = component;
+  let queue = mounted.get(parentElement);
+  if (!queue || queue.store.tray !== data.tray) {
+    queue?.close();
+    queue = new Queue(parentElement, data, data.classes);
+    mounted.set(parentElement, queue);
+  }
+  queue.report.send = () => setTriggerValue("judged", queue.store.reviewed);
+  queue.store.changed = () => queue.draw();
+  queue.update(data);
+  return () => {
+    queue.close();
+    mounted.delete(parentElement);
+  };
+}

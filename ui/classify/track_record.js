@@ -1,0 +1,37 @@
+// How wrong the model turned out to be where it was so sure; see ui/shared/track_record.py.
+
+const BENEFIT = 2; // mistakes, as many as expected, before any was seen
+
+const bin = (share) => Math.min(99, Math.floor(100 * share));
+
+// Sums over all pictures at least so sure, by percents: those saved, and those reviewed
+// here, each once.
+const experienceOf = (saved, items) => {
+  const sums = saved.map((row) => [...row]);
+  for (const item of items) {
+    if (item.label === null || item.earlier !== null) continue;
+    const [, share] = item.top[0];
+    const row = sums[bin(share)];
+    row[0] += 1;
+    row[1] += item.label !== item.predicted;
+    row[2] += 1 - share;
+  }
+  for (let at = 98; at >= 0; at -= 1)
+    sums[at].forEach((_, column) => (sums[at][column] += sums[at + 1][column]));
+  return sums;
+};
+
+// Mistakes for one that the confidences promise. Never less: bulk confirming overlooks
+// some, and would make itself ever surer.
+const excess = ([, wrong, expected]) =>
+  Math.max(1, (wrong + BENEFIT) / (expected + BENEFIT));
+
+const inWords = (sums, percentage, enough) => {
+  const [n, wrong] = sums[percentage];
+  if (n < enough) return "";
+  const had = wrong === 1 ? "1 was" : `${number(wrong)} were`;
+  const allowed = excess(sums[percentage]) > 1.1;
+  return `Of ${number(n)} reviewed at ${percentage}% or more, ${had} wrong${
+    allowed ? ": the estimate allows for that" : ""
+  }.`;
+};

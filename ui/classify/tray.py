@@ -1,0 +1,202 @@
+"""The tray: pictures on their way, shown as cards, queue or sheet, saved or cleared."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit_js_eval import streamlit_js_eval
+
+from db import Database, DatabaseError
+from model.classes import CLASSES
+from ui.classify.cards import TOP, known_earlier, render_cards
+from ui.classify.near_notes import near_lines
+from ui.classify.queue import render_queue, review_data
+from ui.classify.sheet import render_sheet
+from ui.classify.upload import GENERATION, OUTCOMES
+from ui.shared.escape import count, plain
+from ui.shared.track_record import experience, model_asked
+from ui.shared.undo import respelled_text
+from ui.sidebar.reviewer import reviewer_name
+from workflow.receive import own_labels
+from workflow.save import NOTHING, Saved, save
+from workflow.tray import Item, Tray
+
+FEW = 20
+"""Pictures without a verdict that are cleared without asking: soon given again."""
+MODES = ("Cards", "Queue", "Contact sheet")
+SAVED = "saved"
+"""Of the session: what Save did, to be said."""
+LAST = "saved_last"
+"""The same, once said, for as long as nothing more has come into the tray."""
+NEAR = "near_lines"
+RELOAD = "reload"
+WELCOME = f"""
+<div class="welcome">
+<section><b>1. Classify</b><p>The tray is empty. Drop pictures above, or paste
+addresses: each gets a class, a confidence and the three likeliest.</p>
+<p class="chips">{"".join(f"<span>{c}</span>" for c in CLASSES)}</p></section>
+<section><b>2. Review</b><p>Say of each answer whether it is right, pick the right
+class, or type a label of your own. Then save.</p></section>
+<section><b>3. Use it</b><p>See how accurate the model is on your pictures, look
+through the history, and download them under their true labels to train on.</p>
+</section>
+</div>
+"""
+"""What the page says while there is nothing to show."""
+
+
+def on_save(tray: Tray, database: Database) -> None:
+    """Write the tray; on failure say so and keep it.
+
+    The second of two quick clicks finds nothing left: then what the first one did is
+    said, whether or not it has been already.
+    """
+    st.session_state.pop(OUTCOMES, None)
+    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
+    try:
+        saved: Saved | DatabaseError = save(database, tray, reviewer_name())
+    except DatabaseError as problem:
+        saved = problem
+    if saved == NOTHING:
+        earlier = st.session_state.get(SAVED), st.session_state.get(LAST)
+        saved = next((said for said in earlier if said), saved)
+    st.session_state[SAVED] = saved
+
+
+def on_clear(tray: Tray) -> None:
+    """Empty the tray and have the browser start the page afresh."""
+    tray.clear()
+    st.session_state.clear()
+    st.session_state[RELOAD] = True
+
+
+@st.dialog("Clear the tray?")
+def _ask_to_clear(tray: Tray, pictures: int, reviewed: int) -> None:
+    st.write(
+        f"{count(pictures, 'picture')} in the tray, {reviewed:,} of them reviewed, "
+        "are not saved. Clearing throws them away."
+    )
+    if st.button("Clear without saving", type="primary"):
+        on_clear(tray)
+        st.rerun()
+
+
+def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> str:
+    """What can be done with all of the tray; returns how it is to be shown."""
+    reviewed = sum(item.label is not None for item in items)
+    saveable = any(item.prediction for item in items)
+    with st.container(horizontal=True, vertical_alignment="center", key=TOP):
+        st.button(
+            f"Save {count(len(items), 'picture')}",
+            type="primary",
+            icon=":material/save:",
+            key="save",
+            disabled=not (db and saveable),
+            on_click=on_save,
+            args=(tray, db),
+        )
+        clear = st.button("Clear All", key="clear-all", icon=":material/delete_sweep:")
+        place = st.empty()
+        mode = _mode()
+        # The queue counts at every key, long before this is drawn again.
+        said = "" if mode == "Queue" else f"{reviewed:,} of {len(items):,} reviewed"
+        place.html(f'<span role="status">{said}</span>', width="stretch")
+    if clear and (reviewed or len(items) > FEW):
+        _ask_to_clear(tray, len(items), reviewed)
+    elif clear:
+        on_clear(tray)
+        st.rerun()
+    return mode
+
+
+def _mode() -> str:
+    """How the tray is shown, as the person chose."""
+    return st.segmented_control(
+        "Show as",
+        MODES,
+        default=MODES[0],
+        required=True,
+        key="tray-mode",
+        label_visibility="collapsed",
+        width="content",
+    )
+
+
+def _render_bulk(
+    mode: str, tray: Tray, items: Sequence[Item], database: Database | None
+) -> None:
+    """The tray as queue or contact sheet, for verdicts by the hundred."""
+    earlier = known_earlier(database, items)
+    new = (i.sha256 for i in items if i.prediction and i.sha256 not in earlier)
+    near = near_lines(tray, database, new, st.session_state.setdefault(NEAR, {}))
+    data = review_data(tray, items, earlier, own_labels(database, items), near)
+    if not data["items"]:
+        st.write("No picture is classified yet.")
+    elif mode == "Queue":
+        render_queue(data)
+    else:
+        render_sheet(data, experience(database, model_asked(items)))
+
+
+@st.fragment
+def render_tray(tray: Tray, database: Database | None) -> None:
+    """Draw the tray; a verdict redraws this panel and nothing else."""
+    if SAVED in st.session_state:
+        st.rerun()  # charts and message stand outside of this panel
+    items = tray.items()
+    if not items:
+        st.html(WELCOME)
+        return
+    st.session_state.pop(LAST, None)
+    mode = _render_actions(tray, items, database)
+    if mode == MODES[0]:
+        render_cards(tray, items, database)
+    else:
+        _render_bulk(mode, tray, items, database)
+
+
+def saved_text(saved: Saved) -> str:
+    """What Save did, in words."""
+    result = saved.result
+    known = f"{count(result.known, 'was', 'were')} known already"
+    if result.saved:
+        text = f"Saved {count(result.saved, 'picture')}, {result.reviewed:,} reviewed."
+        text += f" {known}." if result.known else ""
+        if result.reviewed < result.saved:
+            text += " Review the rest in the history."
+    elif result.known:
+        text = f"Nothing new: {known}, {result.reviewed:,} reviewed anew."
+    else:
+        text = "Nothing was left to save."
+    if result.restored:
+        text += f" {count(result.restored, 'was', 'were')} in the trash and came back."
+    if result.replaced:
+        text += f" {result.replaced:,} had another label before: see the history."
+    if saved.unclassified:
+        text += f" {saved.unclassified:,} wait for the model."
+    if saved.meanwhile:
+        judged = count(saved.meanwhile, "picture was", "pictures were")
+        text += f" {judged} judged meanwhile: save once more."
+    return text
+
+
+def render_saved() -> None:
+    """Say what Save did, once."""
+    saved = st.session_state.pop(SAVED, None)
+    if isinstance(saved, DatabaseError):
+        st.error(f"Not saved: {saved}", icon=":material/error:")
+    elif saved:
+        st.session_state[LAST] = saved
+        st.success(saved_text(saved), icon=":material/check:")
+        if told := respelled_text(saved.result.respelled):
+            st.html(f'<p role="status">{plain(told)}</p>')
+
+
+def render_reload() -> None:
+    """Reload the page in the browser, where Clear All asked for it."""
+    if st.session_state.pop(RELOAD, False):
+        streamlit_js_eval(
+            js_expressions="parent.window.location.reload()",
+            key="reload",
+            want_output=False,
+        )
+        st.stop()

@@ -1,0 +1,140 @@
+"""Pictures in: files and addresses, what was refused and why."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from intake.errors import Refused
+from intake.fetch import fetch_all, parse_urls
+from model.classifier import Classifier
+from ui.classify.dropzone import render_dropzone
+from ui.shared.escape import count, plain
+from workflow.receive import Outcome, Source, chunks, name_of_url, receive
+from workflow.tray import Tray
+
+GENERATION = "upload_generation"
+OUTCOMES = "outcomes"
+URL_BOX = "urls"
+URL_QUEUE = "url_queue"
+SHOWN_REFUSALS = 200
+
+
+def queue_urls() -> None:
+    """Take the addresses out of the box and line them up."""
+    urls = parse_urls(st.session_state[URL_BOX])
+    if urls:
+        st.session_state[URL_QUEUE] = urls
+        st.session_state[URL_BOX] = ""
+        st.session_state[OUTCOMES] = []
+
+
+def retry_urls() -> None:
+    """Line up once more what may come at a second try; the rest stays as it is."""
+    outcomes = st.session_state[OUTCOMES]
+    st.session_state[URL_QUEUE] = [o.name for o in outcomes if o.retry]
+    st.session_state[OUTCOMES] = [o for o in outcomes if not o.retry]
+
+
+def cancel_urls() -> None:
+    """Stop fetching: what has come stays, the rest goes back into the box."""
+    left = st.session_state.pop(URL_QUEUE, [])
+    st.session_state[URL_BOX] = "\n".join(left)
+
+
+def _fetched(urls: Sequence[str], bar: DeltaGenerator) -> Iterator[Source]:
+    """Addresses to bytes, or to why there are none."""
+    total = len(urls)
+    with closing(fetch_all(urls)) as answers:
+        for done, (url, data) in enumerate(answers, 1):
+            bar.progress(done / total, text=f"Fetched {done:,} of {total:,}")
+            name = url if isinstance(data, Refused) else name_of_url(url)
+            yield Source(name, data, url)
+
+
+def _take(part: Sequence[Source], tray: Tray, classifier: Classifier | None) -> None:
+    """Receive what was fetched and note what became of it.
+
+    A click may end this run wherever it draws or looks at the session's state. So both
+    lists are looked up first: an address stays in the queue until its outcome is noted.
+    """
+    queue, outcomes = st.session_state[URL_QUEUE], st.session_state[OUTCOMES]
+    for source, outcome in zip(part, receive(part, tray, classifier), strict=True):
+        outcomes.append(outcome)
+        queue.remove(source.url)
+
+
+def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
+    urls = list(st.session_state[URL_QUEUE])
+    st.button("Cancel", on_click=cancel_urls, icon=":material/close:")
+    bar = st.progress(0.0, text=f"Fetching {count(len(urls), 'address', 'addresses')}")
+    for part in chunks(_fetched(urls, bar), 4):
+        _take(part, tray, classifier)
+    st.session_state.pop(URL_QUEUE, None)
+    st.rerun()
+
+
+def _render_urls(tray: Tray, classifier: Classifier | None) -> None:
+    if st.session_state.get(URL_QUEUE):
+        _render_fetching(tray, classifier)
+        return
+    st.text_area(
+        "Image addresses",
+        key=URL_BOX,
+        height=122,
+        placeholder="https://example.org/cat.jpg\none or many, a line each",
+    )
+    st.button("Fetch", on_click=queue_urls, icon=":material/download:")
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    """Counts that add up to what was given."""
+    failed = sum(o.retry for o in outcomes)
+    refused = sum(bool(o.refusal) for o in outcomes) - failed
+    new = sum(o.new for o in outcomes)
+    parts = [f"{count(new, 'picture')} received"]
+    if known := len(outcomes) - new - refused - failed:
+        parts.append(f"{known:,} already in the tray")
+    if refused:
+        parts.append(f"{refused:,} refused")
+    if failed:
+        parts.append(f"{failed:,} failed")
+    return ", ".join(parts) + "."
+
+
+def _render_outcomes() -> None:
+    outcomes = st.session_state.get(OUTCOMES)
+    if not outcomes:
+        return
+    refused = [o for o in outcomes if o.refusal]
+    if not refused:
+        st.success(_summary(outcomes), icon=":material/check:")
+        return
+    st.warning(_summary(outcomes), icon=":material/info:")
+    lines = "".join(
+        f"<li><b>{plain(o.name)}</b>: {plain(o.refusal)}</li>"
+        for o in refused[:SHOWN_REFUSALS]
+    )
+    if len(refused) > SHOWN_REFUSALS:
+        lines += f"<li>and {len(refused) - SHOWN_REFUSALS:,} more</li>"
+    st.html(f'<ul class="refused">{lines}</ul>')
+    with st.container(horizontal=True):
+        if again := sum(o.retry for o in refused):
+            st.button(f"Try {again:,} again", key="retry-urls", on_click=retry_urls)
+        st.button("Dismiss", type="tertiary", on_click=dismiss_outcomes)
+
+
+def dismiss_outcomes() -> None:
+    """Take the summary off the page."""
+    st.session_state[OUTCOMES] = []
+
+
+def render_upload(tray: Tray, classifier: Classifier | None) -> None:
+    """Draw the panel that pictures come in by."""
+    files, urls = st.columns([3, 2])
+    with files:
+        render_dropzone(tray, st.session_state.get(GENERATION, 0))
+    with urls:
+        _render_urls(tray, classifier)
+    _render_outcomes()

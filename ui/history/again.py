@@ -1,0 +1,100 @@
+"""Saved pictures once more in the tray: reviewed there by keys or by the hundred.
+
+They come with the answer that was saved, so nothing is decoded or classified, unless
+by a newer model, or where that answer is not of our ten classes. In the tray no verdict
+stands on them; what stands in the history is told. Save then writes verdicts only: the
+pictures are known.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from db import Database, DatabaseError, HistoryQuery, HistoryRow, NewImage
+from intake.errors import Refused
+from intake.pictures import Picture
+from model.classes import CLASSES
+from ui.classify.upload import OUTCOMES
+from ui.history.trash import VIEW
+from ui.shared.undo import note
+from ui.state import current_tray
+from workflow.receive import Outcome, chunks
+from workflow.tray import Arrival, Tray
+
+MOST = 500
+"""Pictures at a time: a sitting, and some seconds of copying."""
+TOGETHER = 8
+"""Pictures held in memory at a time."""
+GONE = "No longer in the history: deleted meanwhile"
+
+
+def _arrival(saved: NewImage) -> Arrival:
+    picture = Picture(
+        saved.sha256,
+        saved.data,
+        saved.format,
+        saved.width,
+        saved.height,
+        saved.thumbnail,
+        (0, 0),  # no pixels: nobody looks at them again
+        b"",
+    )
+    if len(saved.probabilities) != len(CLASSES):  # an import brings any
+        return Arrival(picture, saved.name, saved.source)
+    answer = {
+        "label": saved.prediction,
+        "confidence": saved.confidence,
+        "probabilities": saved.probabilities,
+        "model_version": saved.model_version,
+        "scope_score": saved.scope_score,
+        "in_scope": saved.in_scope,
+    }
+    return Arrival(picture, saved.name, saved.source, answer)
+
+
+def _found(database: Database, row: HistoryRow) -> Arrival | Refused:
+    try:
+        saved = database.saved(row.image_id)
+    except DatabaseError as problem:
+        return Refused(str(problem))
+    return _arrival(saved) if saved else Refused(GONE)
+
+
+def bring_back(
+    database: Database, tray: Tray, rows: Sequence[HistoryRow]
+) -> list[Outcome]:
+    """Copy saved pictures into a tray; one outcome each, in order."""
+    outcomes = []
+    for part in chunks(rows, TOGETHER):
+        found = [_found(database, row) for row in part]
+        there = iter(tray.add_many(a for a in found if isinstance(a, Arrival)))
+        for row, arrival in zip(part, found, strict=True):
+            answer = arrival if isinstance(arrival, Refused) else next(there)
+            if isinstance(answer, Refused):
+                outcomes.append(Outcome(row.name, refusal=str(answer)))
+            else:
+                outcomes.append(Outcome(row.name, new=answer[1], sha256=row.sha256))
+    return outcomes
+
+
+def on_review_again(database: Database, query: HistoryQuery) -> None:
+    """Take what the history shows to the tray, its first pictures, and go there."""
+    try:
+        rows = database.page(query, limit=MOST).rows
+        st.session_state[OUTCOMES] = bring_back(database, current_tray(), rows)
+    except DatabaseError as problem:
+        note(str(problem))
+        return
+    st.session_state[VIEW] = "Classify"
+
+
+def render_review_again(database: Database, query: HistoryQuery, total: int) -> None:
+    """Draw the button."""
+    st.button(
+        "Review these" if total <= MOST else f"Review the first {MOST}",
+        key="review-again",
+        icon=":material/rate_review:",
+        disabled=not total,
+        on_click=on_review_again,
+        args=(database, query),
+    )

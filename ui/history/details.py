@@ -1,0 +1,47 @@
+"""One picture of the history: larger, and every event: who, what, from what, when."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from db import Database, Event, HistoryRow
+from ui.shared.clock import here
+from ui.shared.escape import plain
+
+WORDS = {
+    "confirmed": "confirmed",
+    "corrected": "corrected",
+    "renamed": "label renamed",
+    "deleted": "moved to the trash",
+    "restored": "brought back from the trash",
+    "undone": "undone",
+}
+
+
+def event_line(event: Event) -> str:
+    """One event as a line of HTML; people's text is escaped."""
+    who = f"<b>{plain(event.who)}</b>: " if event.who else ""
+    what = WORDS.get(event.event, event.event)
+    before, after = (plain(x or "not reviewed") for x in (event.before, event.label))
+    change = after if event.before == event.label else f"{before} → {after}"
+    when = plain(here(event.created))
+    model = f"predicted {plain(event.predicted)} by {plain(event.model_version[:12])}"
+    return f"<li>{who}{what}, {change} <small>{when}, {model}</small></li>"
+
+
+def details_html(row: HistoryRow, events: Sequence[Event]) -> str:
+    """The picture and its record, oldest first, as HTML; people's text is escaped."""
+    name = plain(row.name)
+    lines = "".join(event_line(event) for event in events)
+    record = f'<ol class="events">{lines}</ol>' if events else "Not reviewed yet."
+    return (
+        f'<div class="picture details"><figure><img src="/thumb/{row.sha256}.jpg" '
+        f'alt="{name}"></figure><b class="whole">{name}</b></div>{record}'
+    )
+
+
+def render_details(database: Database, row: HistoryRow | None) -> None:
+    """Draw the button that shows them; it keeps its place where no row is chosen."""
+    with st.popover("Details", icon=":material/info:", disabled=row is None):
+        if row:
+            st.html(details_html(row, database.history(row.image_id)))

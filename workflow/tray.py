@@ -1,0 +1,386 @@
+"""Trays: pictures received and not yet saved, on disk under `temp_images/`.
+
+A picture is its original bytes, its thumbnail and a JSON file, each written beside its
+place and moved there complete. The JSON file comes last: a picture without one was
+never received. What a person has said of it stands in the JSON, so a reload or a
+killed server loses no verdict either. File names are hashes and counters of our own;
+nothing a person typed becomes part of a path.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
+
+from intake.disk import spare_bytes
+from intake.errors import Refused
+from intake.pictures import Picture
+from workflow.durable import FLUSHING, File, flush_folder, write, write_all
+
+MAX_PICTURES = 5_000
+"""Pictures in one tray: what one Save can write and one page can show."""
+MAX_TRAYS = 1_000
+"""Trays on one server: unsaved pictures of strangers must not fill its disk."""
+
+SEEN_TRAYS = 32
+"""Trays whose items are remembered between two looks at them."""
+
+_Mark: TypeAlias = tuple[int, int]
+_Seen: TypeAlias = dict[str, tuple[_Mark, "Item"]]
+
+_SEEN: dict[Path, _Seen] = {}
+"""What was read before, the tray last looked at last: every click on the page looks at
+the whole tray, and thousands of files are slow to read but quick to compare."""
+_TRAY_ID = re.compile(r"[0-9a-f]{20}")
+_LOCKS: WeakValueDictionary[Path, Any] = WeakValueDictionary()
+"""One a tray, as long as somebody has it: guards reading and then writing sidecars."""
+_NAMING = threading.Lock()
+_NEXT: dict[Path, int] = {}
+"""The number the next picture of a tray gets, read from disk once a process: reading
+every sidecar at every picture would make a tray of thousands quadratic."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture in a tray.
+
+    Attributes:
+        number: place in the order of arrival.
+        source: the address it came from, or "".
+        received: ISO 8601, UTC.
+        prediction: what the classifier said, as plain data; None before that.
+        label: the person's verdict; None while there is none.
+    """
+
+    sha256: str
+    number: int
+    name: str
+    source: str
+    format: str
+    width: int
+    height: int
+    received: str
+    prediction: dict[str, Any] | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A picture on its way into a tray, with what is known of it."""
+
+    picture: Picture
+    name: str
+    source: str = ""
+    prediction: dict[str, Any] | None = None
+
+
+def new_tray_id() -> str:
+    """A name nobody can guess: who knows it, sees the tray."""
+    return secrets.token_hex(10)
+
+
+def valid_tray_id(text: str) -> bool:
+    """Whether this could be a name that `new_tray_id` made."""
+    return _TRAY_ID.fullmatch(text) is not None
+
+
+def _clean(text: str) -> str:
+    """A name as every database can hold it: no lone surrogates, no NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _as_json(item: Item) -> bytes:
+    return json.dumps(vars(item), ensure_ascii=False).encode()
+
+
+def _unkept() -> Refused:
+    return Refused("Could not be kept: the disk is full or read-only", retry=True)
+
+
+class Tray:
+    """The pictures under one tray's name. Instances are cheap and hold nothing."""
+
+    def __init__(self, root: Path, tray_id: str) -> None:
+        """Name a tray; it comes to be with its first picture.
+
+        Raises:
+            ValueError: `tray_id` is not one of `new_tray_id`'s.
+        """
+        if not valid_tray_id(tray_id):
+            raise ValueError("not a tray's name")
+        self.tray_id = tray_id
+        self.folder = root / tray_id
+        with _NAMING:
+            self._lock = _LOCKS.setdefault(self.folder, threading.RLock())
+
+    def _path(self, sha256: str, ending: str) -> Path:
+        if re.fullmatch(r"[0-9a-f]{64}", sha256) is None:
+            raise KeyError(sha256)
+        return self.folder / f"{sha256}.{ending}"
+
+    def add(self, picture: Picture, name: str, source: str = "") -> tuple[Item, bool]:
+        """Keep a picture; False with the item that is there if it is a repetition.
+
+        Raises:
+            Refused: the tray is full, or the disk is.
+        """
+        (answer,) = self.add_many([Arrival(picture, name, source)])
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    def add_many(
+        self, arrivals: Iterable[Arrival]
+    ) -> list[tuple[Item, bool] | Refused]:
+        """Keep pictures; one answer each, in order, as `add` gives it."""
+        with self._lock:
+            known: dict[str, Item] = {}
+            answers: list[tuple[Item, bool] | Refused] = []
+            new: dict[int, tuple[Item, Picture]] = {}
+            for place, arrival in enumerate(arrivals):
+                answer = self._entered(arrival, known)
+                answers.append(answer)
+                if not isinstance(answer, Refused) and answer[1]:
+                    new[place] = answer[0], arrival.picture
+            self._keep_many(new, answers)
+        return answers
+
+    def _entered(
+        self, arrival: Arrival, known: dict[str, Item]
+    ) -> tuple[Item, bool] | Refused:
+        """The item a picture has or gets; nothing is written yet."""
+        sha256 = arrival.picture.sha256
+        there = known.get(sha256) or self.item(sha256)
+        if there:
+            return there, False
+        try:
+            number = self._next_number(len(known))
+        except Refused as problem:
+            return problem
+        known[sha256] = item = Item(
+            sha256=sha256,
+            number=number,
+            name=_clean(arrival.name),
+            source=_clean(arrival.source),
+            format=arrival.picture.format,
+            width=arrival.picture.width,
+            height=arrival.picture.height,
+            received=datetime.now(UTC).isoformat(timespec="seconds"),
+            prediction=arrival.prediction,
+        )
+        return item, True
+
+    def _next_number(self, coming: int) -> int:
+        """Place of the next picture; the clock may be set back, a counter may not.
+
+        Args:
+            coming: pictures that have their number and are not on disk yet.
+        """
+        if self.folder not in _NEXT:
+            items = self.items()
+            _NEXT[self.folder] = items[-1].number + 1 if items else 0
+        number = _NEXT[self.folder]
+        if number >= MAX_PICTURES and len(self.items()) + coming >= MAX_PICTURES:
+            raise Refused(
+                f"The tray is full ({MAX_PICTURES:,} pictures): save or clear it"
+            )
+        _NEXT[self.folder] = number + 1
+        return number
+
+    def _no_room(self, coming: int) -> Refused | None:
+        """Why the server takes no picture more, or no tray more, where it does not.
+
+        Args:
+            coming: bytes of the pictures on their way.
+        """
+        root = self.folder.parent
+        if not root.is_dir():
+            return None
+        if coming > spare_bytes(root):
+            return Refused("Could not be kept: the disk is nearly full", retry=True)
+        if self.folder.exists():
+            return None
+        trays = sum(valid_tray_id(f.name) for f in root.iterdir())
+        if trays < MAX_TRAYS:
+            return None
+        return Refused(
+            f"The server holds {MAX_TRAYS:,} unsaved trays, as many as it may: save or "
+            "clear one",
+            retry=True,
+        )
+
+    def _keep_many(
+        self,
+        new: dict[int, tuple[Item, Picture]],
+        answers: list[tuple[Item, bool] | Refused],
+    ) -> None:
+        """Write what is new; where that fails, the refusal becomes the answer."""
+        if not new:
+            return
+        coming = sum(len(p.data) + len(p.thumbnail) for _, p in new.values())
+        if full := self._no_room(coming):
+            for place in new:
+                answers[place] = full
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            problems: Iterable[Refused | None] = [_unkept() for _ in new]
+        else:
+            there = write_all([self._files(*pair) for pair in new.values()])
+            problems = [None if kept else _unkept() for kept in there]
+        try:
+            flush_folder(self.folder)
+        except OSError:
+            problems = [_unkept() for _ in new]
+        for place, problem in zip(new, problems, strict=True):
+            if problem:
+                answers[place] = problem
+
+    def _files(self, item: Item, picture: Picture) -> list[File]:
+        """What is written of a picture; the JSON file takes its place last."""
+        return [
+            (self._path(item.sha256, "image"), picture.data),
+            (self._path(item.sha256, "jpg"), picture.thumbnail),
+            (self._path(item.sha256, "json"), _as_json(item)),
+        ]
+
+    def _write_item(self, item: Item) -> None:
+        write(self._path(item.sha256, "json"), _as_json(item))
+
+    def _read_item(self, path: Path) -> Item | None:
+        """One item; None where its file is missing or damaged: that costs only it."""
+        try:
+            return Item(**json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def item(self, sha256: str) -> Item | None:
+        """One picture, or None."""
+        return self._read_item(self._path(sha256, "json"))
+
+    def items(self) -> list[Item]:
+        """Everything in the tray, in order of arrival."""
+        seen = _SEEN.pop(self.folder, {})
+        now = dict(self._current(seen))
+        if now:
+            _SEEN[self.folder] = now
+        while len(_SEEN) > SEEN_TRAYS:
+            # By default its own: meanwhile `forget_looks` may have left nothing.
+            _SEEN.pop(next(iter(_SEEN), self.folder), None)
+        return sorted(
+            (item for _, item in now.values()), key=lambda i: (i.number, i.sha256)
+        )
+
+    def _current(self, seen: _Seen) -> Iterator[tuple[str, tuple[_Mark, Item]]]:
+        """Items by file name, read again only where the file is another one."""
+        try:
+            with os.scandir(self.folder) as entries:
+                files = [e for e in entries if e.name.endswith(".json")]
+        except OSError:  # no picture yet
+            return
+        for file in files:
+            try:
+                found = os.stat(file.path)
+            except OSError:  # removed meanwhile
+                continue
+            mark = (found.st_ino, found.st_mtime_ns)
+            known = seen.get(file.name)
+            if known and known[0] == mark:
+                yield file.name, known
+            elif item := self._read_item(Path(file.path)):
+                yield file.name, (mark, item)
+
+    def data(self, sha256: str) -> bytes:
+        """The original bytes."""
+        return self._path(sha256, "image").read_bytes()
+
+    def thumbnail(self, sha256: str) -> bytes:
+        """The thumbnail as JPEG."""
+        return self._path(sha256, "jpg").read_bytes()
+
+    def set_prediction(self, sha256: str, prediction: dict[str, Any]) -> None:
+        """Note what the classifier says, but where a person has judged what another
+        one said: that verdict stays with what it was given on."""
+        with self._lock:
+            item = self.item(sha256)
+            if item and (item.prediction is None or item.label is None):
+                self._write_item(replace(item, prediction=prediction))
+
+    def set_label(self, sha256: str, label: str | None) -> None:
+        """Note what the person says; None takes it back."""
+        with self._lock:
+            item = self.item(sha256)
+            if item:  # gone meanwhile: cleared or saved in another tab
+                self._write_item(replace(item, label=label))
+
+    def set_labels(self, labels: Mapping[str, str | None]) -> set[str]:
+        """Note many verdicts at once; returns the pictures that are here for it."""
+        with self._lock:
+            pairs = [(self._known(sha256), label) for sha256, label in labels.items()]
+            changed = [replace(item, label=label) for item, label in pairs if item]
+            for _ in FLUSHING.map(self._write_item, changed):
+                pass  # an error of a write is raised here
+            if changed:
+                flush_folder(self.folder)
+        return {item.sha256 for item in changed}
+
+    def _known(self, sha256: str) -> Item | None:
+        """One picture; None also for what cannot be the name of one."""
+        with suppress(KeyError):
+            return self.item(sha256)
+        return None
+
+    def remove(self, items: Iterable[Item]) -> int:
+        """Forget pictures of which nothing has been said since; returns how many of
+        them are left.
+
+        The JSON file goes first, so none is left half.
+        """
+        left = 0
+        with self._lock:
+            for item in items:
+                if self.item(item.sha256) not in (item, None):
+                    left += 1
+                    continue
+                for ending in ("json", "jpg", "image"):
+                    self._path(item.sha256, ending).unlink(missing_ok=True)
+            with suppress(OSError):  # not empty, or not there
+                self.folder.rmdir()
+                _NEXT.pop(self.folder, None)
+        return left
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            _NEXT.pop(self.folder, None)
+
+
+def forget_looks() -> None:
+    """Drop what was read of trays; whoever looks at one again reads it again."""
+    _SEEN.clear()
+
+
+def sweep(root: Path, max_age_seconds: float) -> int:
+    """Remove trays in which nothing has changed for so long; returns how many."""
+    removed = 0
+    limit = time.time() - max_age_seconds
+    for folder in root.glob("*") if root.is_dir() else []:
+        with suppress(OSError):  # saved or cleared meanwhile
+            if not valid_tray_id(folder.name) or folder.stat().st_mtime >= limit:
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+            _NEXT.pop(folder, None)
+            removed += 1
+    return removed
