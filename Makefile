@@ -23,7 +23,7 @@ lint: $(VENV)/development
 
 # Known holes in the pinned packages; says so where nobody answers.
 audit: $(VENV)/development
-	$(BIN)/python -m tests.audit
+	$(BIN)/python -m tests.tools.audit
 
 $(BIN)/python:
 	@echo "Making an environment in $(VENV)"

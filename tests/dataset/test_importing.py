@@ -1,0 +1,419 @@
+"""An export read back: the same database, any number of times, and nothing hostile."""
+
+import hashlib
+import io
+import json
+import sqlite3
+import stat
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dataset.read import Export, ImportRefused
+from db import Database, HistoryQuery, ImportedImage
+from intake.pictures import read_picture
+from model.classes import CLASSES
+from routes.upload import MAX_LIST
+from tests.support.entries import check_counts
+from tests.support.imports import FROM_THE_DOOR, exported, picture
+from tests.support.paths import ROOT
+from ui.data_set.import_zip import Imported, read_back, summary
+from ui.history.trash import IN_TRASH
+
+CONTENT = """
+SELECT i.sha256, i.format, i.width, i.height, i.created, b.data, b.thumbnail
+FROM images i JOIN image_blobs b ON b.image_id = i.id ORDER BY 1;
+SELECT i.sha256, p.name, source, model_version, label, confidence, probabilities,
+  scope_score, p.created FROM predictions p JOIN images i ON i.id = p.image_id
+ORDER BY 1, p.id;
+SELECT i.sha256, r.event, r.label, who, r.created, operation,
+  (SELECT event || created FROM reviews u WHERE u.id = r.undoes)
+FROM reviews r JOIN predictions p ON p.id = prediction_id
+JOIN images i ON i.id = p.image_id ORDER BY 1, r.id;
+SELECT i.sha256, predicted, confidence, name, label, correct, custom, deleted,
+  reviewed_at, search, in_scope, near_copy, near_key
+FROM state s JOIN images i ON i.id = s.image_id ORDER BY 1;
+SELECT * FROM tally ORDER BY 1, 2, 3
+"""
+
+
+def content(path: Path) -> list[list[tuple]]:
+    """All the database holds, but for its own numbering."""
+    with sqlite3.connect(path) as read:
+        return [read.execute(query).fetchall() for query in CONTENT.split(";")]
+
+
+def imported(database: Database, data: bytes) -> Imported:
+    counts = Imported()
+    for counts in read_back(database, io.BytesIO(data)):  # noqa: B007  # the last
+        pass
+    return counts
+
+
+def again(archive: bytes, hashes: dict[str, int | None]) -> Iterator[ImportedImage]:
+    """What an export lists, with perceptual hashes as a test wants them."""
+    for image, data in Export(io.BytesIO(archive)).pictures():
+        assert data is not None
+        known = {f: getattr(read_picture(data), f) for f in FROM_THE_DOOR}
+        yield replace(image, **known | {"dhash": hashes[image.sha256]})
+
+
+@pytest.mark.threat("E47")
+def test_export_wipe_import_is_the_same_database(busy: Database, path: Path):
+    before, archive = content(path), exported(busy)
+    busy.clear()
+    counts = imported(busy, archive)
+    assert (counts.saved, counts.known, counts.skipped) == (3, 0, 0)
+    assert content(path) == before
+    assert exported(busy) == archive
+    check_counts(path)
+    (row,) = busy.page(HistoryQuery(label="=house boat"), 9).rows
+    busy.undo_last([row.image_id])
+    assert busy.labels() == [("raft", 1)]
+
+
+@pytest.mark.threat("C33")
+def test_a_label_comes_in_the_spelling_in_use_here_on_record(
+    busy: Database,
+    path: Path,
+):
+    archive = exported(busy)
+    busy.clear()
+    busy.save([picture(2), picture(4, "=House Boat"), picture(1)])
+    counts = imported(busy, archive)
+    assert counts.respelled == (("=house boat", "=House Boat"),)
+    assert summary(counts).endswith(" =house boat is spelled =House Boat here.")
+    assert busy.labels() == [("=House Boat", 2)]
+    (row,) = busy.page(HistoryQuery(label="=House Boat", search="3.png"), 9).rows
+    told = [(e.event, e.before, e.label) for e in busy.history(row.image_id)]
+    assert told[-1] == ("renamed", "=house boat", "=House Boat")
+    check_counts(path)
+    busy.undo_last([row.image_id])
+    assert dict(busy.labels()) == {"=House Boat": 1, "=house boat": 1}
+
+
+def test_what_lies_in_the_trash_is_told_apart(busy: Database):
+    archive = exported(busy)
+    busy.delete([1, 2])
+    counts = imported(busy, archive)
+    assert (counts.known, counts.trashed, busy.deleted_count()) == (3, 2, 2)
+    said = summary(counts)
+    assert "0 pictures imported, 3 here already (2 of them in the trash); 0" in said
+    assert said.endswith(f"restore it: History, {IN_TRASH}.")
+    busy.restore_deleted()
+    assert "trash" not in summary(imported(busy, archive))
+
+
+@pytest.mark.threat("E47")
+def test_a_record_that_ends_in_a_deletion_is_counted_as_one(
+    db: Database,
+    path: Path,
+):
+    """The page exports no such picture; somebody's edited ZIP may."""
+    db.save([picture(1, "cat"), picture(2, "dog")])
+    archive = exported(db)
+    db.clear()
+    first, second = again(archive, {picture(n).sha256: None for n in (1, 2)})
+    gone = replace(first.events[-1], event="deleted")
+    db.restore_images([replace(first, events=(*first.events, gone)), second])
+    check_counts(path)
+    assert db.page(HistoryQuery(), 9).total == 1
+    assert db.deleted_count() == 1
+    with sqlite3.connect(path) as read:
+        ((deleted,),) = read.execute("SELECT image_id FROM state WHERE deleted")
+    db.restore_deleted([deleted])
+    check_counts(path)
+    assert db.page(HistoryQuery(), 9).total == 2
+
+
+@pytest.mark.threat("E47")
+def test_a_picture_listed_twice_is_counted_once(db: Database, path: Path):
+    db.save([picture(1, "cat")])
+    archive = exported(db)
+    db.clear()
+    db.save([picture(1)])
+    (told,) = again(archive, {picture(1).sha256: None})
+    result = db.restore_images([told, told])
+    assert (result.saved, result.known, result.reviewed) == (0, 2, 1)
+    check_counts(path)
+    (row,) = db.page(HistoryQuery(), 2).rows
+    assert [e.event for e in db.history(row.image_id)] == ["corrected"]
+
+
+def test_as_long_a_name_as_comes_in_comes_back(db: Database, path: Path):
+    """A ZIP may hold names of 64 KB, an upload's list longer ones."""
+    db.save([picture(1, "cat", name="n" * MAX_LIST)])
+    before, archive = content(path), exported(db)
+    db.clear()
+    assert imported(db, archive).saved == 1
+    assert content(path) == before
+
+
+def test_an_import_brings_groups_back(db: Database, path: Path):
+    """In whatever order: an export's is that of the hashes."""
+    value = 0x0123_4567_89AB_CDEF
+    pictures = [picture(n, dhash=value ^ (1 << n)) for n in range(6)]
+    entries = sorted(pictures, key=lambda p: p.sha256, reverse=True)
+    db.save(entries)
+    before, archive = content(path), exported(db)
+    db.clear()
+    db.restore_images(again(archive, {p.sha256: p.dhash for p in pictures}))
+    assert content(path) == before
+    assert exported(db) == archive
+    assert db.page(HistoryQuery(state="near"), 1).total == 5
+
+
+def test_an_import_joins_the_group_that_is_here(db: Database):
+    value = 0x0123_4567_89AB_CDEF
+    db.save([picture(1, dhash=value)])
+    archive = exported(db)
+    db.clear()
+    db.save([picture(2, dhash=value)])
+    db.restore_images(again(archive, {picture(1).sha256: value}))
+    found = json.loads(zipfile.ZipFile(io.BytesIO(exported(db))).read("labels.json"))
+    assert {e["group"] for e in found["images"]} == {picture(2).sha256}
+
+
+@pytest.mark.parametrize("group", ["x", 5, None, ["a"], "A" * 64])
+def test_a_group_that_is_no_hash_is_refused(group: object, db: Database):
+    db.save([picture(1)])
+    with zipfile.ZipFile(io.BytesIO(exported(db))) as archive:
+        found = json.loads(archive.read("labels.json"))
+        found["images"][0]["group"] = group
+        changed = io.BytesIO()
+        with zipfile.ZipFile(changed, "w") as new:
+            for name in archive.namelist():
+                listed = name == "labels.json"
+                new.writestr(name, json.dumps(found) if listed else archive.read(name))
+    with pytest.raises(ImportRefused, match="damaged"):
+        imported(db, changed.getvalue())
+
+
+def test_a_long_list_is_read_line_by_line(
+    busy: Database,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    before, archive = content(path), exported(busy)
+    monkeypatch.setattr("importing.MAX_WHOLE", 10)
+    busy.clear()
+    assert imported(busy, archive).saved == 3
+    assert content(path) == before
+
+
+@pytest.mark.threat("E47")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"format":1,"images":[\n', "damaged"),
+        ('{"format":1,"images":[\n{}\n],"left_out":[]}\n', "no complete"),
+        ('{"format":1,"images":[\n],"left_out"', "damaged"),
+        ('{"format":2,"images":[\n],"left_out":[]}\n', "newer"),
+        (json.dumps({"format": 1, "images": []}), "damaged"),
+        ("x" * 2**21, "damaged"),
+        ("[" * 2**15, "damaged"),
+    ],
+)
+def test_a_long_list_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+):
+    monkeypatch.setattr("importing.MAX_WHOLE", 10)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("labels.json", text)
+    with pytest.raises(ImportRefused, match=reason):
+        Export(out)
+
+
+@pytest.mark.threat("E47")
+def test_a_list_of_many_pictures_takes_no_memory(monkeypatch: pytest.MonkeyPatch):
+    line = json.dumps(LISTED | {"file_name": "cat/x.png"})
+    text = '{"format":1,"images":[\n' + ",\n".join([line] * 20_000)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cat/x.png", b"x")
+        archive.writestr("labels.json", text + '\n],"left_out":[]}\n')
+    monkeypatch.setattr("importing.MAX_WHOLE", 10)
+    monkeypatch.setattr("importing.MAX_RATIO", 10_000)
+    del text
+    tracemalloc.start()
+    assert len(Export(out)) == 20_000
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2**21
+
+
+def test_importing_again_changes_nothing(busy: Database, path: Path):
+    before = content(path)
+    counts = imported(busy, exported(busy))
+    assert (counts.saved, counts.known, counts.reviewed) == (0, 3, 0)
+    assert content(path) == before
+
+
+def test_what_is_here_keeps_its_verdict_and_gains_one(db: Database):
+    db.save([picture(1, "cat"), picture(2, "frog")])
+    archive = exported(db)
+    db.clear()
+    db.save([picture(1, "dog"), picture(2)])
+    assert imported(db, archive).reviewed == 1
+    labels = {row.name: row.label for row in db.page(HistoryQuery(), 9).rows}
+    assert labels == {"1.png": "dog", "2.png": "frog"}
+
+
+def test_a_damaged_picture_is_skipped_and_counted(busy: Database):
+    archive = io.BytesIO(exported(busy))
+    changed = io.BytesIO()
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(changed, "w") as new:
+        pictures = [n for n in old.namelist() if not n.endswith((".csv", ".json"))]
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data[:-1] if name == pictures[0] else data)
+    busy.clear()
+    counts = imported(busy, changed.getvalue())
+    assert (counts.saved, counts.skipped, counts.done) == (2, 1, 3)
+    assert "1 skipped" in summary(counts)
+
+
+def test_another_process_imports_what_this_one_exported(busy: Database, tmp_path: Path):
+    file = tmp_path / "dataset.zip"
+    file.write_bytes(exported(busy))
+    done = subprocess.run(
+        [sys.executable, "-m", "ui.data_set.import_zip", str(file)],
+        cwd=ROOT,
+        env={"CLASSIFY_DATA": str(tmp_path / "new"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("3 pictures imported; 2 labels came with them.")
+    other = tmp_path / "new" / "image_classification.db"
+    assert exported(Database.open(other, CLASSES)) == file.read_bytes()
+
+
+LISTED = {
+    "file_name": "cat/x.png",
+    "sha256": hashlib.sha256(b"x").hexdigest(),
+    "name": "x.png",
+    "created": "2026-01-01T00:00:00.000+00:00",
+    "in_scope": None,
+    "record": {
+        "standing": 0,
+        "predictions": [
+            {
+                "name": "x.png",
+                "source": "",
+                "model_version": "v",
+                "label": "cat",
+                "confidence": 0.5,
+                "scope_score": None,
+                "created": "2026-01-01T00:00:00.000+00:00",
+                "probabilities": [1.0],
+            }
+        ],
+        "reviews": [],
+    },
+}
+
+
+def archive_of(extra: dict | None = None, listed: object = None) -> bytes:
+    """A sound export of one picture, with more entries or another list."""
+    out = io.BytesIO()
+    images = {"format": 1, "images": [LISTED]} if listed is None else listed
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cat/x.png", b"x")
+        archive.writestr("labels.json", json.dumps(images))
+        for name, data in (extra or {}).items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def link() -> dict:
+    info = zipfile.ZipInfo("cat/link.png")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return {info: b"/etc/passwd"}
+
+
+def encrypted() -> bytes:
+    data = bytearray(archive_of())
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.find(mark) + at] |= 1
+    return bytes(data)
+
+
+def test_the_sound_archive_is_read():
+    ((image, data),) = Export(io.BytesIO(archive_of())).pictures()
+    assert (image.name, data) == ("x.png", b"x")
+
+
+@pytest.mark.threat("E47")
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not a ZIP"),
+        (b"PK\x03\x04 no directory", "not a ZIP"),
+        (archive_of()[:-40], "not a ZIP"),
+        (archive_of({"../up.png": b""}), "leads out"),
+        (archive_of({"/abs.png": b""}), "leads out"),
+        (archive_of({"C:\\x.png": b""}), "leads out"),
+        (archive_of({"a\\..\\b.png": b""}), "leads out"),
+        (archive_of(link()), "link"),
+        (encrypted(), "encrypted"),
+        (archive_of({"more.zip": b""}), "another archive"),
+        (archive_of({"bomb.png": bytes(2**22)}), "far more"),
+        (archive_of({"big.csv": bytes(2**22)}), "far more"),
+        (archive_of(listed=[]), "damaged"),
+        (archive_of(listed={}), "no export"),
+        (archive_of(listed={"format": 2, "images": []}), "newer"),
+        (archive_of(listed={"format": 1, "images": [{}]}), "no complete"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_hostile_archive_is_refused_before_unpacking(data: bytes, reason: str):
+    with pytest.raises(ImportRefused, match=reason):
+        Export(io.BytesIO(data))
+
+
+@pytest.mark.threat("E47")
+def test_too_many_entries_are_refused_from_the_end_record(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    data = archive_of({f"cat/{n}.png": b"" for n in range(50)})
+    monkeypatch.setattr("importing.MAX_DIRECTORY", 1000)
+    monkeypatch.setattr("importing.zipfile.ZipFile", None)  # it is not even opened
+    with pytest.raises(ImportRefused, match="more than"):
+        Export(io.BytesIO(data))
+
+
+@pytest.mark.threat("E47")
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("sha256",), "../../x"),
+        (("file_name",), "cat/other.png"),
+        (("created",), "yesterday"),
+        (("record", "standing"), 5),
+        (("record", "predictions", 0, "label"), "a\x00b"),
+        (("record", "predictions", 0, "confidence"), float("nan")),
+        (("record", "predictions", 0, "confidence"), "0.5"),
+        (("record", "predictions", 0, "confidence"), -2),
+        (("record", "predictions", 0, "confidence"), 1e308),
+        (("record", "predictions", 0, "probabilities"), [1.5]),
+        (("record", "predictions", 0, "name"), "x" * 2**19),
+        (("record", "reviews"), [{"event": "exploded"}]),
+        (("record", "predictions"), 7),
+    ],
+)
+def test_a_list_with_a_bad_value_is_refused_whole(where: tuple, value: object):
+    entry_ = json.loads(json.dumps(LISTED))
+    place = entry_
+    for key in where[:-1]:
+        place = place[key]
+    place[where[-1]] = value
+    with pytest.raises(ImportRefused):
+        Export(io.BytesIO(archive_of(listed={"format": 1, "images": [entry_]})))

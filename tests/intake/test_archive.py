@@ -1,0 +1,174 @@
+"""The door for ZIP files: what is in them comes out, and what is hostile does not."""
+
+import io
+import stat
+import struct
+import zipfile
+
+import pytest
+
+from intake import archive
+from intake.archive import Archive
+from intake.errors import Refused
+from tests.support.hostile import encoded, scene
+
+
+def zipped(*entries: tuple[str | zipfile.ZipInfo, bytes], squeeze: bool = False):
+    file = io.BytesIO()
+    kind = zipfile.ZIP_DEFLATED if squeeze else zipfile.ZIP_STORED
+    with zipfile.ZipFile(file, "w", kind) as out:
+        for name, data in entries:
+            out.writestr(name, data)
+    return file
+
+
+def contents(file: io.BytesIO) -> list[tuple[str, bytes | str]]:
+    return [
+        (name, str(data) if isinstance(data, Refused) else data)
+        for name, data in Archive(file).pictures()
+    ]
+
+
+def test_pictures_come_out_as_they_went_in():
+    picture = encoded(scene())
+    file = zipped(("a.png", picture), ("cats/b.png", picture + b"x"))
+    assert contents(file) == [("a.png", picture), ("cats/b.png", picture + b"x")]
+
+
+def test_folders_and_what_systems_leave_in_them_are_not_counted():
+    file = zipped(
+        ("cats/", b""),
+        ("cats/.DS_Store", b"x"),
+        ("__MACOSX/cats/._a.png", b"x"),
+        ("cats/a.png", b"y"),
+        ("Thumbs.db.png", b"y"),  # no more than named like it
+        ("my desktop.ini", b"y"),
+    )
+    assert [name for name, _ in contents(file)] == [
+        "cats/a.png",
+        "Thumbs.db.png",
+        "my desktop.ini",
+    ]
+    assert len(Archive(file)) == 3
+
+
+@pytest.mark.threat("E47")
+def test_names_are_only_data():
+    names = ["../../etc/passwd", "/abs.png", "C:\\x.png", "a\nb.png", "<img src=x>"]
+    file = zipped(*((name, b"x") for name in names))
+    assert [name for name, _ in contents(file)] == names
+
+
+@pytest.mark.threat("E47")
+def test_a_link_is_refused_and_the_rest_goes_on():
+    link = zipfile.ZipInfo("link.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    file = zipped((link, b"/etc/passwd"), ("a.png", b"x"))
+    assert contents(file) == [("link.png", "A link, not a file"), ("a.png", b"x")]
+
+
+@pytest.mark.threat("E47")
+def test_an_encrypted_entry_is_refused():
+    file = zipped(("a.png", b"x"))
+    data = bytearray(file.getvalue())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    ((_, reason),) = contents(io.BytesIO(data))
+    assert reason.startswith("Encrypted")
+
+
+@pytest.mark.threat("E47")
+def test_a_zip_inside_a_zip_is_refused():
+    inner = zipped(("a.png", b"x")).getvalue()
+    assert contents(zipped(("inner.png", inner))) == [
+        ("inner.png", "A ZIP inside a ZIP is not unpacked")
+    ]
+
+
+@pytest.mark.threat("E47")
+def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch):
+    def never(*_):
+        pytest.fail("it was unpacked")
+
+    bomb = zipped(("a.png", bytes(50 * 2**20)), squeeze=True)
+    monkeypatch.setattr(zipfile.ZipFile, "open", never)
+    with pytest.raises(Refused, match="far more"):
+        Archive(bomb)
+
+
+@pytest.mark.threat("E47")
+def test_one_bomb_among_pictures_costs_only_itself():
+    noise = bytes(range(256)) * 4000
+    stored = zipfile.ZipInfo("noise.bin")
+    bomb = zipfile.ZipInfo("bomb.png")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as out:
+        out.writestr(stored, noise, zipfile.ZIP_STORED)
+        out.writestr(bomb, bytes(2 * 2**20), zipfile.ZIP_DEFLATED)
+    assert contents(file) == [
+        ("noise.bin", noise),
+        ("bomb.png", "Unpacks to far more than a picture would"),
+    ]
+
+
+@pytest.mark.threat("E47")
+def test_an_entry_that_lies_about_its_size_is_not_believed():
+    data = bytearray(zipped(("a.png", b"x" * 5000), squeeze=True).getvalue())
+    struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, 10)
+    ((_, got),) = contents(io.BytesIO(data))
+    assert got == "Damaged inside the ZIP"
+
+
+@pytest.mark.threat("E47")
+def test_too_many_entries_are_refused_before_they_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 3)
+    file = zipped(*((f"{n}.png", b"x") for n in range(4)))
+    monkeypatch.setattr(archive.zipfile, "ZipFile", None)
+    with pytest.raises(Refused, match="more than 3 files"):
+        Archive(file)
+
+
+def test_a_zip_of_more_than_65535_entries_is_counted_right():
+    file = zipped(*((f"{n}", b"") for n in range(65_540)))
+    with pytest.raises(Refused, match="more than 10,000 files"):
+        Archive(file)
+
+
+@pytest.mark.parametrize("cut", [0, 10, 30, 100, 150])
+def test_damage_is_refused(cut: int):
+    data = zipped(("a.png", b"x" * 100)).getvalue()[:cut]
+    with pytest.raises(Refused, match="damaged or incomplete"):
+        Archive(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_costs_one_picture_however_it_was_packed(kind: int):
+    file = io.BytesIO()
+    noise = encoded(scene())
+    with zipfile.ZipFile(file, "w", kind) as out:
+        out.writestr("a.png", noise)
+        out.writestr("b.png", b"y")
+    data = bytearray(file.getvalue())
+    data[60:90] = bytes(30)
+    assert contents(io.BytesIO(data)) == [
+        ("a.png", "Damaged inside the ZIP"),
+        ("b.png", b"y"),
+    ]
+
+
+def test_a_zip_of_a_version_nobody_knows_is_refused():
+    data = bytearray(zipped(("a.png", b"x")).getvalue())
+    data[data.index(b"PK\x01\x02") + 6] = 99
+    with pytest.raises(Refused, match="damaged or incomplete"):
+        Archive(io.BytesIO(data))
+
+
+def test_a_flipped_bit_costs_one_picture():
+    data = bytearray(zipped(("a.png", b"x" * 100), ("b.png", b"y")).getvalue())
+    data[60] ^= 1
+    assert contents(io.BytesIO(data)) == [
+        ("a.png", "Damaged inside the ZIP"),
+        ("b.png", b"y"),
+    ]

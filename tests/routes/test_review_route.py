@@ -1,0 +1,190 @@
+"""Verdicts by the route: written down before they are answered, from the page only."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import requests
+from streamlit.web.server.starlette.starlette_app_utils import (
+    generate_xsrf_token_string,
+)
+
+from db import Database
+from model.classes import CLASSES
+from routes.verdicts import MAX_VERDICTS, parse_verdicts
+from routes.xsrf import COOKIE, HEADER
+from tests.support.trays import PICTURES
+from ui.classify.queue import OUTSIDE, doubt, row
+from workflow import receive as workflow
+from workflow.receive import GONE, classify_pending, judge
+from workflow.tray import Tray
+
+A, B, C = (picture.sha256 for picture in PICTURES)
+
+
+def labels(tray: Tray) -> list[str | None]:
+    return [item.label for item in tray.items()]
+
+
+def post(address: str, tray_id: str, body: bytes, **headers: str):
+    token = generate_xsrf_token_string()
+    return requests.post(
+        f"{address}/review/{tray_id}",
+        data=body,
+        headers={HEADER: token, "Origin": address} | headers,
+        cookies={COOKIE: token},
+        timeout=30,
+    )
+
+
+def test_a_verdict_is_on_disk_when_it_is_answered(address: str, tray: Tray):
+    body = json.dumps([[A, "cat"], [B, "  house   boat "], [C, None]]).encode()
+    answer = post(address, tray.tray_id, body)
+    assert answer.json() == [
+        {"label": "cat", "refusal": ""},
+        {"label": "house boat", "refusal": ""},
+        {"label": None, "refusal": ""},
+    ]
+    assert labels(tray) == ["cat", "house boat", None]
+
+
+@pytest.mark.parametrize(
+    "headers", [{HEADER: "2|x"}, {"Origin": "http://e.example"}, {"Origin": ""}]
+)
+def test_another_site_may_not_judge(address: str, tray: Tray, headers: dict[str, str]):
+    body = json.dumps([[A, "cat"]]).encode()
+    assert post(address, tray.tray_id, body, **headers).status_code == 403
+    assert labels(tray) == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"3",
+        b"[1]",
+        b'[["a"]]',
+        b'[[1, "cat"]]',
+        b'[["a", 2]]',
+        b"[" * 100_000,
+        b" " * 300_000,
+        json.dumps([["a", "cat"]] * (MAX_VERDICTS + 1)).encode(),
+    ],
+)
+def test_what_is_no_list_of_verdicts_is_refused(address: str, tray: Tray, body: bytes):
+    assert post(address, tray.tray_id, body).status_code == 400
+
+
+def test_a_full_request_is_read():
+    full = json.dumps([["0" * 64, "x" * 64]] * MAX_VERDICTS)
+    assert len(parse_verdicts(full.encode())) == MAX_VERDICTS
+
+
+@pytest.mark.threat("C32")
+def test_a_bad_label_costs_only_its_picture(tray: Tray):
+    judged = judge(tray, [(A, "cat"), (B, "x" * 65), (C, " ")], None)
+    assert [j.label for j in judged] == ["cat", None, None]
+    assert "at most 64" in judged[1].refusal
+    assert "at least one" in judged[2].refusal
+    assert labels(tray) == ["cat", None, None]
+
+
+def test_a_picture_that_is_gone_is_said(tray: Tray):
+    tray.remove([i for i in tray.items() if i.sha256 == B])
+    judged = judge(tray, [(A, "cat"), (B, "dog"), ("../../x", "dog")], None)
+    assert [j.refusal for j in judged] == ["", GONE, GONE]
+
+
+SAID = {
+    "label": "cat",
+    "confidence": 0.9,
+    "probabilities": [0.01] * 3 + [0.9] + [0.01] * 6,
+    "model_version": "1",
+}
+
+
+def test_a_picture_saved_by_another_tab_is_not_missed(
+    tray: Tray, monkeypatch: pytest.MonkeyPatch
+):
+    """It went between the look at the tray and the look at its bytes."""
+
+    def looked(items, version):
+        tray.remove(items[:1])
+        return items
+
+    class Model:
+        version = "1"
+
+        def predict(self, images):
+            return [SimpleNamespace(**SAID) for _ in images]
+
+    monkeypatch.setattr(workflow, "pending", looked)
+    assert list(classify_pending(tray, Model())) == [3]
+    assert [item.prediction for item in tray.items()] == [SAID, SAID]
+
+
+def test_a_verdict_given_while_a_new_model_classifies_keeps_what_it_was_given_on(
+    tray: Tray,
+):
+    for sha256 in (A, B):
+        tray.set_prediction(sha256, SAID)
+    new = SAID | {"label": "dog", "model_version": "2"}
+
+    class Model:
+        version = "2"
+
+        def predict(self, images):
+            judge(tray, [(A, "cat"), (C, "frog")], None)
+            return [SimpleNamespace(**new) for _ in images]
+
+    assert list(classify_pending(tray, Model())) == [3]
+    found = [(item.prediction, item.label) for item in tray.items()]
+    assert found == [(SAID, "cat"), (new, None), (new, "frog")]
+
+
+def test_the_last_word_on_a_picture_counts(tray: Tray):
+    judge(tray, [(A, "cat"), (A, "dog"), (A, None), (A, "frog")], None)
+    assert labels(tray)[0] == "frog"
+
+
+def test_a_label_is_spelled_as_it_is_in_use(tray: Tray, tmp_path: Path):
+    database = Database.open(tmp_path / "x.db", CLASSES)
+    assert judge(tray, [(A, "CAT ")], database)[0].label == "cat"
+
+
+def test_a_mistake_is_likelier_where_two_classes_are_close():
+    close, clear = {"cat": 0.5, "dog": 0.4}, {"cat": 0.9, "dog": 0.05}
+    assert doubt(None, close) < doubt(None, clear)
+    assert doubt("dog", clear) < doubt("cat", clear) < doubt("my own", clear)
+
+
+@pytest.mark.parametrize(
+    ("in_scope", "said"), [(False, OUTSIDE), (True, ""), (None, "")]
+)
+def test_the_browser_is_told_what_may_be_none_of_the_ten(
+    tray: Tray, in_scope: bool | None, said: str
+):
+    item = tray.items()[0]
+    chances = [0.1] * 10
+    answer = {"label": "cat", "probabilities": chances, "in_scope": in_scope}
+    given = row(replace(item, prediction=answer), None, "Near copy of <b>, saved")
+    assert given["outside"] == said
+    assert given["near"] == "Near copy of <b>, saved"
+
+
+def test_nothing_is_doubted_that_a_person_has_labelled_before(tray: Tray):
+    item = replace(tray.items()[0], prediction={**SAID, "in_scope": False})
+    assert row(item, SimpleNamespace(label="fox"))["outside"] == ""
+    assert row(item, SimpleNamespace(label=None))["outside"] == OUTSIDE
+
+
+@pytest.mark.parametrize("chance", [0.99996, 1.0])
+def test_rounding_makes_nothing_certain(tray: Tray, chance: float):
+    chances = [chance] + [(1 - chance) / 9] * 9
+    item = replace(
+        tray.items()[0], prediction={"label": CLASSES[0], "probabilities": chances}
+    )
+    assert row(item, None)["top"][0] == [CLASSES[0], 0.9999]

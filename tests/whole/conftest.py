@@ -1,0 +1,40 @@
+"""Login, the proxy, a published bundle."""
+
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from routes.login import HEADER, SECRET
+from tests.support.models import publish_random
+from tests.support.proxy import PEOPLE, Echo, Proxy, running
+from tests.support.stand_in import served
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return publish_random(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Path:
+    digest = f"--hash=sha256:{'0' * 64}"
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"numpy==2.4.6 {digest}\nidna==3.20 {digest}\n")
+    return file
+
+
+@pytest.fixture
+def login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HEADER, "X-Forwarded-User")
+    monkeypatch.setenv(SECRET, "s3cret")
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[Proxy]:
+    """Two replicas that only say what reached them, behind the proxy."""
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Echo) for _ in range(2)]
+    ports = [server.server_port for server in servers]
+    with served(servers[0]), served(servers[1]), running(ports, PEOPLE) as proxy:
+        yield proxy

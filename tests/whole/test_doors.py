@@ -1,0 +1,154 @@
+"""One door each: nothing in the code goes around them, and imports point down only."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+ROOMS = (
+    "app.py",
+    "bench",
+    "dataset",
+    "db.py",
+    "intake",
+    "model",
+    "records",
+    "routes",
+    "ui",
+    "workflow",
+)
+
+# What each room may import of the others.
+MAY_IMPORT = {
+    "intake": set(),
+    "model": set(),
+    "records": set(),
+    "db": {"records"},
+    "dataset": {"db"},
+    "workflow": {"db", "intake", "model"},
+    "routes": {"dataset", "db", "intake", "model", "workflow", "ui"},
+    "ui": {"dataset", "db", "intake", "model", "routes", "workflow"},
+    "app": {"dataset", "db", "intake", "model", "routes", "ui", "workflow"},
+    "bench": {"dataset", "db", "intake", "model", "routes", "ui", "workflow"},
+}
+
+# The command lines take files through the same door as the page.
+EXCEPTIONS = {
+    ("model/training/data.py", "intake"),
+    ("model/predict.py", "intake"),
+    ("model/evaluate.py", "intake"),
+    ("model/publish.py", "intake"),
+    ("workflow/resources.py", "records"),
+    ("ui/data_set/backup.py", "records"),
+    ("bench/history.py", "records"),
+}
+
+# What guards the routes asks Streamlit who posts.
+KNOWS_STREAMLIT = ("routes/oidc.py", "routes/xsrf.py", "routes/login.py")
+
+# Visits the page on this machine, and speaks Streamlit's messages for that.
+CLIENT = "bench/streamlit_client.py"
+
+BANNED = {
+    # Both files in bench/ time going around it.
+    "Image.open": ("intake", "bench/pictures.py", "bench/gradio_app.py"),
+    "requests.get": "intake/fetch.py",
+    "requests.post": "",
+    "requests.Session": ("intake/fetch.py", CLIENT),
+    "urlopen": "",
+    "JsCode": "ui/history/grid.py",
+    "st.image": "",
+    "read_pickle": "",
+}
+
+BANNED_OPTIONS = ("unsafe_allow_html", "unsafe_allow_javascript", "allow_pickle")
+
+# What loads objects by running what a file says.
+PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for room in ROOMS:
+        place = ROOT / room
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text())
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def room_of(name: str) -> str:
+    return Path(name).parts[0].removesuffix(".py")
+
+
+SOURCES = dict(sources())
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_imports_point_down_only(name: str):
+    room = room_of(name)
+    for module in imported(SOURCES[name]):
+        other = module.split(".")[0]
+        if other in MAY_IMPORT and other != room and (name, other) not in EXCEPTIONS:
+            assert other in MAY_IMPORT[room], f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_only_the_page_knows_streamlit(name: str):
+    knows = room_of(name) in ("ui", "app") or name in (CLIENT, *KNOWS_STREAMLIT)
+    if not knows:
+        modules = {module.split(".")[0] for module in imported(SOURCES[name])}
+        assert not modules & {"streamlit", "st_aggrid", "streamlit_js_eval"}
+
+
+def test_the_client_knows_only_the_messages():
+    modules = [m for m in imported(SOURCES[CLIENT]) if m.startswith("streamlit")]
+    assert modules
+    assert all(module.startswith("streamlit.proto.") for module in modules)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_nothing_goes_around_a_door(name: str):
+    for node in ast.walk(SOURCES[name]):
+        if not isinstance(node, ast.Call):
+            continue
+        call = ast.unparse(node.func)
+        for banned, home in BANNED.items():
+            if call == banned or call.endswith(f".{banned}"):
+                assert home, f"{name} calls {call}"
+                assert name.startswith(home), f"{name} calls {call}"
+        if call == "torch.load":
+            assert any(
+                k.arg == "weights_only" and ast.unparse(k.value) == "True"
+                for k in node.keywords
+            )
+        for keyword in node.keywords:
+            assert keyword.arg not in BANNED_OPTIONS
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_pickle(name: str):
+    assert not PICKLES & {module.split(".")[0] for module in imported(SOURCES[name])}
+
+
+def test_the_rules_can_fail():
+    tree = ast.parse("import requests\nx = Image.open(y)\nimport streamlit")
+    assert "streamlit" in set(imported(tree))
+    calls = [ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    assert calls == ["Image.open"]
+
+
+@pytest.mark.threat("C30")
+def test_scripts_for_the_grid_are_constant_text():
+    for node in ast.walk(SOURCES["ui/history/grid.py"]):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "JsCode":
+            names = {n.id for n in ast.walk(node.args[0]) if isinstance(n, ast.Name)}
+            assert names <= {"CORRECT", "INCORRECT"}

@@ -1,0 +1,39 @@
+"""The list of threats in SECURITY.md and the tests that name them."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.tools.threats import Table, listed
+
+MARK = re.compile(r"mark\.threat\(([^)]*)\)")
+
+
+def marked() -> set[str]:
+    files = (ROOT / "tests").rglob("test_*.py")
+    return {
+        mark.strip("\"' ") for file in files for mark in MARK.findall(file.read_text())
+    }
+
+
+def test_there_are_52_threats_in_order():
+    assert [int(number[1:]) for number in listed()] == list(range(1, 53))
+
+
+@pytest.mark.parametrize("number", listed())
+def test_every_threat_has_a_test(number: str):
+    assert number in marked()
+
+
+def test_every_number_is_a_threat():
+    assert marked() <= set(listed())
+
+
+def test_one_failure_makes_a_threat_fail():
+    table = Table()
+    table.results["A1"] = Counter(passed=3, failed=1)
+    first, second, *_ = table.lines()
+    assert first.startswith("A1     4 tests  failed")
+    assert second.startswith("A2     0 tests  NO TEST")
