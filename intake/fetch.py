@@ -15,7 +15,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import closing, suppress
@@ -315,7 +315,7 @@ def _attempt(url: str, cancel: threading.Event) -> bytes | Refused:
 
 def fetch_all(
     urls: Sequence[str], *, workers: int = 8, cancel: threading.Event | None = None
-) -> Iterator[tuple[str, bytes | Refused]]:
+) -> Generator[tuple[str, bytes | Refused]]:
     """Fetch many addresses, a few at a time; yields each as it is done.
 
     Bodies that nobody has taken yet are bounded by `workers`. Closing the iterator, or

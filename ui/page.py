@@ -94,7 +94,7 @@ def main() -> None:
     database = _database()
     render_recovered()
     try:
-        _render_view(view, database)
+        _render_view(view or VIEWS[0], database)
         if database:
             with st.sidebar:
                 render_overview(database.statistics(), _experience(database))

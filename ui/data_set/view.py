@@ -1,12 +1,13 @@
 """Taking the data away, and clearing it."""
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import streamlit as st
 
 from dataset.since import last_export
 from dataset.write import Options, select
-from db import Database, DatabaseError, Export, HistoryQuery
+from db import Database, DatabaseError, Export, HistoryQuery, State
 from model.classes import CLASSES
 from routes.export import address
 from ui.data_set.backup import render_backup
@@ -20,7 +21,7 @@ from ui.sidebar.reviewer import reviewer_name
 from workflow.receive import labels_in_use
 from workflow.resources import backups_folder
 
-SELECTIONS = {
+SELECTIONS: dict[str, State | Literal["label"]] = {
     "All reviewed": "all",
     "Correct": "correct",
     "Incorrect": "incorrect",
@@ -79,13 +80,13 @@ def _render_download(database: Database) -> None:
     chosen = st.segmented_control(
         "Pictures", list(SELECTIONS), default="All reviewed", required=True, key="what"
     )
-    state = SELECTIONS[chosen]
+    selected = SELECTIONS[chosen]
+    state: State = "all" if selected == "label" else selected
     label, unreviewed = None, False
-    if state == "label":
+    if selected == "label":
         label = st.selectbox(
             "Label", [*CLASSES, *labels_in_use(database)], key="export-label"
         )
-        state = "all"
     elif state == "all":
         unreviewed = st.checkbox(
             "With pictures not reviewed, under the predicted class", key="unreviewed"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from dataset.write import Options
-from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused
+from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused, State
 from model.classes import CLASSES
 from routes.export import address
 from ui.classify.queue import OUTSIDE
@@ -25,7 +25,7 @@ from ui.sidebar.reviewer import reviewer_name
 from workflow.receive import labels_in_use
 
 PAGE_SIZE = 25
-STATES = {
+STATES: dict[str, State] = {
     "All": "all",
     "Correct": "correct",
     "Incorrect": "incorrect",
@@ -77,7 +77,7 @@ def _render_filters(database: Database) -> HistoryQuery:
     chosen = label.selectbox("Label", labels, key="history-label")
     column, descending = SORTS[sort.selectbox("Sort by", list(SORTS), key="sort")]
     return HistoryQuery(
-        state=STATES[state],
+        state=STATES[state or "All"],
         search=text.strip(),
         label=None if chosen == ANY else chosen,
         sort=column,

@@ -18,6 +18,7 @@ import gc
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import streamlit as st
 from streamlit import runtime
@@ -65,7 +66,8 @@ def drop_ended_sessions() -> int:
     if not runtime.exists():
         return 0
     with suppress(AttributeError):  # not Streamlit's public side: a test looks after it
-        storage = runtime.get_instance()._session_mgr._session_storage
+        sessions: Any = runtime.get_instance()._session_mgr
+        storage = sessions._session_storage
         return len(storage._cache.expire())
     return 0
 
