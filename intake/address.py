@@ -23,6 +23,9 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 # What `is_global` of Python 3.11 lets through and no picture lives at.
 _CLOSED_4 = [
     ipaddress.ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4")
+] + [
+    # Public by number; inside every machine of Azure it is the host's own services.
+    ipaddress.ip_network("168.63.129.16/32")
 ]
 _OPEN_6 = ipaddress.ip_network("2000::/3")
 _CLOSED_6 = [

@@ -217,7 +217,8 @@ def _body(answer: requests.Response, deadline: _Deadline) -> bytes:
     Raises:
         Refused: too large, compressed, or shorter than announced.
     """
-    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+    codings = answer.headers.get("Content-Encoding", "").lower().split(",")
+    if any(coding.strip() not in ("", "identity") for coding in codings):
         raise Refused("The server sent a compressed answer")
     too_large = f"File is larger than {MAX_BYTES // 2**20} MB"
     announced = answer.headers.get("Content-Length", "")

@@ -56,6 +56,7 @@ def test_a_picture_comes_as_it_is(host: str):
         "240.0.0.1",
         "255.255.255.255",
         "192.88.99.1",
+        pytest.param("168.63.129.16", marks=pytest.mark.threat("B65")),
         "::",
         "::1",
         "::ffff:127.0.0.1",
@@ -306,6 +307,13 @@ def test_a_body_without_end_is_cut(host: str):
 @pytest.mark.usefixtures("allowed")
 def test_a_short_body_is_incomplete(host: str):
     assert reason(f"{host}/short") == "The download is incomplete"
+
+
+@pytest.mark.threat("B25")
+@pytest.mark.usefixtures("allowed")
+def test_identity_said_twice_or_not_at_all_is_no_compression(host: str):
+    assert fetch(f"{host}/identity") == fetch(f"{host}/uncoded") == BODY
+    assert "compressed" in reason(f"{host}/twice_gzip")
 
 
 @pytest.mark.threat("B25")

@@ -47,6 +47,15 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(BODY)
 
+    def answer_identity(self):
+        self.send(200, BODY, Content_Encoding="identity, Identity")
+
+    def answer_uncoded(self):
+        self.send(200, BODY, Content_Encoding="")
+
+    def answer_twice_gzip(self):
+        self.send(200, BODY, Content_Encoding="identity, gzip")
+
     def answer_gzip(self):
         self.send(200, gzip.compress(BODY), Content_Encoding="gzip")
 
