@@ -11,7 +11,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any, cast
 
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
@@ -30,6 +30,13 @@ RATIO_FROM = 2**20
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
+_ENTRY = b"PK\x01\x02"
+_FIXED, _FLAGS, _UTF8 = 46, 9, 0x08
+"""Bytes of a directory's entry before its name; where it has a flag that the name is
+UTF-8, and which."""
+_HEADER, _HEADER_FLAGS = 30, 7
+"""The same of what stands before the entry itself."""
+_LENGTHS = struct.Struct("<3H")
 _JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
 _JUNK_FOLDER = "__MACOSX/"
 _DAMAGED = "The ZIP is damaged or incomplete"
@@ -66,6 +73,63 @@ def _directory_size(file: IO[bytes]) -> tuple[int, int]:
     return large[7], large[8]
 
 
+class _Readable:
+    """A ZIP file that `zipfile` can read whatever its names are.
+
+    It refuses a whole archive for one name that says it is UTF-8 and is not. Such a
+    name is read as those that say nothing; it stands in the directory and once more
+    before the entry, and both must agree.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._mistaken: list[int] = []
+        self._headers: set[int] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        at = self._file.tell()
+        data = self._file.read(size)
+        if at in self._headers and size == _HEADER:
+            return data[:_HEADER_FLAGS] + b"\0" + data[_HEADER_FLAGS + 1 :]
+        return data
+
+    def directory(self) -> zipfile.ZipFile:
+        """The archive, opened."""
+        self.read = self._read_directory  # type: ignore[method-assign]
+        archive = zipfile.ZipFile(cast(IO[bytes], self))
+        del self.read
+        entries = archive.infolist()
+        self._headers = {entries[n].header_offset for n in self._mistaken}
+        return archive
+
+    def _read_directory(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        return self._mended(data) if data.startswith(_ENTRY) else data
+
+    def _mended(self, directory: bytes) -> bytes:
+        """A directory without the mark for UTF-8 on names that are not."""
+        out, at, number = bytearray(directory), 0, 0
+        while directory.startswith(_ENTRY, at) and at + _FIXED <= len(directory):
+            name, extra, comment = _LENGTHS.unpack_from(directory, at + 28)
+            end = at + _FIXED + name
+            if out[at + _FLAGS] & _UTF8 and not _is_utf8(directory[at + _FIXED : end]):
+                out[at + _FLAGS] ^= _UTF8
+                self._mistaken.append(number)
+            at, number = end + extra + comment, number + 1
+        return bytes(out)
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _squeezed(unpacked: int, packed: int) -> bool:
     return unpacked > RATIO_FROM and unpacked > MAX_RATIO * max(packed, 1)
 
@@ -92,7 +156,7 @@ class Archive:
         _check(file)
         file.seek(0)
         try:
-            self._zip = zipfile.ZipFile(file)
+            self._zip = _Readable(file).directory()
         except Exception as problem:  # a version it does not know is none of BadZipFile
             raise Refused(_DAMAGED) from problem
         everything = self._zip.infolist()

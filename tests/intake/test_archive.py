@@ -59,6 +59,22 @@ def test_names_are_only_data():
     assert [name for name, _ in contents(file)] == names
 
 
+@pytest.mark.threat("E66")
+def test_a_name_wrongly_marked_as_utf8_costs_nothing():
+    file = zipped(("caf_.png", b"x"), ("größe.png", b"y"), ("a.png", b"z"))
+    data = bytearray(file.getvalue())
+    name = data.index(b"caf_", data.index(b"PK\x01\x02"))
+    for at, flags in ((data.index(b"caf_"), -24), (name, -38)):
+        data[at + 3] = 0xE9
+        data[at + flags + 1] |= 0x08
+    with pytest.raises(UnicodeDecodeError):
+        zipfile.ZipFile(io.BytesIO(data))
+    found = contents(io.BytesIO(data))
+    assert [x for x, _ in found[1:]] == ["größe.png", "a.png"]
+    assert found[0][0].startswith("caf")
+    assert [data for _, data in found] == [b"x", b"y", b"z"]
+
+
 @pytest.mark.threat("E47")
 def test_a_link_is_refused_and_the_rest_goes_on():
     link = zipfile.ZipInfo("link.png")
