@@ -32,13 +32,17 @@ MAX_LIST = 1024 * 2**20
 MAX_WHOLE = 16 * 2**20
 """Bytes of a list that is read at once, so in any layout. A longer one must be as it
 was exported, a picture a line: then it takes no memory."""
-MAX_LINE = 2**20
-"""Bytes of one picture's line: it has room for 5,000 events."""
+MAX_LINE = MAX_WHOLE
+"""Bytes of one picture's line: it has room for 80,000 events."""
 MAX_DIRECTORY = 64 * 2**20
 MAX_RATIO = 200
 RATIO_FROM = 2**20
 """Below so many bytes a ratio says nothing."""
 
+_LONG_LINE = (
+    "The list in the ZIP, labels.json, tells more than "
+    f"{MAX_LINE // 2**20} MB of one picture."
+)
 NO_ZIP = "The file is not a ZIP, or is incomplete."
 EVENTS = ("confirmed", "corrected", "renamed", "deleted", "restored", "undone")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -227,6 +231,8 @@ def _lines(file: IO[bytes]) -> Iterator[dict[str, Any]]:
     """The entries of a list as it is exported, a line each."""
     _check_format(orjson.loads(file.readline(MAX_LINE).strip() + b"]}"))
     while line := file.readline(MAX_LINE).strip():
+        if len(line) >= MAX_LINE - 2:
+            raise ImportRefused(_LONG_LINE)
         if line.startswith(b"]"):
             orjson.loads(b'{"images":[' + line)
             return

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset.read import Export, ImportRefused
+from dataset.read import MAX_LINE, MAX_WHOLE, Export, ImportRefused
 from db import Database, HistoryQuery, ImportedImage
 from intake.pictures import read_picture
 from model.classes import CLASSES
@@ -228,6 +228,28 @@ def test_a_long_list_that_is_none_is_refused(
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("labels.json", text)
     with pytest.raises(ImportRefused, match=reason):
+        Export(out)
+
+
+@pytest.mark.threat("E67")
+@pytest.mark.parametrize("megabytes", [3, 17])
+def test_a_picture_of_which_much_is_told(megabytes: int):
+    """One line of the list may be long; no line may fill the memory."""
+    told = json.loads(json.dumps(LISTED | {"file_name": "cat/x.png"}))
+    (first, *_) = told["record"]["predictions"]
+    first |= {"name": "n" * 2**18}
+    told["record"]["predictions"] += [first] * (4 * megabytes)
+    lines = [json.dumps(LISTED | {"file_name": "cat/x.png"}), json.dumps(told)]
+    text = '{"format":1,"images":[\n' + ",\n".join(lines * 6) + '\n],"left_out":[]}\n'
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("cat/x.png", b"x")
+        archive.writestr("labels.json", text)
+    assert len(text) > MAX_WHOLE
+    if megabytes < MAX_LINE // 2**20:
+        assert len(Export(out)) == 12
+        return
+    with pytest.raises(ImportRefused, match="more than 16 MB of one picture"):
         Export(out)
 
 
