@@ -32,6 +32,9 @@ CROPS = {"crop": 1.0, "crop-80": 0.8, "crop-65": 0.65}
 PHOTOGRAPH_SIDE = 40
 """Pixels of the shorter side from which a picture counts as a photograph: it has the
 nearer views, and the network has seen none like it in training."""
+PANORAMA_SIDE = 512
+"""Pixels of the longer side from which it counts as one however narrow it is: a
+panorama reaches the network reduced to that length."""
 
 MIRRORED = "-mirrored"
 VIEWS = tuple(name + end for name in ("squash", *CROPS) for end in ("", MIRRORED))
@@ -79,7 +82,12 @@ def always_there(view: str) -> bool:
 
 def are_photographs(images: Sequence[Image.Image]) -> NDArray[np.bool_]:
     """Which pictures are larger than those the network was trained on, [N]."""
-    return np.array([min(image.size) >= PHOTOGRAPH_SIDE for image in images], bool)
+    return np.array([_is_photograph(*image.size) for image in images], bool)
+
+
+def _is_photograph(width: int, height: int) -> bool:
+    shorter, longer = sorted((width, height))
+    return shorter >= PHOTOGRAPH_SIDE or longer >= PANORAMA_SIDE
 
 
 def _frame(image: Image.Image, name: str) -> tuple[float, float, float, float] | None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from model.classifier import GRADUAL
-from model.preprocess import PHOTOGRAPH_SIDE
+from model.preprocess import PANORAMA_SIDE, PHOTOGRAPH_SIDE
 
 LIMITS = """\
 ## What it is for, and what not
@@ -250,8 +250,9 @@ def _opening(card: dict[str, Any]) -> list[str]:
         " side, and there only where that is 32 pixels or more) are averaged as"
         f" logits, which are divided by a temperature, {card['temperature']} or, for"
         f" photographs, {card['photograph_temperature']}, and become probabilities. A"
-        f" photograph is whose shorter side is {PHOTOGRAPH_SIDE} pixels or more. Where"
-        " the first view of another picture gives a class"
+        f" photograph is whose shorter side is {PHOTOGRAPH_SIDE} pixels or more, or"
+        f" whose longer side is {PANORAMA_SIDE} or more. Where the first view of"
+        " another picture gives a class"
         f" {seen['sure'] + GRADUAL:.0%} or more (before the temperature), no other is"
         f" looked at; from {seen['sure']:.0%} on the others count less and less, so"
         " that no answer hangs on a last bit.",

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from intake.decode import WORKING_SIDE
+from intake.pictures import read_picture
 from model import cpu as machine
 from model import engines
 from model.bundle import FEATURE_SIZE, BundleError, known_picture
@@ -22,7 +24,16 @@ from model.calibration import softmax
 from model.classes import CLASSES
 from model.classifier import BATCH, GRADUAL, SAME_ANSWER, Classifier, load_classifier
 from model.engines import OpenVinoEngine, Outputs, TorchEngine
-from model.preprocess import Pixels, Preprocessing, to_pixels, views_of
+from model.preprocess import (
+    PANORAMA_SIDE,
+    PHOTOGRAPH_SIDE,
+    Pixels,
+    Preprocessing,
+    are_photographs,
+    to_pixels,
+    views_of,
+)
+from tests.support.hostile import encoded, scene
 from tests.support.models import picture, with_precision
 from tests.support.paths import ROOT
 
@@ -360,7 +371,7 @@ def test_all_looks_at_a_photograph_count(classifier: Classifier) -> None:
 
 
 def test_photographs_have_a_temperature_of_their_own(classifier: Classifier) -> None:
-    sizes = [(32, 32), (39, 200), (40, 40), (200, 150)]
+    sizes = [(32, 32), (39, 200), (40, 40), (200, 150), (512, 38), (9, 512)]
     images = [picture(n, size) for n, size in enumerate(sizes)]
     bundle = classifier.bundle
     warmer = replace(bundle, photograph_temperature=3 * bundle.temperature)
@@ -369,8 +380,16 @@ def test_photographs_have_a_temperature_of_their_own(classifier: Classifier) -> 
     less_sure = [
         b.confidence > a.confidence for b, a in zip(before, after, strict=True)
     ]
-    assert less_sure == [False, False, True, True]
+    assert less_sure == [False, False, True, True, True, True]
     assert [b.label for b in before] == [a.label for a in after]
+
+
+def test_a_panorama_is_a_photograph_after_it_was_reduced() -> None:
+    """Its shorter side has fewer pixels then than any other photograph's."""
+    wide = read_picture(encoded(scene((2_000, 100)), "JPEG")).image
+    assert min(wide.size) < PHOTOGRAPH_SIDE
+    assert PANORAMA_SIDE == WORKING_SIDE
+    assert are_photographs([wide, scene((32, 32))]).tolist() == [True, False]
 
 
 def test_a_picture_at_the_edge_of_sure_does_not_jump(classifier: Classifier) -> None:
