@@ -81,6 +81,17 @@ def test_a_picture_saved_and_reviewed_again_counts_once(desk: Desk):
     )
 
 
+def test_verdicts_on_an_older_models_answers_do_not_count(desk: Desk):
+    """They stay with what they were given on, in the same tray."""
+    older = desk.fill(40)
+    desk.tray.set_labels({item.sha256: "blotch" for item in older})
+    desk.fill(10)
+    desk.show("Contact sheet")
+    from_half(desk)
+    expect(desk.page.locator(".expect")).to_contain_text("ticked")
+    expect(desk.page.locator(".experience")).to_have_text("")
+
+
 def test_few_reviews_are_no_experience(desk: Desk):
     items = desk.fill(30)
     desk.tray.set_labels({item.sha256: "blotch" for item in items[:10]})

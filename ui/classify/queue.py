@@ -49,6 +49,7 @@ def row(item: Item, earlier: HistoryRow | None, near: str = "") -> dict[str, Any
         "number": item.number,
         "name": item.name,
         "predicted": prediction["label"],
+        "model": prediction["model_version"],
         "top": [[label, min(round(chance, 4), SUREST)] for label, chance in top],
         "doubt": round(doubt(item.label, chances), 4),
         "label": item.label,

@@ -72,6 +72,7 @@ class Sheet {
     this.store.update(data.items);
     drawLabels(this.find("datalist"), data.labels);
     this.saved = data.experience;
+    this.model = data.model;
     this.enough = data.enough;
     this.learn();
     this.proposal = proposed(this.open(), (items) => this.wrong(items));
@@ -80,7 +81,7 @@ class Sheet {
   }
 
   learn() {
-    this.sums = experienceOf(this.saved, this.store.items);
+    this.sums = experienceOf(this.saved, this.store.items, this.model);
   }
 
   // How many of these to expect to be wrong.

@@ -16,7 +16,13 @@ from ui.shared.track_record import ENOUGH, Bins
 _sheet = component("classify/sheet", "classify/verdicts", "classify/track_record")
 
 
-def render_sheet(data: Mapping[str, Any], experience: Bins) -> None:
-    """Draw it, given what `ui.classify.queue.review_data` makes."""
-    given = {**data, "experience": experience, "enough": ENOUGH}
+def render_sheet(data: Mapping[str, Any], experience: Bins, model: str) -> None:
+    """Draw it, given what `ui.classify.queue.review_data` makes.
+
+    Args:
+        data: the pictures.
+        experience: what the history knows of the model whose answers they are.
+        model: its version; verdicts on answers of another do not count.
+    """
+    given = {**data, "experience": experience, "enough": ENOUGH, "model": model}
     _sheet(key="sheet", data=given, on_judged_change=lambda: None)

@@ -5,11 +5,12 @@ const BENEFIT = 2; // mistakes, as many as expected, before any was seen
 const bin = (share) => Math.min(99, Math.floor(100 * share));
 
 // Sums over all pictures at least so sure, by percents: those saved, and those reviewed
-// here, each once.
-const experienceOf = (saved, items) => {
+// here, each once. What an older model said tells nothing of this one.
+const experienceOf = (saved, items, model) => {
   const sums = saved.map((row) => [...row]);
   for (const item of items) {
-    if (item.label === null || item.earlier !== null) continue;
+    const counts = item.label !== null && item.earlier === null;
+    if (!counts || item.model !== model) continue;
     const [, share] = item.top[0];
     const row = sums[bin(share)];
     row[0] += 1;

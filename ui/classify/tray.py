@@ -134,7 +134,8 @@ def _render_bulk(
     elif mode == "Queue":
         render_queue(data)
     else:
-        render_sheet(data, experience(database, model_asked(items)))
+        model = model_asked(items)
+        render_sheet(data, experience(database, model), model)
 
 
 @st.fragment
