@@ -17,7 +17,7 @@ from intake.fetch import TEST_SETTING
 from model.classes import CLASSES
 from routes.export import BadSelection, address, selection
 from tests.support.entries import entry
-from tests.support.page import button, html, png, row, type_label, upload
+from tests.support.page import button, html, png, row, type_into_box, type_label, upload
 from tests.support.paths import ROOT
 from tests.support.stand_in import Handler, host
 from ui.classify.cards import UNKEPT
@@ -171,6 +171,20 @@ def test_a_label_typed_before_is_suggested_and_keeps_its_spelling(page: AppTest)
     page.text_input[0].set_value("tea pot ").run()
     assert html(page).count("It is Tea Pot") == 2
     assert "Taken as the label: Tea Pot" in html(page)
+
+
+@pytest.mark.threat("C32")
+@pytest.mark.threat("C33")
+def test_what_is_typed_into_the_box_and_on_no_list_is_a_label(page: AppTest):
+    upload(page, a=png("red"))
+    assert page.selectbox[0].proto.accept_new_options
+    type_into_box(page, "house  boat")
+    assert "It is house boat" in html(page)
+    assert "Taken as the label: house boat" in html(page)
+    type_into_box(page, "a" * 80)
+    assert "at most 64 characters" in html(page)
+    assert "It is house boat" in html(page)
+    assert not page.exception
 
 
 @pytest.mark.threat("C31")

@@ -39,6 +39,12 @@ def type_label(page: AppTest, text: str) -> None:
     page.text_input[0].set_value(text).run()
 
 
+def type_into_box(page: AppTest, text: str) -> None:
+    """Type into the first card's list, and take what it offers to add."""
+    page.selectbox[0].options.append(text)
+    page.selectbox[0].set_value(text).run()
+
+
 def html(page: AppTest) -> str:
     return " ".join(element.proto.body for element in page.get("html"))
 

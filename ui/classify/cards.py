@@ -85,7 +85,8 @@ def on_undo(tray: Tray, item: Item) -> None:
 
 @_or_said
 def on_choose(tray: Tray, item: Item, key: str, database: Database | None) -> None:
-    """The person picked a label from the list, or wants to type one."""
+    """The person picked a label from the list, typed one into its box, or asks for a
+    field to type it in."""
     chosen = st.session_state[key]
     _close_own_label(item.sha256)
     if chosen == OTHER:
@@ -94,22 +95,27 @@ def on_choose(tray: Tray, item: Item, key: str, database: Database | None) -> No
     elif chosen is None:
         tray.set_label(item.sha256, None)
     else:
-        correct(tray, item.sha256, chosen, database)
+        _give(tray, item, chosen, database)
+
+
+def _give(tray: Tray, item: Item, typed: str, database: Database | None) -> bool:
+    """Give a label that may have been typed; what cannot be one is refused below."""
+    try:
+        label = correct(tray, item.sha256, typed, database)
+    except (LabelRefused, DatabaseError) as problem:
+        st.session_state.setdefault(PROBLEMS, {})[item.sha256] = str(problem)
+        return False
+    _close_own_label(item.sha256)
+    if label != typed:
+        st.session_state[PROBLEMS][item.sha256] = f"Taken as the label: {label}"
+    return True
 
 
 @_or_said
 def on_own_label(tray: Tray, item: Item, key: str, database: Database | None) -> None:
     """The person typed a label; what cannot be one is refused beside the box."""
-    typed = st.session_state[key]
-    try:
-        label = correct(tray, item.sha256, typed, database)
-    except (LabelRefused, DatabaseError) as problem:
-        st.session_state.setdefault(PROBLEMS, {})[item.sha256] = str(problem)
-        return
-    _close_own_label(item.sha256)
-    st.session_state[FOCUS] = f"label-{item.sha256}"
-    if label != typed:
-        st.session_state[PROBLEMS][item.sha256] = f"Taken as the label: {label}"
+    if _give(tray, item, st.session_state[key], database):
+        st.session_state[FOCUS] = f"label-{item.sha256}"
 
 
 def _bars(item: Item) -> str:
@@ -182,6 +188,7 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
         index=None,
         key=key,
         placeholder="It is…",
+        accept_new_options=True,  # else what is typed and on no list is lost
         label_visibility="collapsed",
         on_change=on_choose,
         args=(tray, item, key, db),
