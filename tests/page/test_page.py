@@ -181,6 +181,12 @@ def test_what_is_typed_into_the_box_and_on_no_list_is_a_label(page: AppTest):
     type_into_box(page, "house  boat")
     assert "It is house boat" in html(page)
     assert "Taken as the label: house boat" in html(page)
+    first = page.selectbox[0].options[0]
+    type_into_box(page, first[:-1].upper())
+    assert f"It is {first}" in html(page)
+    type_into_box(page, "other")
+    assert page.text_input[0].placeholder == "your own label, then Enter"
+    type_into_box(page, "house boat")
     type_into_box(page, "a" * 80)
     assert "at most 64 characters" in html(page)
     assert "It is house boat" in html(page)

@@ -83,11 +83,24 @@ def on_undo(tray: Tray, item: Item) -> None:
     st.session_state[FOCUS] = f"confirm-{item.sha256}"
 
 
+def _meant(typed: str, options: Sequence[str]) -> str:
+    """What is on the list and begins like this, else the text itself.
+
+    On Enter the box adds what was typed, even where "ca" is on the way to "cat".
+    """
+    start = typed.strip().casefold()
+    found = (o for o in options if start and o.casefold().startswith(start))
+    return typed if typed in options else next(found, typed)
+
+
 @_or_said
-def on_choose(tray: Tray, item: Item, key: str, database: Database | None) -> None:
+def on_choose(
+    tray: Tray, item: Item, key: str, database: Database | None, options: Sequence[str]
+) -> None:
     """The person picked a label from the list, typed one into its box, or asks for a
     field to type it in."""
-    chosen = st.session_state[key]
+    picked = st.session_state[key]
+    chosen = picked and _meant(picked, options)
     _close_own_label(item.sha256)
     if chosen == OTHER:
         st.session_state[OWN_LABEL].add(item.sha256)
@@ -191,7 +204,7 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
         accept_new_options=True,  # else what is typed and on no list is lost
         label_visibility="collapsed",
         on_change=on_choose,
-        args=(tray, item, key, db),
+        args=(tray, item, key, db, options),
     )
     return choice == OTHER
 
