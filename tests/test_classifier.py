@@ -168,6 +168,7 @@ def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real_import(name, *rest)
 
+    monkeypatch.delitem(sys.modules, "model.runtime", raising=False)  # asks again
     monkeypatch.setattr(builtins, "__import__", refuse)
 
 
