@@ -34,11 +34,16 @@ def _broken(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _altered(connection: sqlite3.Connection) -> Iterator[str]:
-    rows = connection.execute(
-        "SELECT i.sha256, b.data FROM images i "
-        "LEFT JOIN image_blobs b ON b.image_id = i.id"
-    )
-    for sha256, data in rows:
+    ids = connection.execute("SELECT id FROM images ORDER BY id").fetchall()
+    for image_id in ids:  # each by itself: a lock on all would hold up every Save
+        row = connection.execute(
+            "SELECT i.sha256, b.data FROM images i "
+            "LEFT JOIN image_blobs b ON b.image_id = i.id WHERE i.id = ?",
+            image_id,
+        ).fetchone()
+        if row is None:  # deleted for good meanwhile
+            continue
+        sha256, data = row
         if data is None:
             yield f"picture {sha256[:12]} has no bytes"
         elif hashlib.sha256(data).hexdigest() != sha256:

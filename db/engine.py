@@ -121,7 +121,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(engine: Engine) -> None:
-    connect = engine.connect().execution_options(writes=True)
+    connect = engine.connect().execution_options(writes=True, long=True)
     with connect as connection, connection.begin():
         command.upgrade(_alembic(connection), "head")
 

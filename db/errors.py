@@ -63,11 +63,22 @@ _BY_CODE: dict[int, tuple[type[DatabaseError], str]] = {
 _AWAY = (
     "The database server cannot be reached. Nothing was changed; try again in a moment."
 )
+_SILENT = (
+    "The database server does not answer. Try again in a moment: what it has taken "
+    "already is not saved twice."
+)
+_SLOW = (
+    "The database server took too long and was stopped. Nothing was changed; try "
+    "again in a moment."
+)
 
 # PostgreSQL's codes, the longest beginning that fits; "" is a server that is not there.
 _BY_STATE: dict[str, tuple[type[DatabaseError], str]] = {
     "": (BusyError, _AWAY),
     "08": (BusyError, _AWAY),
+    "08006": (BusyError, _SILENT),
+    "25P03": (BusyError, _SLOW),
+    "57014": (BusyError, _SLOW),
     "57P": (BusyError, _AWAY),
     "40": (BusyError, _BUSY),
     "55P03": (BusyError, _BUSY),

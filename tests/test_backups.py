@@ -1,8 +1,10 @@
 """Damage is found, copies are sound, restoring gives everything back and keeps all."""
 
+import hashlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,30 @@ def test_the_check_finds_one_altered_picture(
     assert f"picture {entry(6).sha256[:12]} is not the one that was saved" in said
     assert f"picture {entry(8).sha256[:12]} has no bytes" in said
     assert "2 problems." in said
+
+
+@pytest.mark.threat("D82")
+@pytest.mark.parametrize(
+    "check", [lambda db, path: db.altered(), lambda _, p: problems(p)]
+)
+def test_pictures_are_saved_while_others_are_checked(
+    good: Database,
+    path: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    check: Callable[[Database, Path], list[str]],
+):
+    """Whoever reads all pictures under one lock lets nobody write meanwhile."""
+    hasty = Database.open(path, CLASSES, timeout=0.5)
+    real = hashlib.sha256
+
+    def save_beside(data: bytes) -> object:
+        monkeypatch.setattr(hashlib, "sha256", real)
+        hasty.save([entry(100)])
+        return real(data)
+
+    monkeypatch.setattr(hashlib, "sha256", save_beside)
+    assert check(good, path) == []
+    assert good.statistics().total == 41
 
 
 @pytest.mark.threat("D39")
