@@ -1,6 +1,5 @@
 """Pictures, predictions and reviews in SQLite (or PostgreSQL): see `Database`."""
 
-from db.engine import configured_url
 from db.errors import (
     BusyError,
     DamagedError,
@@ -9,6 +8,7 @@ from db.errors import (
     NewerSchemaError,
 )
 from db.labels import MAX_LABEL, LabelRefused, clean_label, matching
+from db.settings import configured_url
 from db.store import Database
 from db.types import (
     BookLabel,

@@ -17,10 +17,9 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import make_url
-
-from db.engine import backups_of, check_header, configured_url, sqlite_path
+from db.engine import backups_of, check_header, sqlite_path
 from db.errors import DamagedError, DatabaseError
+from db.settings import configured_url, database_url
 
 JOURNALS = ("-wal", "-shm", "-journal")
 
@@ -72,12 +71,15 @@ def newest_sound(path: Path) -> Path | None:
 
 
 def _keep_what_is_there(path: Path) -> Path | None:
-    """A second name for the file in place; its journals must not touch the new one."""
+    """Another name for the file in place; its journals must not touch the new one."""
     if not path.exists():
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     kept = path.with_name(f"{path.name}.replaced-{stamp}")
-    os.link(path, kept)
+    try:
+        os.link(path, kept)  # so that the place is never empty
+    except OSError:  # a disk without hard links
+        os.rename(path, kept)
     for ending in JOURNALS:
         journal = path.with_name(path.name + ending)
         if journal.exists():
@@ -102,7 +104,12 @@ def restore(copy: Path, path: Path) -> Path | None:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         kept = _keep_what_is_there(path)
-        os.replace(part, path)
+        try:
+            os.replace(part, path)
+        except OSError:
+            if kept and not path.exists():
+                os.rename(kept, path)
+            raise
     except OSError as problem:
         raise DatabaseError(f"The copy could not be put back: {problem}") from problem
     finally:
@@ -126,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("copy", nargs="?", type=Path)
     parser.add_argument("--database", default=configured_url(), help="SQLAlchemy URL")
     given = parser.parse_args(arguments)
-    path = sqlite_path(str(make_url(given.database)))
+    path = sqlite_path(database_url(given.database))
     if path is None:
         parser.error("only SQLite files have copies here; use pg_restore")
     if given.action == "list":

@@ -8,8 +8,9 @@ import argparse
 from collections.abc import Sequence
 
 from db.backups import problems
-from db.engine import configured_url, sqlite_path
+from db.engine import sqlite_path
 from db.errors import DatabaseError
+from db.settings import configured_url, database_url
 from db.store import Database
 
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m db.check", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--database", default=configured_url(), help="SQLAlchemy URL")
-    found = check(parser.parse_args(arguments).database)
+    found = check(database_url(parser.parse_args(arguments).database))
     for line in found:
         print(line)
     print(f"{len(found)} problems." if found else "The database is sound.")

@@ -7,13 +7,15 @@ two connections checkpoint at the same moment. A connection serves one operation
 one thread.
 
 A file that exists is never replaced: a new database is made beside its place and
-linked there complete, so that a file of zero bytes is always damage and never a
+put there complete, so that a file of zero bytes is always damage and never a
 database somebody else is just making.
 """
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ from db.postgres import make_postgres_engine
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 HEADER = b"SQLite format 3\0"
+_NO_FILE = (None, "", ":memory:")
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 
 
@@ -54,6 +57,8 @@ def make_engine(url: str, *, timeout: float = 30, creates: bool = True) -> Engin
         return make_postgres_engine(url, timeout=timeout)
     if backend != "sqlite":
         raise DatabaseError("DATABASE_URL must name SQLite or PostgreSQL.")
+    if sqlite_path(url) is None:
+        raise DatabaseError("DATABASE_URL names no file: sqlite:///, then its path.")
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": timeout})
     if not creates:
         event.listen(engine, "do_connect", _only_what_is_there)
@@ -91,17 +96,9 @@ def _begin(connection: Connection) -> None:
 def sqlite_path(url: str) -> Path | None:
     """The file behind a SQLite URL; None for another database."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if parsed.get_backend_name() != "sqlite" or parsed.database in _NO_FILE:
         return None
-    return Path(parsed.database)
-
-
-def configured_url() -> str:
-    """The database that the environment names: the application's own by default."""
-    folder = os.environ.get("CLASSIFY_DATA", MIGRATIONS.parent)
-    return os.environ.get(
-        "DATABASE_URL", f"sqlite:///{Path(folder) / 'image_classification.db'}"
-    )
+    return Path(str(parsed.database))
 
 
 def backups_of(path: Path) -> list[Path]:
@@ -186,11 +183,39 @@ def _create(url: str, path: Path) -> None:
     new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         _upgrade(make_engine(str(make_url(url).set(database=str(new)))))
-        with suppress(FileExistsError):
-            os.link(new, path)
+        _put_in_place(new, path)
     finally:
         for leftover in path.parent.glob(f"{new.name}*"):
             leftover.unlink(missing_ok=True)
+
+
+def _put_in_place(new: Path, path: Path) -> None:
+    """Give a complete file its name, unless another file has it."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return
+    except OSError:  # a disk without hard links: FAT, some shares, some containers
+        with _alone(path.parent):
+            if not path.exists():
+                os.rename(new, path)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have no other process of ours in here; where rename refuses, none is needed."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # not every share has locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def copy_sqlite(source: Path, target: Path) -> Path:
@@ -266,7 +291,7 @@ def open_engine(url: str, *, timeout: float = 30) -> Engine:
         engine = _ready(make_engine(url, timeout=timeout, creates=False), path)
     except DBAPIError as problem:
         raise translated(problem) from problem
-    except (ArgumentError, ImportError) as problem:
+    except (ArgumentError, ImportError, ValueError) as problem:
         raise DatabaseError(
             "DATABASE_URL cannot be used: it is no database URL, or its driver is not "
             "installed (requirements-postgres.txt)."

@@ -107,6 +107,8 @@ def translated(problem: DBAPIError) -> DatabaseError:
         if text:
             return kind(text)
     state = sqlstate(problem.orig)
+    if state == "" and "invalid connection option" in str(problem.orig):
+        return DatabaseError("DATABASE_URL has a setting that PostgreSQL lacks.")
     if state is not None and (known := _by_state(state)):
         kind, text = known
         return kind(text)

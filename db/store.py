@@ -33,6 +33,7 @@ from db.schema import (
     reviews,
     state,
 )
+from db.settings import database_url, sqlite_url
 from db.types import (
     Change,
     NewImage,
@@ -111,7 +112,8 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
         Raises:
             DatabaseError: with the reason; an existing file is as it was.
         """
-        url = str(location) if "://" in str(location) else f"sqlite:///{location}"
+        named = isinstance(location, str)
+        url = database_url(str(location)) if named else sqlite_url(Path(location))
         return cls(open_engine(url, timeout=timeout), classes)
 
     # --- saving and judging ---------------------------------------------------------

@@ -1,10 +1,10 @@
 """Damage is found, copies are sound, restoring gives everything back and keeps all."""
 
+import errno
 import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,14 +75,12 @@ def test_the_check_finds_one_altered_picture(
 
 
 @pytest.mark.threat("D82")
-@pytest.mark.parametrize(
-    "check", [lambda db, path: db.altered(), lambda _, p: problems(p)]
-)
+@pytest.mark.parametrize("check", ["of the page", "by the command"])
 def test_pictures_are_saved_while_others_are_checked(
     good: Database,
     path: Path,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
-    check: Callable[[Database, Path], list[str]],
+    check: str,
 ):
     """Whoever reads all pictures under one lock lets nobody write meanwhile."""
     hasty = Database.open(path, CLASSES, timeout=0.5)
@@ -94,7 +92,8 @@ def test_pictures_are_saved_while_others_are_checked(
         return real(data)
 
     monkeypatch.setattr(hashlib, "sha256", save_beside)
-    assert check(good, path) == []
+    found = good.altered() if check == "of the page" else problems(path)
+    assert found == []
     assert good.statistics().total == 41
 
 
@@ -152,6 +151,38 @@ def test_restoring_gives_everything_back_and_keeps_the_damaged_file(
     assert again.statistics().reviewed == 40
     assert again.image(entry(3).sha256) == entry(3).data
     assert problems(path) == []
+
+
+@pytest.mark.threat("D84")
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])
+def test_a_disk_without_hard_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+):
+    def refused(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "x.db"  # noqa: F811
+    database = Database.open(path, CLASSES)
+    database.save([entry(1, "cat")])
+    assert list(tmp_path.glob(".*")) == []
+    create(f"sqlite:///{path}")  # never in the place of another
+    assert database.statistics().total == 1
+    copy = backup(database, path, "copy.db")
+    whole = path.read_bytes()
+    path.write_bytes(b"damaged")
+    kept = restore(copy, path)
+    assert kept is not None
+    assert kept.read_bytes() == b"damaged"
+    assert path.read_bytes() == copy.read_bytes() == whole
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(DatabaseError, match="could not be put back"):
+        restore(copy, path)
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.threat("D39")

@@ -4,7 +4,6 @@ Streamlit's scripts and the HTTP routes of `app.py` run in one process, on diffe
 threads; both get these from here.
 """
 
-import os
 import threading
 from contextlib import suppress
 from functools import cache
@@ -12,23 +11,23 @@ from pathlib import Path
 
 from db import Database, DatabaseError, configured_url
 from db.engine import sqlite_path
+from db.settings import HOME, folder_named
 from intake.near import dhash
 from intake.tray import Tray
 from model.classifier import Classifier, load_classifier
 from model.labels import CLASSES
 
-HOME = Path(__file__).resolve().parent.parent
 _loading = threading.Lock()
 
 
 def data_folder() -> Path:
     """Where database, trays and backups lie: the application's folder by default."""
-    return Path(os.environ.get("CLASSIFY_DATA", HOME))
+    return folder_named("CLASSIFY_DATA", HOME)
 
 
 def weights_folder() -> Path:
     """Where the model's bundle lies."""
-    return Path(os.environ.get("CLASSIFY_WEIGHTS", HOME / "weights"))
+    return folder_named("CLASSIFY_WEIGHTS", HOME / "weights")
 
 
 def trays_folder() -> Path:
