@@ -169,12 +169,11 @@ def test_a_disk_without_hard_links_will_do(
     create(f"sqlite:///{path}")  # never in the place of another
     assert database.statistics().total == 1
     copy = backup(database, path, "copy.db")
-    whole = path.read_bytes()
     path.write_bytes(b"damaged")
     kept = restore(copy, path)
     assert kept is not None
     assert kept.read_bytes() == b"damaged"
-    assert path.read_bytes() == copy.read_bytes() == whole
+    assert path.read_bytes() == (whole := copy.read_bytes())
 
     def fails(*_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
