@@ -17,9 +17,9 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from db.engine import backups_of, check_header, sqlite_path
+from db.engine import backups_of, check_header, create, sqlite_path
 from db.errors import DamagedError, DatabaseError
-from db.settings import configured_url, database_url
+from db.settings import configured_url, database_url, sqlite_url
 
 JOURNALS = ("-wal", "-shm", "-journal")
 
@@ -114,6 +114,24 @@ def restore(copy: Path, path: Path) -> Path | None:
         raise DatabaseError(f"The copy could not be put back: {problem}") from problem
     finally:
         part.unlink(missing_ok=True)
+    return kept
+
+
+def start_new(path: Path) -> Path | None:
+    """Make an empty database; returns where the file that stood there is kept.
+
+    Raises:
+        DatabaseError: it cannot be made; what stood there is in its place.
+    """
+    kept = None
+    try:
+        if kept := _keep_what_is_there(path):
+            path.unlink(missing_ok=True)
+        create(sqlite_url(path))
+    except (OSError, DatabaseError) as problem:
+        if kept and not path.exists():
+            os.rename(kept, path)
+        raise DatabaseError("A new database file cannot be made.") from problem
     return kept
 
 

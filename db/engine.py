@@ -32,6 +32,7 @@ from sqlalchemy.pool import NullPool
 from db.errors import (
     DamagedError,
     DatabaseError,
+    ForeignError,
     MissingError,
     NewerSchemaError,
     translated,
@@ -224,9 +225,9 @@ def copy_sqlite(source: Path, target: Path) -> Path:
     Raises:
         DatabaseError: the copy failed its check; nothing is left at `target`.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with (
             closing(sqlite3.connect(_existing(source), uri=True)) as live,
             closing(sqlite3.connect(part)) as copy,
@@ -236,10 +237,19 @@ def copy_sqlite(source: Path, target: Path) -> Path:
                 raise DatabaseError("The backup failed its check and was not kept.")
         os.replace(part, target)
     except (sqlite3.Error, OSError) as problem:
-        raise DatabaseError(f"The backup could not be written: {problem}") from problem
+        why = getattr(problem, "strerror", None) or problem
+        raise DatabaseError(f"The backup could not be written: {why}.") from problem
     finally:
-        part.unlink(missing_ok=True)
+        _remove_parts(part)
     return target
+
+
+def _remove_parts(part: Path) -> None:
+    """Remove a copy that was not finished, its journal, and a folder left empty."""
+    with suppress(OSError):  # the folder may not be written, or is not there
+        for leftover in part.parent.glob(f"{part.name}*"):
+            leftover.unlink(missing_ok=True)
+        part.parent.rmdir()
 
 
 def _migrate(engine: Engine, path: Path | None) -> None:
@@ -252,7 +262,10 @@ def _migrate(engine: Engine, path: Path | None) -> None:
     if revision == head:
         return
     if foreign:
-        raise DatabaseError("The database file belongs to another application.")
+        raise ForeignError(
+            "The database file belongs to another application. It was left as it is; "
+            "put a copy from backups/ in its place, or start a new database."
+        )
     if revision and revision not in {r.revision for r in script.walk_revisions()}:
         raise NewerSchemaError(
             "A newer version of this application wrote the database. Use that "

@@ -19,6 +19,10 @@ class MissingError(DamagedError):
     """The file is gone, and copies tell that it was there."""
 
 
+class ForeignError(DamagedError):
+    """The file is a database of another application."""
+
+
 class BusyError(DatabaseError):
     """Another process holds the database."""
 
