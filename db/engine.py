@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -41,6 +42,10 @@ from db.postgres import make_postgres_engine
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 HEADER = b"SQLite format 3\0"
+STEP = 2048
+"""Pages copied under one lock: some megabytes, some milliseconds."""
+RESTARTS = 3
+"""How often a copy begins again before it keeps all others waiting."""
 _NO_FILE = (None, "", ":memory:")
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 
@@ -219,6 +224,28 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+class _TooOften(Exception):
+    """Others write so often that a copy in steps begins again and again."""
+
+
+def _copy_pages(live: sqlite3.Connection, copy: sqlite3.Connection) -> None:
+    """Copy in steps, so that others may write in between; else all at once.
+
+    A step after a write by others begins anew, which SQLite does by itself.
+    """
+    left: list[int] = []
+
+    def look(_: int, remaining: int, __: int) -> None:
+        left.append(remaining)
+        if sum(now >= before for before, now in pairwise(left)) > RESTARTS:
+            raise _TooOften
+
+    try:
+        live.backup(copy, pages=STEP, progress=look)
+    except _TooOften:
+        live.backup(copy)
+
+
 def copy_sqlite(source: Path, target: Path) -> Path:
     """Copy a live SQLite database and verify the copy.
 
@@ -232,7 +259,7 @@ def copy_sqlite(source: Path, target: Path) -> Path:
             closing(sqlite3.connect(_existing(source), uri=True)) as live,
             closing(sqlite3.connect(part)) as copy,
         ):
-            live.backup(copy)
+            _copy_pages(live, copy)
             if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                 raise DatabaseError("The backup failed its check and was not kept.")
         os.replace(part, target)

@@ -5,12 +5,14 @@ import hashlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from test_db import count, db, entry, path  # noqa: F401  # fixtures
 
-from db import DamagedError, Database, DatabaseError, MissingError
+from db import DamagedError, Database, DatabaseError, MissingError, engine
 from db.backups import copies, newest_sound, problems, restore
 from db.backups import main as command
 from db.check import main
@@ -95,6 +97,32 @@ def test_pictures_are_saved_while_others_are_checked(
     found = good.altered() if check == "of the page" else problems(path)
     assert found == []
     assert good.statistics().total == 41
+
+
+@pytest.mark.threat("D82")
+@pytest.mark.parametrize("saves", [1, 9])
+def test_pictures_are_saved_while_a_copy_is_made(
+    good: Database,
+    path: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    saves: int,
+):
+    """Between two steps of it; and it ends where people save at every step."""
+    hasty = Database.open(path, CLASSES, timeout=0.5)
+    monkeypatch.setattr(engine, "STEP", 4)
+    saved = 0
+
+    def beside(pages: Iterable[int]) -> Iterator[tuple[int, int]]:
+        nonlocal saved
+        if saved < saves:
+            saved += hasty.save([entry(100 + saved)]).saved
+        return pairwise(pages)
+
+    monkeypatch.setattr(engine, "pairwise", beside)
+    copy = backup(good, path, "copy.db")
+    assert saved == min(saves, engine.RESTARTS + 2)
+    assert problems(copy) == []
+    assert Database.open(copy, CLASSES).statistics().total == 40 + saved
 
 
 @pytest.mark.threat("D39")
