@@ -1,6 +1,5 @@
 """Pictures, predictions and reviews in SQLite (or PostgreSQL): see `Database`."""
 
-from records.engine import configured_url
 from records.errors import (
     BusyError,
     DamagedError,
@@ -9,6 +8,7 @@ from records.errors import (
     NewerSchemaError,
 )
 from records.label_text import MAX_LABEL, LabelRefused, clean_label, matching
+from records.settings import configured_url
 from records.store import Database
 from records.types import (
     BookLabel,

@@ -2,9 +2,12 @@
 
 import math
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
+PROC = Path("/proc/self")
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 FEATURES = (
@@ -19,16 +22,78 @@ FEATURES = (
 
 
 def available_cores() -> int:
-    """Cores this process may use: by affinity, and by a container's quota."""
+    """Cores this process may use: by affinity, and by the quota of its cgroups."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
+    quotas = (quota for folder in _cgroups() if (quota := _quota(folder)))
+    return max(1, min([cores, *(math.ceil(quota) for quota in quotas)]))
+
+
+def _cgroups() -> Iterator[Path]:
+    """The folders of the cgroups that this process is in, and of those around them.
+
+    A quota holds for all below it: a container's stands at the root of what it sees, a
+    service's in a folder of its own, and one of a slice in a folder between.
+    """
+    yield QUOTA.parent  # where nothing tells which cgroups there are
+    paths = dict(_paths())
+    for root, mount, controllers in _mounts():
+        for controller in controllers & paths.keys():
+            below = os.path.relpath(paths[controller], root)
+            inside = mount if below.startswith("..") else mount / below
+            yield from (f for f in (inside, *inside.parents) if f.is_relative_to(mount))
+
+
+def _lines(name: str) -> list[str]:
     try:
-        quota, period = QUOTA.read_text().split()
-        return max(1, min(cores, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such file, or the quota is "max"
-        return cores
+        return (PROC / name).read_text().splitlines()
+    except (OSError, ValueError):  # not Linux
+        return []
+
+
+def _paths() -> Iterator[tuple[str, str]]:
+    """Of each controller the path of its cgroup; the one of version 2 is "cgroup2"."""
+    for line in _lines("cgroup"):
+        number, controllers, path = line.split(":", 2)
+        for name in controllers.split(","):
+            yield ("cgroup2" if number == "0" else name), path
+
+
+def _mounts() -> Iterator[tuple[str, Path, set[str]]]:
+    """What of the tree of cgroups is seen, where, and for which controllers."""
+    for line in _lines("mountinfo"):
+        before, _, after = line.partition(" - ")
+        root, mount = (_unescaped(field) for field in before.split(" ")[3:5])
+        kind, _, options = after.split(" ", 2)
+        if kind == "cgroup2":
+            yield root, Path(mount), {"cgroup2"}
+        elif kind == "cgroup" and "cpu" in options.split(","):
+            yield root, Path(mount), {"cpu"}
+
+
+def _unescaped(field: str) -> str:
+    """Blanks and the like are written as `\\040` there."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
+
+
+def _quota(folder: Path) -> float | None:
+    """CPUs that one cgroup may use, in version 2 or 1; None for all."""
+    try:
+        quota, period = (folder / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota, period = (
+                (folder / f"cpu.cfs_{name}_us").read_text()
+                for name in ("quota", "period")
+            )
+        except OSError:
+            return None
+    try:
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (ValueError, ZeroDivisionError):  # the quota is "max"
+        return None
 
 
 def _flags() -> set[str]:

@@ -70,7 +70,7 @@ def _joined(parts: Iterable[Outputs]) -> Outputs:
 
 def _compile(model: Any, precision: str | None, streams: int) -> Any:
     """Compile for so many callers at once, of one thread each."""
-    import openvino as ov
+    from model.runtime import ov
 
     settings: dict[str, Any] = {
         "NUM_STREAMS": streams,
@@ -97,9 +97,8 @@ class OpenVinoEngine:
 
     def __init__(self, bundle: Bundle, *, precision: str | None = None) -> None:
         """Compile; `precision` ("int8", "bf16", "f32") overrules the choice."""
-        import openvino as ov
-
         from model.graph import Graph
+        from model.runtime import ov
 
         eight_bit = precision == "int8" or (precision is None and multiplies_bytes())
         ranges = bundle.ranges if eight_bit else None

@@ -14,12 +14,11 @@ and the last layer stay as they are. OpenVINO fuses all of this when it compiles
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 
 from model.bundle import Tensors
 from model.preprocess import INPUT_SIZE, Preprocessing
+from model.runtime import ops, ov
 
 EPSILON = 1e-5
 """torch's default in batch norm."""

@@ -17,10 +17,9 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import make_url
-
-from records.engine import backups_of, check_header, configured_url, sqlite_path
+from records.engine import backups_of, check_header, create, sqlite_path
 from records.errors import DamagedError, DatabaseError
+from records.settings import configured_url, database_url, sqlite_url
 
 JOURNALS = ("-wal", "-shm", "-journal")
 
@@ -34,11 +33,16 @@ def _broken(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def _altered(connection: sqlite3.Connection) -> Iterator[str]:
-    rows = connection.execute(
-        "SELECT i.sha256, b.data FROM images i "
-        "LEFT JOIN image_blobs b ON b.image_id = i.id"
-    )
-    for sha256, data in rows:
+    ids = connection.execute("SELECT id FROM images ORDER BY id").fetchall()
+    for image_id in ids:  # each by itself: a lock on all would hold up every Save
+        row = connection.execute(
+            "SELECT i.sha256, b.data FROM images i "
+            "LEFT JOIN image_blobs b ON b.image_id = i.id WHERE i.id = ?",
+            image_id,
+        ).fetchone()
+        if row is None:  # deleted for good meanwhile
+            continue
+        sha256, data = row
         if data is None:
             yield f"picture {sha256[:12]} has no bytes"
         elif hashlib.sha256(data).hexdigest() != sha256:
@@ -67,12 +71,15 @@ def newest_sound(path: Path) -> Path | None:
 
 
 def _keep_what_is_there(path: Path) -> Path | None:
-    """A second name for the file in place; its journals must not touch the new one."""
+    """Another name for the file in place; its journals must not touch the new one."""
     if not path.exists():
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     kept = path.with_name(f"{path.name}.replaced-{stamp}")
-    os.link(path, kept)
+    try:
+        os.link(path, kept)  # so that the place is never empty
+    except OSError:  # a disk without hard links
+        os.rename(path, kept)
     for ending in JOURNALS:
         journal = path.with_name(path.name + ending)
         if journal.exists():
@@ -97,11 +104,34 @@ def restore(copy: Path, path: Path) -> Path | None:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         kept = _keep_what_is_there(path)
-        os.replace(part, path)
+        try:
+            os.replace(part, path)
+        except OSError:
+            if kept and not path.exists():
+                os.rename(kept, path)
+            raise
     except OSError as problem:
         raise DatabaseError(f"The copy could not be put back: {problem}") from problem
     finally:
         part.unlink(missing_ok=True)
+    return kept
+
+
+def start_new(path: Path) -> Path | None:
+    """Make an empty database; returns where the file that stood there is kept.
+
+    Raises:
+        DatabaseError: it cannot be made; what stood there is in its place.
+    """
+    kept = None
+    try:
+        if kept := _keep_what_is_there(path):
+            path.unlink(missing_ok=True)
+        create(sqlite_url(path))
+    except (OSError, DatabaseError) as problem:
+        if kept and not path.exists():
+            os.rename(kept, path)
+        raise DatabaseError("A new database file cannot be made.") from problem
     return kept
 
 
@@ -123,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("copy", nargs="?", type=Path)
     parser.add_argument("--database", default=configured_url(), help="SQLAlchemy URL")
     given = parser.parse_args(arguments)
-    path = sqlite_path(str(make_url(given.database)))
+    path = sqlite_path(database_url(given.database))
     if path is None:
         parser.error("only SQLite files have copies here; use pg_restore")
     if given.action == "list":

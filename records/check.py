@@ -8,8 +8,9 @@ import argparse
 from collections.abc import Sequence
 
 from records.backups import problems
-from records.engine import configured_url, sqlite_path
+from records.engine import sqlite_path
 from records.errors import DatabaseError
+from records.settings import configured_url, database_url
 from records.store import Database
 
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--database", default=configured_url(), help="SQLAlchemy URL")
-    found = check(parser.parse_args(arguments).database)
+    found = check(database_url(parser.parse_args(arguments).database))
     for line in found:
         print(line)
     print(f"{len(found)} problems." if found else "The database is sound.")

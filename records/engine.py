@@ -7,14 +7,17 @@ two connections checkpoint at the same moment. A connection serves one operation
 one thread.
 
 A file that exists is never replaced: a new database is made beside its place and
-linked there complete, so that a file of zero bytes is always damage and never a
+put there complete, so that a file of zero bytes is always damage and never a
 database somebody else is just making.
 """
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,15 +33,20 @@ from sqlalchemy.pool import NullPool
 from records.errors import (
     DamagedError,
     DatabaseError,
+    ForeignError,
     MissingError,
     NewerSchemaError,
     translated,
 )
 from records.postgres import make_postgres_engine
 
-ROOT = Path(__file__).resolve().parent.parent
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 HEADER = b"SQLite format 3\0"
+STEP = 2048
+"""Pages copied under one lock: some megabytes, some milliseconds."""
+RESTARTS = 3
+"""How often a copy begins again before it keeps all others waiting."""
+_NO_FILE = (None, "", ":memory:")
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 
 
@@ -55,6 +63,8 @@ def make_engine(url: str, *, timeout: float = 30, creates: bool = True) -> Engin
         return make_postgres_engine(url, timeout=timeout)
     if backend != "sqlite":
         raise DatabaseError("DATABASE_URL must name SQLite or PostgreSQL.")
+    if sqlite_path(url) is None:
+        raise DatabaseError("DATABASE_URL names no file: sqlite:///, then its path.")
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": timeout})
     if not creates:
         event.listen(engine, "do_connect", _only_what_is_there)
@@ -92,17 +102,9 @@ def _begin(connection: Connection) -> None:
 def sqlite_path(url: str) -> Path | None:
     """The file behind a SQLite URL; None for another database."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if parsed.get_backend_name() != "sqlite" or parsed.database in _NO_FILE:
         return None
-    return Path(parsed.database)
-
-
-def configured_url() -> str:
-    """The database that the environment names: the application's own by default."""
-    folder = os.environ.get("CLASSIFY_DATA", ROOT)
-    return os.environ.get(
-        "DATABASE_URL", f"sqlite:///{Path(folder) / 'image_classification.db'}"
-    )
+    return Path(str(parsed.database))
 
 
 def backups_of(path: Path) -> list[Path]:
@@ -122,7 +124,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(engine: Engine) -> None:
-    connect = engine.connect().execution_options(writes=True)
+    connect = engine.connect().execution_options(writes=True, long=True)
     with connect as connection, connection.begin():
         command.upgrade(_alembic(connection), "head")
 
@@ -187,11 +189,61 @@ def _create(url: str, path: Path) -> None:
     new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         _upgrade(make_engine(str(make_url(url).set(database=str(new)))))
-        with suppress(FileExistsError):
-            os.link(new, path)
+        _put_in_place(new, path)
     finally:
         for leftover in path.parent.glob(f"{new.name}*"):
             leftover.unlink(missing_ok=True)
+
+
+def _put_in_place(new: Path, path: Path) -> None:
+    """Give a complete file its name, unless another file has it."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return
+    except OSError:  # a disk without hard links: FAT, some shares, some containers
+        with _alone(path.parent):
+            if not path.exists():
+                os.rename(new, path)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have no other process of ours in here; where rename refuses, none is needed."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # not every share has locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+class _TooOften(Exception):
+    """Others write so often that a copy in steps begins again and again."""
+
+
+def _copy_pages(live: sqlite3.Connection, copy: sqlite3.Connection) -> None:
+    """Copy in steps, so that others may write in between; else all at once.
+
+    A step after a write by others begins anew, which SQLite does by itself.
+    """
+    left: list[int] = []
+
+    def look(_: int, remaining: int, __: int) -> None:
+        left.append(remaining)
+        if sum(now >= before for before, now in pairwise(left)) > RESTARTS:
+            raise _TooOften
+
+    try:
+        live.backup(copy, pages=STEP, progress=look)
+    except _TooOften:
+        live.backup(copy)
 
 
 def copy_sqlite(source: Path, target: Path) -> Path:
@@ -200,22 +252,31 @@ def copy_sqlite(source: Path, target: Path) -> Path:
     Raises:
         DatabaseError: the copy failed its check; nothing is left at `target`.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with (
             closing(sqlite3.connect(_existing(source), uri=True)) as live,
             closing(sqlite3.connect(part)) as copy,
         ):
-            live.backup(copy)
+            _copy_pages(live, copy)
             if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                 raise DatabaseError("The backup failed its check and was not kept.")
         os.replace(part, target)
     except (sqlite3.Error, OSError) as problem:
-        raise DatabaseError(f"The backup could not be written: {problem}") from problem
+        why = getattr(problem, "strerror", None) or problem
+        raise DatabaseError(f"The backup could not be written: {why}.") from problem
     finally:
-        part.unlink(missing_ok=True)
+        _remove_parts(part)
     return target
+
+
+def _remove_parts(part: Path) -> None:
+    """Remove a copy that was not finished, its journal, and a folder left empty."""
+    with suppress(OSError):  # the folder may not be written, or is not there
+        for leftover in part.parent.glob(f"{part.name}*"):
+            leftover.unlink(missing_ok=True)
+        part.parent.rmdir()
 
 
 def _migrate(engine: Engine, path: Path | None) -> None:
@@ -228,7 +289,10 @@ def _migrate(engine: Engine, path: Path | None) -> None:
     if revision == head:
         return
     if foreign:
-        raise DatabaseError("The database file belongs to another application.")
+        raise ForeignError(
+            "The database file belongs to another application. It was left as it is; "
+            "put a copy from backups/ in its place, or start a new database."
+        )
     if revision and revision not in {r.revision for r in script.walk_revisions()}:
         raise NewerSchemaError(
             "A newer version of this application wrote the database. Use that "
@@ -267,7 +331,7 @@ def open_engine(url: str, *, timeout: float = 30) -> Engine:
         engine = _ready(make_engine(url, timeout=timeout, creates=False), path)
     except DBAPIError as problem:
         raise translated(problem) from problem
-    except (ArgumentError, ImportError) as problem:
+    except (ArgumentError, ImportError, ValueError) as problem:
         raise DatabaseError(
             "DATABASE_URL cannot be used: it is no database URL, or its driver is not "
             "installed (requirements/postgres.txt)."

@@ -19,6 +19,10 @@ class MissingError(DamagedError):
     """The file is gone, and copies tell that it was there."""
 
 
+class ForeignError(DamagedError):
+    """The file is a database of another application."""
+
+
 class BusyError(DatabaseError):
     """Another process holds the database."""
 
@@ -63,11 +67,22 @@ _BY_CODE: dict[int, tuple[type[DatabaseError], str]] = {
 _AWAY = (
     "The database server cannot be reached. Nothing was changed; try again in a moment."
 )
+_SILENT = (
+    "The database server does not answer. Try again in a moment: what it has taken "
+    "already is not saved twice."
+)
+_SLOW = (
+    "The database server took too long and was stopped. Nothing was changed; try "
+    "again in a moment."
+)
 
 # PostgreSQL's codes, the longest beginning that fits; "" is a server that is not there.
 _BY_STATE: dict[str, tuple[type[DatabaseError], str]] = {
     "": (BusyError, _AWAY),
     "08": (BusyError, _AWAY),
+    "08006": (BusyError, _SILENT),
+    "25P03": (BusyError, _SLOW),
+    "57014": (BusyError, _SLOW),
     "57P": (BusyError, _AWAY),
     "40": (BusyError, _BUSY),
     "55P03": (BusyError, _BUSY),
@@ -96,6 +111,8 @@ def translated(problem: DBAPIError) -> DatabaseError:
         if text:
             return kind(text)
     state = sqlstate(problem.orig)
+    if state == "" and "invalid connection option" in str(problem.orig):
+        return DatabaseError("DATABASE_URL has a setting that PostgreSQL lacks.")
     if state is not None and (known := _by_state(state)):
         kind, text = known
         return kind(text)

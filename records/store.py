@@ -32,6 +32,7 @@ from records.schema import (
     reviews,
     state,
 )
+from records.settings import database_url, sqlite_url
 from records.track_record import Judged
 from records.types import Change, NewImage, Purge, SaveResult
 from records.undo import Undo
@@ -52,6 +53,8 @@ _BEFORE = (
 )
 
 
+CHECKED = 50
+"""Pictures whose bytes are read in one transaction."""
 QUICK = 256 * 2**20
 """Bytes of a file that is written anew in a second or two."""
 
@@ -104,7 +107,8 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
         Raises:
             DatabaseError: with the reason; an existing file is as it was.
         """
-        url = str(location) if "://" in str(location) else f"sqlite:///{location}"
+        named = isinstance(location, str)
+        url = database_url(str(location)) if named else sqlite_url(Path(location))
         return cls(open_engine(url, timeout=timeout), classes)
 
     # --- saving and judging ---------------------------------------------------------
@@ -344,9 +348,21 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
 
     def altered(self) -> list[str]:
         """Hashes of the pictures whose stored bytes have changed since saving."""
-        found = select(images.c.sha256, image_blobs.c.data).join(
-            image_blobs, image_blobs.c.image_id == images.c.id
+        altered: list[str] = []
+        after = 0
+        while rows := self._bytes_after(after):
+            altered += [s for _, s, d in rows if hashlib.sha256(d).hexdigest() != s]
+            after = rows[-1][0]
+        return altered
+
+    def _bytes_after(self, image_id: int) -> Sequence[AnyRow]:
+        """Some pictures: a lock on all, for as long as that takes, is in the way."""
+        found = (
+            select(images.c.id, images.c.sha256, image_blobs.c.data)
+            .join(image_blobs, image_blobs.c.image_id == images.c.id)
+            .where(images.c.id > image_id)
+            .order_by(images.c.id)
+            .limit(CHECKED)
         )
         with self._transaction(writes=False) as connection:
-            rows = connection.execution_options(yield_per=50).execute(found)
-            return [s for s, data in rows if hashlib.sha256(data).hexdigest() != s]
+            return connection.execute(found).all()

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from records import search
 from records.common import AnyRow, groups, new_id, now
-from records.label_text import fold
+from records.label_text import fold, same_label
 from records.schema import (
     image_blobs,
     images,
@@ -219,8 +219,8 @@ class Work:
         if not self._spellings:
             used = self.connection.execute(LABELS_IN_USE).scalars()
             for known in (*self.classes, *used):
-                self._spellings.setdefault(fold(known), known)
-        known = self._spellings.setdefault(fold(label), label)
+                self._spellings.setdefault(same_label(known), known)
+        known = self._spellings.setdefault(same_label(label), label)
         if known != label:
             self.respelled[label] = known
         return known

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from db import DamagedError, Database, DatabaseError
+from db import BusyError, DamagedError, Database, DatabaseError
 from model.bundle import BundleError
 from model.classifier import Classifier
 from ui.classify.tray import render_reload, render_saved, render_tray
@@ -53,10 +53,27 @@ def _database() -> Database | None:
     try:
         return resources.database()
     except DatabaseError as problem:
-        st.error(f"The history is off: {problem}", icon=":material/error:")
-        if isinstance(problem, DamagedError):
-            render_recovery(problem)
+        _say(problem, "The history is off: ")
         return None
+
+
+def _say(problem: DatabaseError, what: str = "") -> None:
+    """Say what is wrong with the database, and offer the way out where there is one."""
+    st.error(f"{what}{problem}", icon=":material/error:")
+    if isinstance(problem, DamagedError):
+        render_recovery()
+
+
+def _diagnosed(problem: DatabaseError) -> DatabaseError:
+    """What is wrong with the file that stands there now, looked at as at the start."""
+    if isinstance(problem, BusyError | DamagedError):
+        return problem
+    try:
+        resources.reopen_database()
+        resources.database()
+    except DatabaseError as found:
+        return found
+    return problem
 
 
 def _render_classify(database: Database | None) -> None:
@@ -101,9 +118,7 @@ def main() -> None:
                 render_reviewer()
                 _render_model()
     except DatabaseError as problem:
-        st.error(str(problem), icon=":material/error:")
-        if isinstance(problem, DamagedError):
-            render_recovery(problem)
+        _say(_diagnosed(problem))
     forget_gone_controls()
 
 

@@ -4,31 +4,32 @@ Streamlit's scripts and the HTTP routes of `app.py` run in one process, on diffe
 threads; both get these from here.
 """
 
-import os
 import threading
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from db import Database, DatabaseError, configured_url
+from db import Database, DatabaseError, MissingError, configured_url
 from intake.dhash import dhash
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
 from records.engine import sqlite_path
+from records.settings import HOME, folder_named
 from workflow.tray import Tray
 
-HOME = Path(__file__).resolve().parent.parent
 _loading = threading.Lock()
+_OPENED: dict[str, tuple[int, int] | None] = {}
+"""Which file was opened: another one, or none, may stand in its place later."""
 
 
 def data_folder() -> Path:
     """Where database, trays and backups lie: the application's folder by default."""
-    return Path(os.environ.get("CLASSIFY_DATA", HOME))
+    return folder_named("CLASSIFY_DATA", HOME)
 
 
 def weights_folder() -> Path:
     """Where the model's bundle lies."""
-    return Path(os.environ.get("CLASSIFY_WEIGHTS", HOME / "weights"))
+    return folder_named("CLASSIFY_WEIGHTS", HOME / "weights")
 
 
 def trays_folder() -> Path:
@@ -60,6 +61,39 @@ def _database(url: str) -> Database:
     return database
 
 
+def _identity(url: str) -> tuple[int, int] | None:
+    """Which file stands in the database's place; None where none that holds anything.
+
+    It is not opened: closing it again would end the locks that SQLite has on it.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        return 0, 0
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_size else None
+
+
+def _check_it_stands(url: str) -> None:
+    """Have another file in the database's place opened as one is at the start.
+
+    Raises:
+        MissingError: the file is gone, and must not come to be again empty.
+    """
+    now = _identity(url)
+    if now == _OPENED.get(url, now) and now:
+        return
+    path = sqlite_path(url)
+    if url in _OPENED and path and not path.exists():
+        raise MissingError(
+            "The database file is missing: it was moved or deleted while the "
+            "application ran. Put it back, or start a new database."
+        )
+    _database.cache_clear()
+
+
 def database() -> Database:
     """Open the database, once; a failure is not remembered and may heal.
 
@@ -67,7 +101,11 @@ def database() -> Database:
         DatabaseError: with a sentence for the person at the page.
     """
     with _loading:
-        return _database(configured_url())
+        url = configured_url()
+        _check_it_stands(url)
+        found = _database(url)
+        _OPENED[url] = _identity(url)
+        return found
 
 
 def reopen_database() -> None:

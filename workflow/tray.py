@@ -32,11 +32,17 @@ MAX_PICTURES = 5_000
 MAX_TRAYS = 1_000
 """Trays on one server: unsaved pictures of strangers must not fill its disk."""
 
+LOOKS = 14
+"""How often a tray is found unchanged before it is removed."""
+LOOKED = "looked.json"
+"""In the folder of the trays: what the last look at them found."""
+
 SEEN_TRAYS = 32
 """Trays whose items are remembered between two looks at them."""
 
 _Mark: TypeAlias = tuple[int, int]
 _Seen: TypeAlias = dict[str, tuple[_Mark, "Item"]]
+_Looks: TypeAlias = dict[str, tuple[int, int]]
 
 _SEEN: dict[Path, _Seen] = {}
 """What was read before, the tray last looked at last: every click on the page looks at
@@ -372,15 +378,45 @@ def forget_looks() -> None:
     _SEEN.clear()
 
 
-def sweep(root: Path, max_age_seconds: float) -> int:
-    """Remove trays in which nothing has changed for so long; returns how many."""
-    removed = 0
-    limit = time.time() - max_age_seconds
-    for folder in root.glob("*") if root.is_dir() else []:
+def _last_look(notes: Path) -> tuple[float, _Looks]:
+    """When and how the trays were last found; nothing where no sound note says so."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        found = json.loads(notes.read_bytes())
+        trays = {name: (int(c), int(n)) for name, (c, n) in found["trays"].items()}
+        return float(found["at"]), trays
+    return 0.0, {}
+
+
+def _look(root: Path, before: _Looks, *, later: bool) -> _Looks:
+    """Each tray's time of change, and how often it was found unchanged since."""
+    found: _Looks = {}
+    for folder in root.glob("*"):
         with suppress(OSError):  # saved or cleared meanwhile
-            if not valid_tray_id(folder.name) or folder.stat().st_mtime >= limit:
-                continue
-            shutil.rmtree(folder, ignore_errors=True)
-            _NEXT.pop(folder, None)
-            removed += 1
-    return removed
+            if valid_tray_id(folder.name):
+                changed = folder.stat().st_mtime_ns
+                then, looks = before.get(folder.name, (0, 0))
+                found[folder.name] = changed, looks + later if then == changed else 0
+    return found
+
+
+def sweep(root: Path, max_age_seconds: float) -> int:
+    """Remove trays in which nothing has changed for so long; returns how many.
+
+    The clock alone is not believed, as it may be set forward by weeks. A tray goes
+    when it was found unchanged `LOOKS` times, each an equal part of its age after the
+    look before: however far the clock jumps, that is one look.
+    """
+    notes, now = root / LOOKED, time.time()
+    at, before = _last_look(notes)
+    if not root.is_dir() or 0 <= now - at < max_age_seconds / LOOKS:
+        return 0
+    found = _look(root, before, later=now > at)
+    old = [root / name for name, (_, looks) in found.items() if looks >= LOOKS]
+    try:
+        write(notes, json.dumps({"at": now, "trays": found}).encode())
+    except OSError:  # without a note of this look it does not count
+        return 0
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+        _NEXT.pop(folder, None)
+    return len(old)

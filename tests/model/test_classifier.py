@@ -159,6 +159,7 @@ def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real_import(name, *rest)
 
+    monkeypatch.delitem(sys.modules, "model.runtime", raising=False)  # asks again
     monkeypatch.setattr(builtins, "__import__", refuse)
 
 
@@ -271,10 +272,11 @@ def test_eight_bits_need_a_processor_that_sums_them_safely(
 def test_a_machine_is_described_by_what_it_can_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for name in ("CPU_INFO", "QUOTA"):
+    for name in ("CPU_INFO", "PROC"):
         monkeypatch.setattr(machine, name, tmp_path / name)
+    monkeypatch.setattr(machine, "QUOTA", tmp_path / "cpu.max")
     (tmp_path / "CPU_INFO").write_text("flags : avx2 avx512f avx512_bf16 sse\n")
-    (tmp_path / "QUOTA").write_text("100000 100000\n")
+    (tmp_path / "cpu.max").write_text("100000 100000\n")
     assert machine.describe_machine() == "1 CPU core with AVX512-bf16"
     (tmp_path / "CPU_INFO").unlink()
     assert machine.describe_machine() == "1 CPU core"
@@ -291,7 +293,87 @@ def test_a_containers_quota_limits_the_threads(
 ) -> None:
     (tmp_path / "cpu.max").write_text(quota)
     monkeypatch.setattr(machine, "QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(machine, "PROC", tmp_path)
     assert machine.available_cores() == (cores or len(os.sched_getaffinity(0)))
+
+
+V2 = "30 23 0:27 {root} {mount} rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
+V1 = (
+    "32 31 0:29 {root} {mount}/memory rw - cgroup cgroup rw,memory\n"
+    "33 31 0:30 {root} {mount}/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+)
+UNIT = "/system.slice/pictures.service"
+
+
+@pytest.mark.parametrize(
+    ("mounts", "root", "cgroup", "files", "cores"),
+    [
+        # A container of version 2 sees its own cgroup as the root.
+        (V2, "/", "0::/", {"cpu.max": "200000 100000"}, 2),
+        (V2, "/", "0::/", {"cpu.max": "max 100000"}, 64),
+        # A unit's own cgroup, a slice around it, and both: the smallest counts.
+        (V2, "/", f"0::{UNIT}", {f"{UNIT[1:]}/cpu.max": "150000 100000"}, 2),
+        (V2, "/", f"0::{UNIT}", {"system.slice/cpu.max": "300000 100000"}, 3),
+        (
+            V2,
+            "/",
+            f"0::{UNIT}/deep/er",
+            {
+                f"{UNIT[1:]}/deep/er/cpu.max": "max 100000",
+                f"{UNIT[1:]}/cpu.max": "500000 100000",
+                "system.slice/cpu.max": "400000 100000",
+            },
+            4,
+        ),
+        # Version 1: quota and period are files of their own; -1 is no quota.
+        (
+            V1,
+            "/",
+            f"4:memory:/x\n3:cpu,cpuacct:{UNIT}\n0::/",
+            {
+                f"cpu,cpuacct/{UNIT[1:]}/cpu.cfs_quota_us": "250000",
+                f"cpu,cpuacct/{UNIT[1:]}/cpu.cfs_period_us": "100000",
+                "cpu,cpuacct/cpu.cfs_quota_us": "-1",
+                "cpu,cpuacct/cpu.cfs_period_us": "100000",
+            },
+            3,
+        ),
+        # A container of version 1: its cgroup is all it sees, under a longer name.
+        (
+            V1,
+            "/docker/abc",
+            "3:cpu,cpuacct:/docker/abc",
+            {
+                "cpu,cpuacct/cpu.cfs_quota_us": "50000\n",
+                "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+            1,
+        ),
+        # Where the names do not fit each other, the place itself is asked.
+        (V2, "/a/b", "0::/../c", {"cpu.max": "200000 100000"}, 2),
+        (V2, "/", "0::/", {"cpu.max": "0 0"}, 64),
+    ],
+)
+def test_threads_follow_the_quota_wherever_it_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    mounts: str,
+    root: str,
+    cgroup: str,
+    files: dict[str, str],
+    cores: int,
+) -> None:
+    mount = tmp_path / "sys fs"
+    for name, text in files.items():
+        (mount / name).parent.mkdir(parents=True, exist_ok=True)
+        (mount / name).write_text(text)
+    seen = mounts.format(root=root, mount=str(mount).replace(" ", "\\040"))
+    (tmp_path / "mountinfo").write_text(seen)
+    (tmp_path / "cgroup").write_text(cgroup)
+    monkeypatch.setattr(machine, "PROC", tmp_path)
+    monkeypatch.setattr(machine, "QUOTA", tmp_path / "nowhere")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert machine.available_cores() == cores
 
 
 def test_torch_gets_each_channel_as_a_plane(classifier: Classifier) -> None:

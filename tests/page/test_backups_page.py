@@ -1,6 +1,9 @@
 """Copies on the page: made by a button, put back by a button."""
 
+import os
+import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,3 +107,95 @@ def test_copies_lie_beside_the_database(
     shown.button(key="make-backup").click().run()
     (copy,) = copies(path)
     assert problems(copy) == []
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE recipes (name TEXT)")
+
+
+def foreign_in_place(path: Path) -> None:
+    """As `cp` writes it: the same file, with other bytes in it."""
+    other = path.with_name("other.db")
+    other.touch()
+    foreign(other)
+    with path.open("rb+") as file:
+        file.truncate(0)
+        file.write(other.read_bytes())
+
+
+@pytest.mark.threat("D86")
+@pytest.mark.parametrize("way", ["put-back", "start-new"])
+@pytest.mark.parametrize("change", [emptied, missing, foreign, foreign_in_place])
+def test_what_becomes_of_the_file_while_the_page_runs_has_a_way_out(
+    data: Path,
+    change: Callable[[Path], None],
+    way: str,
+):
+    path = one_picture_and_a_copy(data)
+    shown = page()
+    change(path)
+    there = path.read_bytes() if path.exists() else None
+    shown.run()
+    assert "refused the operation" not in shown.error[0].value
+    if there is None:
+        assert not path.exists(), "a database that is gone came to be again, empty"
+    shown.button(key=way).click().run()
+    assert not shown.error
+    assert Database.open(path, CLASSES).statistics().total == (way == "put-back")
+    kept = [p.read_bytes() for p in data.glob("*.replaced-*") if "-j" not in p.name]
+    assert kept == ([] if there is None else [there])
+
+
+@pytest.mark.threat("D86")
+def test_a_file_that_is_gone_without_copies_is_missed(data: Path):
+    path = data / "image_classification.db"
+    Database.open(path, CLASSES).save([entry(1, "cat")])
+    shown = page()
+    path.unlink()
+    shown.run()
+    assert "missing" in shown.error[0].value
+    assert not path.exists()
+    shown.button(key="start-new").click().run()
+    assert not shown.error
+    assert Database.open(path, CLASSES).statistics().total == 0
+
+
+@pytest.mark.threat("D86")
+def test_a_backup_where_none_can_be_written_is_a_sentence(data: Path):
+    Database.open(data / "image_classification.db", CLASSES).save([entry(1, "cat")])
+    (data / "backups").write_text("in the way")
+    shown = page()
+    shown.segmented_control(key="view").set_value("Data set").run()
+    shown.button(key="make-backup").click().run()
+    assert not shown.exception
+    assert "The backup could not be written: " in html(shown)
+    assert str(data) not in html(shown)
+
+
+@pytest.mark.threat("D41")
+@pytest.mark.threat("D86")
+@pytest.mark.parametrize("put", [shutil.copyfile, os.replace])
+def test_an_older_file_put_in_place_while_the_page_runs_is_migrated(
+    data: Path,
+    put: Callable[[Path, Path], object],
+):
+    path = data / "image_classification.db"
+    Database.open(path, CLASSES).save([entry(1, "cat")])
+    shown = page()
+    old = data / "old.db"
+    engine = make_engine(f"sqlite:///{old}")
+    with engine.connect() as connection, connection.begin():
+        command.upgrade(_alembic(connection), "0001")
+    put(old, path)
+    assert not shown.run().run().error
+    assert Database.open(path, CLASSES).statistics().total == 0

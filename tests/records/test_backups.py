@@ -1,14 +1,19 @@
 """Damage is found, copies are sound, restoring gives everything back and keeps all."""
 
+import errno
+import hashlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from db import DamagedError, Database, DatabaseError, MissingError
 from model.classes import CLASSES
+from records import engine
 from records.backups import copies, newest_sound, problems, restore
 from records.backups import main as command
 from records.check import main
@@ -66,6 +71,55 @@ def test_the_check_finds_one_altered_picture(
     assert "2 problems." in said
 
 
+@pytest.mark.threat("D82")
+@pytest.mark.parametrize("check", ["of the page", "by the command"])
+def test_pictures_are_saved_while_others_are_checked(
+    good: Database,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    check: str,
+):
+    """Whoever reads all pictures under one lock lets nobody write meanwhile."""
+    hasty = Database.open(path, CLASSES, timeout=0.5)
+    real = hashlib.sha256
+
+    def save_beside(data: bytes) -> object:
+        monkeypatch.setattr(hashlib, "sha256", real)
+        hasty.save([entry(100)])
+        return real(data)
+
+    monkeypatch.setattr(hashlib, "sha256", save_beside)
+    found = good.altered() if check == "of the page" else problems(path)
+    assert found == []
+    assert good.statistics().total == 41
+
+
+@pytest.mark.threat("D82")
+@pytest.mark.parametrize("saves", [1, 9])
+def test_pictures_are_saved_while_a_copy_is_made(
+    good: Database,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    saves: int,
+):
+    """Between two steps of it; and it ends where people save at every step."""
+    hasty = Database.open(path, CLASSES, timeout=0.5)
+    monkeypatch.setattr(engine, "STEP", 4)
+    saved = 0
+
+    def beside(pages: Iterable[int]) -> Iterator[tuple[int, int]]:
+        nonlocal saved
+        if saved < saves:
+            saved += hasty.save([entry(100 + saved)]).saved
+        return pairwise(pages)
+
+    monkeypatch.setattr(engine, "pairwise", beside)
+    copy = backup(good, path, "copy.db")
+    assert saved == min(saves, engine.RESTARTS + 2)
+    assert problems(copy) == []
+    assert Database.open(copy, CLASSES).statistics().total == 40 + saved
+
+
 @pytest.mark.threat("D39")
 def test_a_copy_of_a_damaged_database_is_not_kept(good: Database, path: Path):
     target = path.parent / "backups" / "bad.db"
@@ -120,6 +174,37 @@ def test_restoring_gives_everything_back_and_keeps_the_damaged_file(
     assert again.statistics().reviewed == 40
     assert again.image(entry(3).sha256) == entry(3).data
     assert problems(path) == []
+
+
+@pytest.mark.threat("D84")
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK])
+def test_a_disk_without_hard_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+):
+    def refused(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "x.db"
+    database = Database.open(path, CLASSES)
+    database.save([entry(1, "cat")])
+    assert list(tmp_path.glob(".*")) == []
+    create(f"sqlite:///{path}")  # never in the place of another
+    assert database.statistics().total == 1
+    copy = backup(database, path, "copy.db")
+    path.write_bytes(b"damaged")
+    kept = restore(copy, path)
+    assert kept is not None
+    assert kept.read_bytes() == b"damaged"
+    assert path.read_bytes() == (whole := copy.read_bytes())
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(DatabaseError, match="could not be put back"):
+        restore(copy, path)
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.threat("D39")

@@ -4,14 +4,25 @@ import threading
 
 import pytest
 
-from db import MAX_LABEL, Database, HistoryQuery, LabelRefused, Respelled, clean_label
+from db import (
+    MAX_LABEL,
+    Database,
+    HistoryQuery,
+    LabelRefused,
+    Respelled,
+    clean_label,
+    matching,
+)
 from model.classes import CLASSES
 from records.work import Work
 from tests.support.entries import entry
 from ui.shared.undo import respelled_text
 
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+
 
 @pytest.mark.threat("C33")
+@pytest.mark.threat("C85")
 @pytest.mark.parametrize(
     ("typed", "label"),
     [
@@ -23,6 +34,24 @@ from ui.shared.undo import respelled_text
         ("cafe\u200b\u0301", "café"),
         ("日本猫", "日本猫"),
         ("👩\u200d🚀", "👩\u200d🚀"),
+        ("\u200fחתול", "חתול"),
+        ("قطة\u200e", "قطة"),
+        ("\u061cقطة", "قطة"),
+        ("\u202acat\u202c", "cat"),
+        ("\u2067گربه\u2069", "گربه"),
+        ("\u2068a\u2069 \u2066b\u2069", "a b"),
+        ("f\u2061(x)", "f(x)"),
+        ("می\u200cشود", "می\u200cشود"),
+        (ENGLAND, ENGLAND),
+        (f"{ENGLAND} team", f"{ENGLAND} team"),
+        ("❤\ufe0f", "❤\ufe0f"),
+        ("🇫🇷", "🇫🇷"),
+        ("\U0001fae8", "\U0001fae8"),  # of 2022
+        ("\U0001fae9", "\U0001fae9"),  # of 2024
+        ("\U0001fac8", "\U0001fac8"),  # of 2025
+        ("\U00031350", "\U00031350"),  # a Chinese character of 2022
+        ("\U00011f04", "\U00011f04"),  # Kawi, a script of 2022
+        ("ᠬᠠᠨ\u180eᠠ", "ᠬᠠᠨ\u180eᠠ"),
     ],
 )
 def test_normal_form(typed: str, label: str):
@@ -43,6 +72,15 @@ def test_normal_form(typed: str, label: str):
         ("a\x07b", "control"),
         ("a\ud800b", "control"),
         ("safe\u202egnp.exe", "invisible"),
+        ("safe\u202dgnp.exe", "invisible"),
+        ("\u200e\u2066\u2069", "at least one"),
+        ("cat\U000e0067\U000e007f", "invisible"),  # tags on what is no emoji
+        ("🏴\U000e0067", "invisible"),  # and without their end
+        ("a\ufffe", "control"),
+        ("a\ufdd0", "control"),
+        ("a\U0005ffff", "control"),
+        ("a\U000e0080", "control"),
+        ("a\uf8ff", "control"),
     ],
 )
 def test_refused(typed: str, reason: str):
@@ -64,7 +102,7 @@ def test_a_label_in_use_lends_its_spelling(db: Database):
     db.save([entry(1, "Straße"), entry(2, "café"), entry(3)])
     for typed, label in (
         ("CAT", "cat"),
-        ("strasse", "Straße"),
+        ("STRAẞE", "Straße"),
         ("CAFE\u0301", "café"),
         ("Quokka", "Quokka"),
     ):
@@ -73,6 +111,36 @@ def test_a_label_in_use_lends_its_spelling(db: Database):
         assert (row.label, change.label, change.changed) == (label, label, 1)
         told = {clean_label(typed): label} if clean_label(typed) != label else {}
         assert dict(change.respelled) == told
+
+
+@pytest.mark.threat("C85")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Maße", "Masse"),
+        ("Buße", "Busse"),
+        ("kır", "kir"),
+        ("می\u200cشود", "میشود"),
+        ("año", "ano"),
+        ("がく", "かく"),
+        ("й", "и"),
+    ],
+)
+def test_two_words_stay_two_labels(db: Database, one: str, other: str):
+    db.save([entry(1, one), entry(2, other)])
+    assert sorted(db.labels()) == sorted([(one, 1), (other, 1)])
+    assert matching(other, [one]) == other
+    assert [row.name for row in db.page(HistoryQuery(search=one), 9).rows][
+        -1
+    ] == "1.png"
+
+
+@pytest.mark.threat("C33")
+@pytest.mark.parametrize(
+    ("one", "other"), [("ΟΔΟΣ", "οδος"), ("Ёж", "ёж"), ("ÉTÉ", "été"), ("Ǆ", "ǆ")]
+)
+def test_one_word_in_other_letters_is_one_label(one: str, other: str):
+    assert matching(other, [one]) == one
 
 
 @pytest.mark.threat("C33")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LINE = re.compile(r"^\| ([A-G]\d+) \| (.+) \|$", re.M)
+LINE = re.compile(r"^\| ([A-Z]\d+) \| (.+) \|$", re.M)
 WORST_FIRST = ("failed", "passed", "skipped")
 
 

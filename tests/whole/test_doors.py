@@ -134,6 +134,17 @@ def test_nothing_goes_around_a_door(name: str):
             assert keyword.arg not in BANNED_OPTIONS
 
 
+@pytest.mark.threat("H80")
+@pytest.mark.parametrize("name", SOURCES)
+def test_only_one_place_imports_openvino(name: str):
+    """The one that keeps OpenVINO's telemetry from loading."""
+    modules = {module.split(".")[0] for module in imported(SOURCES[name])}
+    if name == "model/runtime.py":
+        assert "openvino" in modules
+    else:
+        assert not [m for m in modules if m.startswith(("openvino", "nncf"))]
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_no_pickle(name: str):
     assert not PICKLES & {module.split(".")[0] for module in imported(SOURCES[name])}

@@ -173,6 +173,7 @@ def test_a_disk_that_is_full_loses_nothing_and_works_again(tmp_path: Path):
             Tray(disk / "trays", new_tray_id()).add(picture, "x")
         with pytest.raises(DatabaseError):
             database.backup(disk / "backups" / "copy.db")
+        assert not (disk / "backups").exists()
         assert database.image(entry(1).sha256) == entry(1).data
         ballast.unlink()
         assert database.save([entry(2)]).saved == 1

@@ -135,17 +135,76 @@ def test_threads_may_add_to_one_tray(tray: Tray):
     assert sorted(i.number for i in tray.items()) == [0, 1, 2, 3]
 
 
-def test_sweep_takes_old_trays_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+DAY = 24 * 3600.0
+
+
+class Clock:
+    """Stands in for the module `time`, and is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr(trays, "time", made := Clock())
+    return made
+
+
+def swept_over(days: int, root: Path, clock: Clock) -> int:
+    """What is removed while somebody visits twice a day."""
+    removed = 0
+    for _ in range(2 * days):
+        clock.now += DAY / 2
+        removed += sweep(root, 14 * DAY)
+    return removed
+
+
+def test_sweep_takes_old_trays_only(tmp_path: Path, clock: Clock):
     old, new = Tray(tmp_path, new_tray_id()), Tray(tmp_path, new_tray_id())
-    old.add(PICTURES[0], "x")
+    for tray in (old, new):
+        tray.add(PICTURES[0], "x")
     (tmp_path / "notes.txt").write_text("not a tray")
-    time.sleep(0.3)
-    new.add(PICTURES[0], "x")
-    assert sweep(tmp_path, max_age_seconds=0.2) == 1
+    assert swept_over(10, tmp_path, clock) == 0
+    new.set_label(PICTURES[0].sha256, "cat")
+    assert swept_over(5, tmp_path, clock) == 1
     assert not old.folder.exists()
     assert new.items()
     assert (tmp_path / "notes.txt").exists()
     assert sweep(tmp_path / "nowhere", 1) == 0
+    assert swept_over(10, tmp_path, clock) == 1
+
+
+@pytest.mark.threat("F81")
+@pytest.mark.parametrize("jump", [14, 15, 400, -14, -400])
+def test_a_clock_that_jumps_removes_no_tray(tmp_path: Path, clock: Clock, jump: int):
+    tray = Tray(tmp_path, new_tray_id())
+    tray.add(PICTURES[0], "x")
+    swept_over(2, tmp_path, clock)
+    for days in (jump, -jump, jump):
+        clock.now += days * DAY
+        assert sweep(tmp_path, 14 * DAY) == 0
+        later = Tray(tmp_path, new_tray_id())
+        later.add(PICTURES[1], "after the jump")
+        assert swept_over(2, tmp_path, clock) == 0
+    assert tray.items()
+    assert swept_over(14, tmp_path, clock) == 4
+
+
+@pytest.mark.threat("F81")
+@pytest.mark.parametrize("note", [b"", b"{}", b'{"at": 1, "trays": {"x": 3}}', b"[1]"])
+def test_a_damaged_note_of_the_last_look_removes_no_tray(
+    tmp_path: Path, clock: Clock, note: bytes
+):
+    tray = Tray(tmp_path, new_tray_id())
+    tray.add(PICTURES[0], "x")
+    swept_over(10, tmp_path, clock)
+    (tmp_path / trays.LOOKED).write_bytes(note)
+    assert swept_over(13, tmp_path, clock) == 0
+    assert swept_over(3, tmp_path, clock) == 1
 
 
 def test_a_tray_that_is_saved_while_others_are_swept_is_no_error(tmp_path: Path):
@@ -242,7 +301,7 @@ def test_many_verdicts_at_once(tray: Tray):
 
 @pytest.mark.threat("G52")
 @pytest.mark.parametrize("end", ["saved", "cleared", "swept"])
-def test_trays_that_are_gone_are_not_remembered(tmp_path: Path, end: str):
+def test_trays_that_are_gone_are_not_remembered(tmp_path: Path, clock: Clock, end: str):
     """A server that runs for months sees a tray for every visit."""
     made = Tray(tmp_path, new_tray_id())
     made.add(PICTURES[0], "a.png")
@@ -254,7 +313,7 @@ def test_trays_that_are_gone_are_not_remembered(tmp_path: Path, end: str):
     elif end == "cleared":
         made.clear()
     else:
-        assert sweep(tmp_path, -60) == 1
+        assert swept_over(15, tmp_path, clock) == 1
     del made
     assert folder not in trays._LOCKS
     assert folder not in trays._NEXT

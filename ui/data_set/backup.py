@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from db import Database, DatabaseError, MissingError, configured_url
-from records.backups import newest_sound, restore
-from records.engine import create, sqlite_path
+from db import Database, DatabaseError, configured_url
+from records.backups import newest_sound, restore, start_new
+from records.engine import sqlite_path
 from ui.shared.escape import plain
 from workflow.resources import backups_folder, reopen_database
 
@@ -49,11 +49,17 @@ def on_put_back() -> None:
 
 
 def on_start_new() -> None:
-    """The person wants an empty database instead of the one that is gone."""
+    """The person wants an empty database instead of what is there, or is gone."""
+    path = sqlite_path(configured_url())
     try:
-        create(configured_url())
+        kept = start_new(path) if path else None
     except DatabaseError as problem:
         st.session_state[RECOVERED] = str(problem)
+        return
+    reopen_database()
+    st.session_state[RECOVERED] = "A new database was made." + (
+        f" The file before is kept as {kept.name}." if kept else ""
+    )
 
 
 def _render_notice(key: str) -> None:
@@ -82,12 +88,12 @@ def render_recovered() -> None:
     _render_notice(RECOVERED)
 
 
-def render_recovery(problem: DatabaseError) -> None:
+def render_recovery() -> None:
     """Draw the way out of a damaged or missing database, if there is one."""
     path = sqlite_path(configured_url())
     copy = newest_sound(path) if path else None
     with st.container(horizontal=True):
         if copy:
             st.button(f"Put back {copy.name}", key="put-back", on_click=on_put_back)
-        if isinstance(problem, MissingError):
+        if path:
             st.button("Start a new database", key="start-new", on_click=on_start_new)

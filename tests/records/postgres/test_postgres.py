@@ -7,13 +7,17 @@ written later too.
 import inspect
 import multiprocessing
 import os
+import signal
+import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import ModuleType
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from db import (
     BusyError,
@@ -24,7 +28,9 @@ from db import (
     NewerSchemaError,
 )
 from model.classes import CLASSES
+from records import postgres as rules
 from records.check import main as check
+from records.work import Work
 from tests.support.entries import entry
 from tests.support.postgres import new_database
 
@@ -134,6 +140,130 @@ def test_the_check_reads_every_picture(db: Database, url: str):
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE image_blobs SET data='x' WHERE image_id=3"))
     assert check(["--database", url]) == 1
+
+
+@contextmanager
+def stalling(port: int) -> Iterator[tuple[int, threading.Event]]:
+    """A way to a server that, once told, forwards nothing and closes nothing."""
+    stalled, over = threading.Event(), threading.Event()
+    opened: list[socket.socket] = []
+
+    def forward(source: socket.socket, target: socket.socket):
+        with suppress(OSError):
+            while data := source.recv(65536):
+                while stalled.is_set() and not over.wait(0.05):
+                    pass
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def accept():
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", port))
+                opened.extend((near, far))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=forward, args=pair, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield listener.getsockname()[1], stalled
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            for each in opened:
+                each.close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All waiting is short, and what must be longer than another thing still is."""
+    short = {"IDLE": 1, "GONE": 2, "STATEMENT": 3, "ANSWER": 4, "CONNECT": 2}
+    for name, seconds in short.items():
+        monkeypatch.setattr(rules, f"{name}_SECONDS", seconds)
+
+
+@pytest.mark.threat("D82")
+@pytest.mark.usefixtures("hasty")
+def test_a_stalled_connection_holds_up_nobody_for_long(url: str):
+    """One replica's connection stalls while it writes; the other one's Save works."""
+    port = make_url(url).port
+    healthy = Database.open(url, CLASSES)
+    with stalling(port) as (other, stalled):
+        stuck = Database.open(str(make_url(url).set(port=other)), CLASSES)
+        saved: list[int] = []
+        saving = threading.Thread(
+            target=lambda: saved.append(healthy.save([entry(1)]).saved)
+        )
+
+        def stall():
+            """The lock of writing is held, and nobody hears of what comes now."""
+            with stuck._work("") as work:
+                stalled.set()
+                saving.start()
+                work.connection.execute(text("SELECT 1"))
+
+        began = time.monotonic()
+        with pytest.raises(BusyError, match="does not answer"):
+            stall()
+        assert time.monotonic() - began < 20
+        saving.join(20)
+        assert saved == [1]
+        stalled.clear()
+        assert stuck.save([entry(2)]).saved == 1
+        stuck.engine.dispose()
+    healthy.engine.dispose()
+
+
+@pytest.mark.threat("D82")
+@pytest.mark.usefixtures("hasty")
+def test_a_server_that_is_suspended_is_said_and_the_next_save_works(url: str):
+    db = Database.open(url, CLASSES)
+    with db._transaction(writes=False) as connection:
+        process = connection.execute(text("SELECT pg_backend_pid()")).scalar()
+    os.kill(process, signal.SIGSTOP)
+    try:
+        # The look at a pooled connection finds it silent and takes another one.
+        assert db.save([entry(1)]).saved == 1
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert db.save([entry(2)]).saved == 1
+    db.engine.dispose()
+
+
+@pytest.mark.threat("D82")
+@pytest.mark.usefixtures("hasty")
+def test_a_statement_that_takes_too_long_is_stopped_and_said(url: str):
+    db = Database.open(url, CLASSES)
+
+    def sleep(work: Work):
+        work.connection.execute(text("SELECT pg_sleep(60)"))
+
+    with pytest.raises(BusyError, match="too long"), db._work("") as work:
+        sleep(work)
+    assert db.save([entry(1)]).saved == 1
+    patient = db.engine.connect().execution_options(long=True)
+    with patient as connection, connection.begin():  # as a migration has it
+        connection.execute(text(f"SELECT pg_sleep({rules.ANSWER_SECONDS + 1})"))
+    db.engine.dispose()
+
+
+@pytest.mark.threat("D82")
+def test_the_waiting_is_20_to_30_seconds(db: Database):
+    with db._transaction(writes=False) as connection:
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            found = connection.execute(text(f"SHOW {name}")).scalar()
+            assert 20 <= int(found.removesuffix("s")) <= 30
+        driver = connection.connection.dbapi_connection
+        told = driver.info.get_parameters()
+        assert told["tcp_user_timeout"] == "20000"
+        assert told["keepalives"] == "1"
+        idle, interval, probes = (
+            int(told[f"keepalives_{name}"]) for name in ("idle", "interval", "count")
+        )
+        assert idle + interval * probes <= 30
+        assert 20 <= driver.patience <= 30
 
 
 def _work(url: str, worker: int, rounds: int) -> None:
