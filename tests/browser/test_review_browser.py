@@ -8,11 +8,11 @@ from playwright.sync_api import expect
 
 from intake.pictures import read_pictures
 from model.classes import CLASSES
-from tests.support.desk import SLOW, Desk, on_disk, prediction
+from tests.support.desk import Desk, on_disk, prediction
 from tests.support.hostile import blotches, encoded
+from tests.support.waiting import SLOW
 from workflow.tray import Arrival, Item
 
-expect.set_options(timeout=SLOW)
 NONE = "none of these"
 
 
@@ -45,7 +45,7 @@ def test_two_hundred_by_keys_alone(desk: Desk):
             on_disk(page)
         page.keyboard.press(key)
         count = page.locator(".count")
-        expect(count).to_have_text(f"{n + 1} of 200 reviewed", timeout=30_000)
+        expect(count).to_have_text(f"{n + 1} of 200 reviewed", timeout=SLOW)
     on_disk(page)
     assert desk.labels() == wanted
     assert desk.save(200) == wanted

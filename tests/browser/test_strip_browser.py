@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bench.server import free_port
-from tests.support.dropzone import SLOW, cards, choose, mounted, png, said
+from tests.support.dropzone import cards, choose, mounted, png, said
 from tests.support.hostile import encoded, scene
 from tests.support.server import start_server
+from tests.support.waiting import SLOW
 from ui.shared.assets import asset
 from ui.shared.escape import percent
 
@@ -231,8 +232,7 @@ def test_without_a_model_pictures_wait(browser: Browser, tmp_path: Path):
         expect(tiles(tab)).to_have_text("waitsfor the model")
         tab.close()
     finally:
-        running.process.terminate()
-        running.process.wait(20)
+        running.stop()
 
 
 def test_components_and_cards_word_shares_alike(browser: Browser):

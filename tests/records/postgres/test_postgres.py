@@ -27,6 +27,7 @@ from model.classes import CLASSES
 from records.check import main as check
 from tests.support.entries import entry
 from tests.support.postgres import new_database
+from tests.support.waiting import patient
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -153,7 +154,7 @@ def test_processes_share_it_and_lose_nothing(server: str):
     for process in started:
         process.start()
     for process in started:
-        process.join(240)
+        process.join(patient(240))
     assert [process.exitcode for process in started] == [0, 0, 0]
     db = Database.open(url, CLASSES)
     assert db.statistics().total == 4 * 15
