@@ -20,6 +20,7 @@ from tests.support.waiting import SLOW
 MANY = 3_000
 
 
+@pytest.mark.long
 def test_three_thousand_in_one_go(page: Page, server: Server, tmp_path: Path):
     """A folder of 3,000, of which two are copies and three are no pictures."""
     folder = tmp_path / "many"

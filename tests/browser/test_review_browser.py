@@ -25,6 +25,7 @@ def verdict_for(n: int, item: Item) -> tuple[str, str]:
     return "Enter", item.prediction["label"]
 
 
+@pytest.mark.long
 @pytest.mark.threat("F48")
 def test_two_hundred_by_keys_alone(desk: Desk):
     """A kill in the middle loses nothing acknowledged; what was not is sent again."""
@@ -80,6 +81,7 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     expect(page.locator(".flags")).to_contain_text(near)
 
 
+@pytest.mark.long
 def test_undo_fifty(desk: Desk):
     items = desk.queue(60)
     page = desk.page
@@ -200,6 +202,7 @@ def test_a_refused_label_is_said_and_taken_back(desk: Desk):
     assert desk.labels() == {}
 
 
+@pytest.mark.long
 @pytest.mark.threat("F48")
 def test_five_hundred_by_contact_sheet(desk: Desk):
     """Untick three, confirm the rest, one label for what is left; a kill between."""

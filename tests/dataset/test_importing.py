@@ -231,6 +231,7 @@ def test_a_long_list_that_is_none_is_refused(
         Export(out)
 
 
+@pytest.mark.long
 @pytest.mark.threat("E47")
 def test_a_list_of_many_pictures_takes_no_memory(monkeypatch: pytest.MonkeyPatch):
     line = json.dumps(LISTED | {"file_name": "cat/x.png"})

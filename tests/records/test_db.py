@@ -410,6 +410,7 @@ for n in range(10**6):
 """
 
 
+@pytest.mark.long
 @pytest.mark.threat("F48")
 def test_kill_at_any_moment_loses_nothing_acknowledged(path: Path):
     code = KILLED.format(root=str(ROOT), path=str(path))

@@ -145,6 +145,7 @@ def _work(url: str, worker: int, rounds: int) -> None:
         db.review([1], CLASSES[(worker + n) % 10], who=f"worker {worker}")
 
 
+@pytest.mark.long
 @pytest.mark.threat("G51")
 def test_processes_share_it_and_lose_nothing(server: str):
     """They open it new at the same moment, save the same pictures, judge the same."""
@@ -164,6 +165,7 @@ def test_processes_share_it_and_lose_nothing(server: str):
     db.engine.dispose()
 
 
+@pytest.mark.long
 @pytest.mark.threat("G51")
 @pytest.mark.timeout(300 + REVIEWS // 10)
 def test_no_verdict_is_lost_among_many(db: Database):
