@@ -16,7 +16,7 @@ import pytest
 
 from bench.server import free_port
 from db import Database
-from model.labels import CLASSES
+from model.classes import CLASSES
 from tests.support.paths import ROOT
 from tests.support.waiting import patient
 
