@@ -35,7 +35,7 @@ from workflow.save import save
 from workflow.tray import Tray, new_tray_id
 
 KILLS = int(os.environ.get("KILLS", 20))
-"""How often the process is killed; `KILLS=200 make test` for the long run."""
+"""How often the process is killed; `KILLS=200 make test-all` for the long run."""
 
 # Children start from a server that has imported everything: a kill loop is then cheap.
 FORKS = multiprocessing.get_context("forkserver")
