@@ -238,7 +238,7 @@ def test_without_a_model_pictures_wait(browser: Browser, tmp_path: Path):
 def test_components_and_cards_word_shares_alike(browser: Browser):
     shares = [0, 0.0001, 0.0049, 0.006, 0.123, 0.994, 0.996, 0.9999, 1]
     tab = browser.new_page()
-    script = f"(shares) => {{ {asset('post.js')} return shares.map(percent); }}"
+    script = f"(shares) => {{ {asset('shared/post.js')} return shares.map(percent); }}"
     words = tab.evaluate(script, shares)
     tab.close()
     assert words == [percent(share) for share in shares]
