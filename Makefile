@@ -1,20 +1,28 @@
-# make run: the page on localhost:8501.  make test: linters and every test.
-# Both set up what they need first; the second time there is nothing to do.
+# make run: the page on localhost:8501.  make test: linters and tests.
+# make test-all: the long tests as well, those that kill, repeat or send by the thousand.
+# All set up what they need first; the second time there is nothing to do.
 # TORCH=cpu takes torch's CPU build, a tenth of the size, from PyTorch's own index.
 
 PYTHON ?= python3
 TORCH ?= default
 VENV := .venv
 BIN := $(VENV)/bin
+# A file of tests stays with one process, which then starts what they share once; slow
+# files come first, so that both processes end together.
+PROCESSES ?= 2
+TESTS := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run test lint audit browser postgres containers lock check-db clean
+.PHONY: run test test-all lint audit browser postgres containers lock check-db clean
 
 run: $(VENV)/runtime
 	$(BIN)/streamlit run app.py
 
 test: lint audit browser postgres containers
-	$(BIN)/python -m pytest
+	$(TESTS) -m "not long"
+
+test-all: lint audit browser postgres containers
+	$(TESTS)
 
 lint: $(VENV)/development
 	$(BIN)/ruff check .

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.server import free_port
 from db import Database
 from model.classes import CLASSES
-from tests.support.server import Server, start_server
+from tests.support.server import Server, Shared
 
 
 @pytest.fixture
@@ -30,12 +29,15 @@ def main_module() -> Iterator[None]:
     sys.modules["__main__"] = main
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """Starts with the first test that asks for it."""
+    made = Shared(tmp_path_factory.mktemp("shared"))
+    yield made
+    made.stop()
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A fresh server that may fetch from this machine's loopback address."""
-    running = start_server(
-        tmp_path / "data", free_port(), CLASSIFY_TEST_ALLOW_ADDRESS="127.0.0.1"
-    )
-    yield running
-    running.process.terminate()
-    running.process.wait(20)
+def server(shared: Shared) -> Server:
+    """A server with no picture yet; it may fetch from this machine's loopback."""
+    return shared.fresh()

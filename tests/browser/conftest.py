@@ -24,7 +24,7 @@ from tests.support import postgres
 from tests.support import provider as providers
 from tests.support import proxy as proxies
 from tests.support.browsing import OnePicture
-from tests.support.desk import SLOW, Desk, Killable
+from tests.support.desk import Desk, Killable
 from tests.support.dropzone import mounted
 from tests.support.imports import exported, picture
 from tests.support.provider import ADA, Provider
@@ -32,6 +32,7 @@ from tests.support.proxy import HOST, SECRET
 from tests.support.server import Server, start_server
 from tests.support.stand_in import host
 from tests.support.team import PEOPLE, Team
+from tests.support.waiting import SLOW
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +64,7 @@ def context(
 def silent(context: BrowserContext, server: Server) -> Iterator[None]:
     """Console and dialogs are watched: none may say anything."""
     noise: list[str] = []
+    before = server.log.stat().st_size
 
     def note(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
@@ -78,16 +80,16 @@ def silent(context: BrowserContext, server: Server) -> Iterator[None]:
     # note on the scripts of `ui/history/grid.py`.
     known = ("Unrecognized feature", "can escape its sandboxing", "allow_unsafe_jscode")
     assert [n for n in noise if not any(k in n for k in known)] == []
-    assert "Traceback" not in server.log.read_text()
+    assert b"Traceback" not in server.log.read_bytes()[before:]
 
 
 @pytest.fixture
 def page(context: BrowserContext, server: Server) -> Page:
     """The page as somebody sees it who opens it for the first time."""
     tab = context.new_page()
-    tab.set_default_timeout(60_000)
+    tab.set_default_timeout(SLOW)
     tab.goto(server.url)
-    expect(tab.get_by_text("The tray is empty.")).to_be_visible(timeout=60_000)
+    expect(tab.get_by_text("The tray is empty.")).to_be_visible()
     mounted(tab)
     return tab
 
@@ -113,9 +115,8 @@ def team(tmp_path: Path) -> Iterator[Team]:
                 CLASSIFY_LOGIN_HEADER="X-Forwarded-User",
                 CLASSIFY_PROXY_SECRET=SECRET,
             )
-            stack.callback(replica.process.wait, 30)
-            stack.callback(replica.process.terminate)
             replicas.append(replica)
+            stack.callback(replica.stop)
         ports = [urlsplit(replica.url).port or 0 for replica in replicas]
         proxy = stack.enter_context(proxies.running(ports, PEOPLE))
         yield Team(replicas, proxy, url)
@@ -130,7 +131,7 @@ def chromium(browser: Browser, team: Team) -> Iterator[Browser]:
     started.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killable]:
     running = Killable(tmp_path_factory.mktemp("review") / "data")
     yield running
@@ -163,8 +164,7 @@ def login_server(
         folder / "data", port, option, CLASSIFY_LOGIN_ALLOW="@example.org"
     )
     yield running
-    running.process.terminate()
-    running.process.wait(30)
+    running.stop()
 
 
 @pytest.fixture

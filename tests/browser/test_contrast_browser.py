@@ -5,8 +5,7 @@ from playwright.sync_api import Browser, Frame, Page, expect
 
 from tests.support.browsing import cards, go_to, grid, picture_bytes, upload
 from tests.support.server import Server
-
-SLOW = 60_000
+from tests.support.waiting import SLOW
 
 FAINT = """() => {
   const parse = (text) => {

@@ -12,13 +12,15 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from bench.server import free_port
 from tests.support.disk import small_disk
-from tests.support.dropzone import SLOW, cards, choose, mounted, png, said, tray_of
+from tests.support.dropzone import cards, choose, mounted, png, said, tray_of
 from tests.support.hostile import encoded, scene
 from tests.support.server import Server, start_server
+from tests.support.waiting import SLOW
 
 MANY = 3_000
 
 
+@pytest.mark.long
 def test_three_thousand_in_one_go(page: Page, server: Server, tmp_path: Path):
     """A folder of 3,000, of which two are copies and three are no pictures."""
     folder = tmp_path / "many"
@@ -311,8 +313,7 @@ def test_a_dead_server_is_said_and_the_rest_sent_again(page: Page, server: Serve
         said(page, "20 pictures received.")
         assert len(tray_of(page, server).items()) == 20
     finally:
-        again.process.terminate()
-        again.process.wait(20)
+        again.stop()
 
 
 @pytest.mark.threat("D36")
@@ -347,8 +348,7 @@ def test_what_the_disk_has_no_room_for_is_tried_again(browser: Browser, tmp_path
             expect(tab.get_by_role("button", name="Try again")).to_be_hidden()
         finally:
             tab.close()
-            server.process.terminate()
-            server.process.wait(20)
+            server.stop()
 
 
 def test_saving_takes_the_old_summary_away(page: Page):

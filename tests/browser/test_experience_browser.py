@@ -3,7 +3,8 @@
 from playwright.sync_api import expect
 
 from intake.pictures import read_pictures
-from tests.support.desk import SLOW, Desk, on_disk
+from tests.support.desk import Desk, on_disk
+from tests.support.waiting import SLOW
 from workflow.tray import Arrival, Item
 
 

@@ -9,8 +9,9 @@ from bench.server import free_port
 from db import Database
 from model.classes import CLASSES
 from tests.support.disk import small_disk
-from tests.support.dropzone import SLOW, choose, mounted, png, said, tray_of
+from tests.support.dropzone import choose, mounted, png, said, tray_of
 from tests.support.server import Server, start_server
+from tests.support.waiting import SLOW
 
 
 def saved(server: Server) -> Database:
@@ -112,8 +113,7 @@ def test_a_zip_that_the_disk_has_no_room_for_is_refused_in_words(
             said(tab, "2 pictures imported; 1 label came with them.")
         finally:
             tab.close()
-            server.process.terminate()
-            server.process.wait(20)
+            server.stop()
 
 
 LOOK_AT_SIZE = """(input) => input.addEventListener(

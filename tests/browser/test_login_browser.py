@@ -14,8 +14,8 @@ from websockets.sync.client import connect
 from tests.support.browsing import card, cards, picture_bytes, upload
 from tests.support.provider import ADA, Provider
 from tests.support.server import Server
+from tests.support.waiting import SLOW
 
-SLOW = 60_000
 HTML = {"Accept": "text/html"}
 
 

@@ -13,7 +13,6 @@ from playwright.sync_api import Page, expect
 from torchvision.datasets import ImageFolder
 
 from tests.support.browsing import (
-    SLOW,
     arrived,
     assert_selecting_moves_nothing,
     card,
@@ -27,6 +26,7 @@ from tests.support.browsing import (
 )
 from tests.support.server import Server
 from tests.support.stand_in import Handler, host
+from tests.support.waiting import SLOW
 from ui.classify.tray import FEW
 
 pytestmark = pytest.mark.usefixtures("silent")

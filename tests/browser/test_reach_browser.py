@@ -5,9 +5,9 @@ from playwright.sync_api import Page, expect
 
 from model.classes import CLASSES
 from tests.support.browsing import cards, go_to, picture_bytes, upload
+from tests.support.waiting import SLOW
 
 pytestmark = pytest.mark.window(1024, 768)  # as on a projector
-SLOW = 60_000
 FITS = """(main) => {
   const { bottom } = main.querySelector(".welcome").getBoundingClientRect();
   return bottom <= innerHeight;

@@ -8,11 +8,11 @@ from playwright.sync_api import expect
 
 from intake.pictures import read_pictures
 from model.classes import CLASSES
-from tests.support.desk import SLOW, Desk, on_disk, prediction
+from tests.support.desk import Desk, on_disk, prediction
 from tests.support.hostile import blotches, encoded
+from tests.support.waiting import SLOW
 from workflow.tray import Arrival, Item
 
-expect.set_options(timeout=SLOW)
 NONE = "none of these"
 
 
@@ -25,6 +25,7 @@ def verdict_for(n: int, item: Item) -> tuple[str, str]:
     return "Enter", item.prediction["label"]
 
 
+@pytest.mark.long
 @pytest.mark.threat("F48")
 def test_two_hundred_by_keys_alone(desk: Desk):
     """A kill in the middle loses nothing acknowledged; what was not is sent again."""
@@ -45,7 +46,7 @@ def test_two_hundred_by_keys_alone(desk: Desk):
             on_disk(page)
         page.keyboard.press(key)
         count = page.locator(".count")
-        expect(count).to_have_text(f"{n + 1} of 200 reviewed", timeout=30_000)
+        expect(count).to_have_text(f"{n + 1} of 200 reviewed", timeout=SLOW)
     on_disk(page)
     assert desk.labels() == wanted
     assert desk.save(200) == wanted
@@ -80,6 +81,7 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     expect(page.locator(".flags")).to_contain_text(near)
 
 
+@pytest.mark.long
 def test_undo_fifty(desk: Desk):
     items = desk.queue(60)
     page = desk.page
@@ -200,6 +202,7 @@ def test_a_refused_label_is_said_and_taken_back(desk: Desk):
     assert desk.labels() == {}
 
 
+@pytest.mark.long
 @pytest.mark.threat("F48")
 def test_five_hundred_by_contact_sheet(desk: Desk):
     """Untick three, confirm the rest, one label for what is left; a kill between."""

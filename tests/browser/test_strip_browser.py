@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bench.server import free_port
-from tests.support.dropzone import SLOW, cards, choose, mounted, png, said
+from tests.support.dropzone import cards, choose, mounted, png, said
 from tests.support.hostile import encoded, scene
 from tests.support.server import start_server
+from tests.support.waiting import SLOW
 from ui.shared.assets import asset
 from ui.shared.escape import percent
 
@@ -231,14 +232,13 @@ def test_without_a_model_pictures_wait(browser: Browser, tmp_path: Path):
         expect(tiles(tab)).to_have_text("waitsfor the model")
         tab.close()
     finally:
-        running.process.terminate()
-        running.process.wait(20)
+        running.stop()
 
 
 def test_components_and_cards_word_shares_alike(browser: Browser):
     shares = [0, 0.0001, 0.0049, 0.006, 0.123, 0.994, 0.996, 0.9999, 1]
     tab = browser.new_page()
-    script = f"(shares) => {{ {asset('post.js')} return shares.map(percent); }}"
+    script = f"(shares) => {{ {asset('shared/post.js')} return shares.map(percent); }}"
     words = tab.evaluate(script, shares)
     tab.close()
     assert words == [percent(share) for share in shares]

@@ -9,8 +9,7 @@ from sqlalchemy import create_engine, text
 from tests.support.browsing import card, cards, go_to, picture_bytes, rows, upload
 from tests.support.proxy import HOST, PASSWORD
 from tests.support.team import Team
-
-SLOW = 60_000
+from tests.support.waiting import SLOW
 
 
 def reviewers(url: str) -> list[str]:
@@ -47,7 +46,7 @@ def test_a_team_works_through_the_proxy(team: Team, chromium: Browser):
         expect(cards(page)).to_have_count(1, timeout=SLOW)
         first = team.replica_of("ada")
         first.process.kill()
-        first.process.wait(30)
+        first.process.wait()
         page.reload()  # the other replica finds the tray that the address names
         expect(cards(page)).to_have_count(1, timeout=SLOW)
         assert team.replica_of("ada") is not first

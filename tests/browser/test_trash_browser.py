@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browsing import (
-    SLOW,
     arrived,
     assert_selecting_moves_nothing,
     go_to,
@@ -16,6 +15,7 @@ from tests.support.browsing import (
     upload,
 )
 from tests.support.server import Server
+from tests.support.waiting import SLOW
 
 pytestmark = pytest.mark.usefixtures("silent")
 

@@ -448,6 +448,7 @@ LIKE_PARTS = ["train", "toy train", "test 1", "dev.", "Val", "metadata.csv"]
 """Labels whose folders could be taken for a part of a split, or for a list."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("split", [False, True], ids=["whole", "in parts"])
 def test_hugging_face_datasets_loads_the_folder(
     db: Database,

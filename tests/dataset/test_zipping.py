@@ -63,6 +63,7 @@ def test_an_entry_may_lie_beyond_four_gigabytes(tmp_path: Path):
         assert archive.read("last.txt") == b"here"
 
 
+@pytest.mark.long
 @pytest.mark.threat("E46")
 def test_70000_entries_take_no_memory():
     entries = 70_000

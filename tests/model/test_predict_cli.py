@@ -14,6 +14,7 @@ from model.classes import CLASSES
 from model.classifier import load_classifier
 from tests.support.models import picture
 from tests.support.paths import ROOT
+from tests.support.waiting import patient
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict]:
@@ -176,4 +177,4 @@ def test_a_reader_that_leaves_is_no_error(pictures: Path, weights: str) -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    process.wait(60)
+    process.wait(patient(60))

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from db import Database
 from tests.support.entries import entry
-from tests.support.paths import ROOT
+from tests.support.page import application
 from ui.classify import tray as review
 from workflow import resources
 
@@ -46,4 +46,4 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def page() -> AppTest:
-    return AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+    return application().run()

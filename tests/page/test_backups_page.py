@@ -15,12 +15,11 @@ from model.classes import CLASSES
 from records.backups import copies, problems
 from records.engine import _alembic, make_engine
 from tests.support.entries import entry
-from tests.support.page import html
-from tests.support.paths import ROOT
+from tests.support.page import application, html
 
 
 def page() -> AppTest:
-    return AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+    return application().run()
 
 
 def scribble_over_counts(path: Path) -> None:

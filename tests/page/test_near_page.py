@@ -1,6 +1,5 @@
 """Near copies as the page shows them: on a card, in the history, after an update."""
 
-import time
 from typing import get_args
 
 import pytest
@@ -14,6 +13,7 @@ from tests.support.entries import entry, names
 from tests.support.hostile import blotches, encoded
 from tests.support.page import button, html, row, upload
 from tests.support.texts import NAMES
+from tests.support.waiting import wait_until
 from ui.classify.near_notes import near_html, near_lines
 from ui.history.grid import GRID_OPTIONS, rows_frame
 from ui.history.view import STATES
@@ -94,7 +94,5 @@ def test_pictures_from_before_an_update_are_grouped_beside_the_page():
         connection.execute(update(state).values(near_copy=False))
     resources._database.cache_clear()
     reopened = resources.database()
-    deadline = time.monotonic() + 60
-    while reopened.has_ungrouped() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    assert wait_until(lambda: not reopened.has_ungrouped(), 60)
     assert names(reopened, state="near") == ["2.png"]

@@ -17,7 +17,16 @@ from intake.fetch import TEST_SETTING
 from model.classes import CLASSES
 from routes.export import BadSelection, address, selection
 from tests.support.entries import entry
-from tests.support.page import button, html, png, row, type_into_box, type_label, upload
+from tests.support.page import (
+    application,
+    button,
+    html,
+    png,
+    row,
+    type_into_box,
+    type_label,
+    upload,
+)
 from tests.support.paths import ROOT
 from tests.support.stand_in import Handler, host
 from ui.classify.cards import UNKEPT
@@ -209,7 +218,7 @@ def test_without_weights_everything_else_works(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("CLASSIFY_WEIGHTS", str(data / "nothing"))
-    page = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+    page = application().run()
     assert page.error[0].value.startswith("Classification is off:")
     upload(page, a=png("red"))
     assert "Not classified yet" in html(page)
@@ -222,7 +231,7 @@ def test_without_weights_everything_else_works(
 @pytest.mark.threat("D38")
 def test_a_damaged_database_leaves_classifying(data: Path):
     (data / "image_classification.db").write_bytes(b"scribble" * 1000)
-    page = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+    page = application().run()
     assert page.error[0].value.startswith("The history is off:")
     upload(page, a=png("red"))
     assert "Not reviewed" in html(page)
@@ -232,7 +241,7 @@ def test_a_damaged_database_leaves_classifying(data: Path):
 
 def test_a_tray_is_found_again_by_its_address(page: AppTest):
     upload(page, a=png("red"))
-    again = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60)
+    again = application()
     again.query_params["tray"] = page.query_params["tray"]
     again.run()
     assert html(again).count("<figure>") == 1
@@ -240,7 +249,7 @@ def test_a_tray_is_found_again_by_its_address(page: AppTest):
 
 @pytest.mark.parametrize("tray", ["../..", "", "a" * 500, "CON", "%2e%2e"])
 def test_an_address_with_a_bad_tray_gets_a_new_one(tray: str):
-    page = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60)
+    page = application()
     page.query_params["tray"] = tray
     page.run()
     assert not page.exception

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from model.bundle import CARD_FILE, SCOPE_FILE, WEIGHTS, WEIGHTS_FILE
-from tests.support.page import html, png, upload
-from tests.support.paths import ROOT
+from tests.support.page import application, html, png, upload
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "web page": (
@@ -36,7 +34,7 @@ def test_the_page_says_why_there_is_no_classifier(
     folder = Path(shutil.copytree(WEIGHTS, data / "weights"))
     damage(folder)
     monkeypatch.setenv("CLASSIFY_WEIGHTS", str(folder))
-    page = AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=60).run()
+    page = application().run()
     assert page.error[0].value.startswith("Classification is off:")
     assert says in page.error[0].value
     upload(page, a=png("red"))

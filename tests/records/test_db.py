@@ -28,6 +28,7 @@ from model.classes import CLASSES
 from records import schema as tables
 from tests.support.entries import count, entry, names
 from tests.support.paths import ROOT
+from tests.support.waiting import patient
 
 
 def test_saved_means_picture_prediction_and_verdict(db: Database, path: Path):
@@ -390,7 +391,7 @@ def test_two_processes_open_a_new_database_at_once_and_write(path: Path):
     for process in started:
         process.start()
     for process in started:
-        process.join(60)
+        process.join(patient(60))
     assert [process.exitcode for process in started] == [0, 0]
     assert count(path, "images") == 60
     assert not list(path.parent.glob(".*")), "half-made databases are left"
@@ -409,6 +410,7 @@ for n in range(10**6):
 """
 
 
+@pytest.mark.long
 @pytest.mark.threat("F48")
 def test_kill_at_any_moment_loses_nothing_acknowledged(path: Path):
     code = KILLED.format(root=str(ROOT), path=str(path))

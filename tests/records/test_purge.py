@@ -50,6 +50,7 @@ def worked_with(db: Database, chance: random.Random) -> set[int]:
     return gone
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wal", [False, True])
 @pytest.mark.parametrize(("quick", "kinds"), [(2**30, "dtns"), (0, "dt")])
 def test_no_byte_is_left_and_no_name_where_the_file_is_small(

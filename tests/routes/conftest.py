@@ -42,7 +42,7 @@ def settled_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def login(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def login(settled_anew: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Login is on, for everybody of example.org; the settings may be changed."""
     settings = dict(AUTH)
     monkeypatch.setenv(oidc.ALLOW, "@example.org")

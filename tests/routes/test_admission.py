@@ -12,16 +12,13 @@ from routes import upload as upload_route
 from routes.admission import DECODED, Room
 from routes.upload import BUSY
 from tests.support.client import Client, archive, batch, half_sent, lines, png
-from tests.support.waiting import run_async
+from tests.support.waiting import patient, run_async, wait_until
 from workflow import receive as workflow
 from workflow import resources
 
 
 def emptied(room: Room) -> bool:
-    deadline = time.monotonic() + 20
-    while room.taken and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return room.taken == 0
+    return wait_until(lambda: room.taken == 0)
 
 
 @pytest.mark.threat("G52")
@@ -104,7 +101,7 @@ def test_who_sends_nothing_is_cut_off(
 ):
     monkeypatch.setattr(admission, "GRACE", 0.3)
     with half_sent(client, f"/upload/{tray_id}") as line:
-        line.settimeout(20)
+        line.settimeout(patient(20))
         assert b" 408 " in line.recv(1000).splitlines()[0]
     assert emptied(room)
 
@@ -168,8 +165,8 @@ def test_what_is_in_work_keeps_its_room_when_its_sender_has_gone(
     path = f"{client.address}/upload/{tray_id}/zip"
     body = archive({str(n): png(n) for n in range(8)})
     known = {"headers": client.headers, "cookies": client.cookies}
-    with requests.post(path, body, **known, stream=True, timeout=30) as answer:
+    with requests.post(path, body, **known, stream=True, timeout=patient(30)) as answer:
         next(answer.iter_lines())
-        assert at_work.wait(20)
+        assert at_work.wait(patient(20))
     assert emptied(room)
     assert not at_work.is_set()

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 import zipfile
 
 import pytest
@@ -12,6 +11,7 @@ from routes import login, oidc
 from routes import upload as upload_route
 from tests.support.client import Client
 from tests.support.imports import picture
+from tests.support.waiting import wait_until
 from workflow import resources
 
 TOKEN = "X-Xsrftoken"
@@ -125,7 +125,5 @@ def test_imports_take_turns_with_other_uploads(
     assert (answer.status_code, answer.text) == (503, upload_route.BUSY)
     full.give_back(1)
     assert lines(client.post("/import", archive))[-1]["said"]
-    until = time.monotonic() + 20
-    while full.taken and time.monotonic() < until:  # just after the last line
-        time.sleep(0.01)
+    assert wait_until(lambda: not full.taken)  # just after the last line
     assert full.taken == 0

@@ -16,6 +16,7 @@ from model.classes import CLASSES
 from routes.verdicts import MAX_VERDICTS, parse_verdicts
 from routes.xsrf import COOKIE, HEADER
 from tests.support.trays import PICTURES
+from tests.support.waiting import patient
 from ui.classify.queue import OUTSIDE, doubt, row
 from workflow import receive as workflow
 from workflow.receive import GONE, classify_pending, judge
@@ -35,7 +36,7 @@ def post(address: str, tray_id: str, body: bytes, **headers: str):
         data=body,
         headers={HEADER: token, "Origin": address} | headers,
         cookies={COOKIE: token},
-        timeout=30,
+        timeout=patient(30),
     )
 
 

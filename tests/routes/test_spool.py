@@ -18,6 +18,7 @@ from routes.upload import MANY_ZIPS, NO_DISK
 from tests.support.client import Client, archive, half_sent, lines, png
 from tests.support.disk import PLENTY, small_disk
 from tests.support.hostile import encoded, scene
+from tests.support.waiting import patient, wait_until
 from workflow import resources
 from workflow import tray as trays
 from workflow.tray import Tray, new_tray_id
@@ -31,10 +32,7 @@ def by_another(sizes: list[int]) -> list[tuple[str, int]]:
 
 
 def emptied(on_disk: Spool) -> bool:
-    deadline = time.monotonic() + 20
-    while on_disk.held and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not on_disk.held
+    return wait_until(lambda: not on_disk.held)
 
 
 @pytest.mark.threat("E47")
@@ -86,7 +84,7 @@ def test_who_is_refused_is_told_before_sending(
     on_disk.held += by_another(there)
     monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: spare)
     with half_sent(client, route) as line:
-        line.settimeout(20)
+        line.settimeout(patient(20))
         assert line.recv(1000).split()[1] in (b"503", b"507")
 
 

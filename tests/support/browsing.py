@@ -6,8 +6,7 @@ from PIL import Image
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.support.stand_in import Handler
-
-SLOW = 20_000
+from tests.support.waiting import SLOW
 
 
 def picture_bytes(colour: str, side: int = 64, kind: str = "PNG") -> bytes:

@@ -14,6 +14,7 @@ from streamlit.web.server.starlette.starlette_app_utils import (
 
 from routes.xsrf import COOKIE, HEADER
 from tests.support.hostile import encoded, scene
+from tests.support.waiting import patient
 
 
 class Client:
@@ -31,7 +32,7 @@ class Client:
             data=content,
             headers=self.headers | (headers or {}),
             cookies=self.cookies,
-            timeout=30,
+            timeout=patient(30),
         )
 
 

@@ -14,9 +14,8 @@ from bench.server import free_port
 from intake.pictures import read_pictures
 from model.classes import CLASSES
 from tests.support.server import start_server
+from tests.support.waiting import SLOW, patient
 from workflow.tray import Arrival, Item, Tray, new_tray_id
-
-SLOW = 120_000
 
 
 def prediction(n: int, version: str = "test") -> dict[str, object]:
@@ -65,7 +64,7 @@ class Killable:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(patient(60))
 
 
 class Desk:

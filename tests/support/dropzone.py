@@ -7,9 +7,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.support.server import Server
+from tests.support.waiting import SLOW
 from workflow.tray import Tray
-
-SLOW = 30_000
 
 
 def png(n: int) -> bytes:
@@ -22,7 +21,7 @@ def png(n: int) -> bytes:
 
 def mounted(page: Page) -> None:
     """Wait for the drop zone's script: only from then on does it hear anything."""
-    expect(page.locator(".limits")).not_to_be_empty(timeout=60_000)
+    expect(page.locator(".limits")).not_to_be_empty(timeout=SLOW)
 
 
 def choose(page: Page, files: dict[str, bytes]) -> None:
@@ -40,7 +39,7 @@ def tray_of(page: Page, server: Server) -> Tray:
     return Tray(server.data / "temp_images", found[1])
 
 
-def said(page: Page, text: str, timeout: int = SLOW) -> None:
+def said(page: Page, text: str, timeout: float = SLOW) -> None:
     expect(page.locator(".summary .text")).to_have_text(text, timeout=timeout)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.waiting import patient
 
 UNSHARE = ["unshare", "--user", "--map-root-user", "--net"]
 
@@ -54,7 +55,7 @@ def ask(cases: list[dict], folder: Path) -> dict[str, dict]:
         input=json.dumps(cases),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patient(120),
         check=False,
     )
     assert done.returncode == 0, done.stderr

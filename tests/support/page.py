@@ -7,6 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from db import HistoryRow
 from model.bundle import BundleError
+from tests.support.paths import ROOT
+from tests.support.waiting import patient
 from workflow import resources
 from workflow.receive import Source, receive
 
@@ -15,6 +17,11 @@ def png(colour: str) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (40, 40), colour).save(out, "PNG")
     return out.getvalue()
+
+
+def application() -> AppTest:
+    """The page, not drawn yet."""
+    return AppTest.from_file(str(ROOT / "ui" / "page.py"), default_timeout=patient(60))
 
 
 def upload(page: AppTest, **files: bytes) -> AppTest:

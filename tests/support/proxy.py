@@ -19,6 +19,7 @@ import pytest
 from bench.server import free_port
 from tests.support.paths import ROOT
 from tests.support.stand_in import Handler
+from tests.support.waiting import patient
 
 TEMPLATE = ROOT / "deploy" / "nginx.conf.template"
 HOST = "pictures.example.org"
@@ -114,14 +115,14 @@ def running(replicas: list[int], people: list[str]) -> Iterator[Proxy]:
             yield Proxy(port, folder)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(patient(20))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for(file: Path, process: subprocess.Popen) -> None:
     """nginx listens before it writes its process id."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patient(60)
     while not file.exists():
         assert process.poll() is None, "nginx did not start"
         assert time.monotonic() < deadline, "nginx does not get ready"

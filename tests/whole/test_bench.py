@@ -62,6 +62,7 @@ def test_a_start_ends_with_an_answer(
         assert each["resident_mb"] > 20
 
 
+@pytest.mark.long
 @pytest.mark.threat("G52")
 def test_sessions_click_send_and_save_without_an_error(
     published: Path, capsys: pytest.CaptureFixture[str]

@@ -35,7 +35,7 @@ from workflow.save import save
 from workflow.tray import Tray, new_tray_id
 
 KILLS = int(os.environ.get("KILLS", 20))
-"""How often the process is killed; `KILLS=200 make test` for the long run."""
+"""How often the process is killed; `KILLS=200 make test-all` for the long run."""
 
 # Children start from a server that has imported everything: a kill loop is then cheap.
 FORKS = multiprocessing.get_context("forkserver")
@@ -67,6 +67,7 @@ def _said(pipe: Connection) -> Iterator[tuple[str, int]]:
             yield pipe.recv()
 
 
+@pytest.mark.long
 @pytest.mark.threat("F48")
 @pytest.mark.timeout(200 + 5 * KILLS)
 def test_killed_at_any_moment_it_keeps_what_it_acknowledged(path: Path):
@@ -317,6 +318,7 @@ def _export_many(place: Path, file: Path, out: Connection) -> None:
     out.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
+@pytest.mark.long
 @pytest.mark.threat("E46")
 def test_a_long_export_needs_zip64_and_little_memory(path: Path, tmp_path: Path):
     """132 MB of pictures: what is kept of each is a line or two."""
@@ -355,6 +357,7 @@ def at_once(work: Callable[[int], object], n: int) -> list[Exception]:
     return failures
 
 
+@pytest.mark.long
 @pytest.mark.threat("G51")
 def test_400_of_400_by_eight_writers(db: Database, path: Path):
     def work(person: int):

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.paths import ROOT
-from tests.support.waiting import run_async
+from tests.support.waiting import patient, run_async
 from ui.shared import streamlit_internals as memory
 from workflow import tray
 
@@ -82,7 +82,7 @@ glibc = pytest.mark.skipif(
 
 def megabytes(code: str, how: str) -> int:
     command = [sys.executable, "-c", HELPERS + code, how]
-    return int(subprocess.check_output(command, cwd=ROOT, timeout=60))
+    return int(subprocess.check_output(command, cwd=ROOT, timeout=patient(60)))
 
 
 @pytest.mark.threat("G52")

@@ -33,6 +33,7 @@ from records.check import main as check
 from records.work import Work
 from tests.support.entries import entry
 from tests.support.postgres import new_database
+from tests.support.waiting import patient
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -274,6 +275,7 @@ def _work(url: str, worker: int, rounds: int) -> None:
         db.review([1], CLASSES[(worker + n) % 10], who=f"worker {worker}")
 
 
+@pytest.mark.long
 @pytest.mark.threat("G51")
 def test_processes_share_it_and_lose_nothing(server: str):
     """They open it new at the same moment, save the same pictures, judge the same."""
@@ -283,7 +285,7 @@ def test_processes_share_it_and_lose_nothing(server: str):
     for process in started:
         process.start()
     for process in started:
-        process.join(240)
+        process.join(patient(240))
     assert [process.exitcode for process in started] == [0, 0, 0]
     db = Database.open(url, CLASSES)
     assert db.statistics().total == 4 * 15
@@ -293,6 +295,7 @@ def test_processes_share_it_and_lose_nothing(server: str):
     db.engine.dispose()
 
 
+@pytest.mark.long
 @pytest.mark.threat("G51")
 @pytest.mark.timeout(300 + REVIEWS // 10)
 def test_no_verdict_is_lost_among_many(db: Database):
