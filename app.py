@@ -28,7 +28,7 @@ from model.bundle import BundleError
 from ui import resources
 from ui.download import BadSelection, selection
 from ui.import_route import import_archive
-from ui.login import Gate
+from ui.login import Gate, person
 from ui.memory import share_heaps, tidy_at_rest
 from ui.review_route import review
 from ui.upload_route import upload, upload_archive
@@ -71,10 +71,12 @@ def tray_thumbnail(request: Request) -> Response:
 
 
 def export(request: Request) -> Response:
-    """`/export.zip?state=&label=&search=&split=…`: the data set, streamed."""
+    """`/export.zip?state=&label=&search=&split=&who=…`: the data set, streamed."""
     try:
         query, options = selection(request.query_params)
-        pieces = export_zip(resources.database(), query, options)
+        name = request.query_params.get("who")
+        who = person(request.headers, request.cookies, name)
+        pieces = export_zip(resources.database(), query, options, who)
     except BadSelection as problem:
         return PlainTextResponse(str(problem), 400, headers=SAFE)
     except NothingToExport as problem:

@@ -7,8 +7,10 @@ from starlette.testclient import TestClient
 from test_db import db, entry, path  # noqa: F401  # fixtures
 
 import app
-from db import Database
+from db import Database, HistoryQuery
+from export import Options
 from ui import resources
+from ui.download import address
 
 
 @pytest.fixture
@@ -31,5 +33,20 @@ def test_asking_what_there_is_notes_no_download(
     assert client.get("/export.zip?changed=1").content[:2] == b"PK"
     noted = db.last_export(lambda _: True)
     assert noted
+    assert noted.who == ""
     assert noted.pictures == 1
     assert client.head("/export.zip?changed=1").status_code == 404
+
+
+def test_who_takes_an_export_is_noted(
+    db: Database,  # noqa: F811
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    db.save([entry(1, "cat")])
+    assert address(HistoryQuery(), Options(), "Ada") == "/export.zip?state=all&who=Ada"
+    assert client.get("/export.zip?who=Ada%0A").content
+    assert db.last_export(lambda _: True).who == "Ada"
+    monkeypatch.setenv("CLASSIFY_LOGIN_HEADER", "X-User")
+    client.get("/export.zip?who=Ada", headers={"X-User": "Ben"}).read()
+    assert db.last_export(lambda _: True).who == "Ben"

@@ -43,7 +43,7 @@ def render_link(database: Database, query: HistoryQuery, options: Options) -> No
     n = export_count(database, query, options)
     st.link_button(
         f"Download ZIP ({count(n, 'picture')})",
-        address(query, options),
+        address(query, options, reviewer_name()),
         type="primary",
         icon=":material/download:",
         disabled=not n,
