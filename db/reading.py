@@ -70,6 +70,8 @@ class Reading(Base):
                 predictions.c.model_version,
                 reviews.c.who,
                 reviews.c.created,
+                reviews.c.way,
+                reviews.c.queue_order,
             )
             .join(predictions, predictions.c.id == reviews.c.prediction_id)
             .where(predictions.c.image_id == image_id)

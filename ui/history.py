@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused
+from db import Database, DatabaseError, Given, HistoryQuery, HistoryRow, LabelRefused
 from export import Options
 from model.labels import CLASSES
 from ui.again import render_review_again
@@ -55,7 +55,9 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
     if not (chosen and seen):  # none: the second of two quick clicks
         return
     try:
-        change = database.review(list(seen), text, reviewer_name(), expected=seen)
+        change = database.review(
+            list(seen), text, reviewer_name(), expected=seen, given=Given(way="history")
+        )
     except (LabelRefused, DatabaseError) as problem:
         note(str(problem))
         return
@@ -133,7 +135,8 @@ def _render_download(query: HistoryQuery, total: int) -> None:
         st.caption("What the filters show, reviewed or not; original pictures.")
         split = st.checkbox("In parts for training and test", key="history-split")
         st.link_button(
-            "Download ZIP", address(query, Options(unreviewed=True, split=split))
+            "Download ZIP",
+            address(query, Options(unreviewed=True, split=split), reviewer_name()),
         )
 
 
