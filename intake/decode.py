@@ -19,6 +19,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from intake.errors import Refused
+from intake.near import dhash
 
 MAX_BYTES = 25 * 2**20
 MAX_PIXELS = 40_000_000
@@ -69,6 +70,7 @@ class Decoded:
         thumbnail: a JPEG of our own, without metadata.
         size: width and height of the working copy.
         rgb: its pixels, 3 bytes each, row by row.
+        dhash: perceptual hash of the thumbnail; None where it is too plain for one.
     """
 
     format: str
@@ -77,6 +79,7 @@ class Decoded:
     thumbnail: bytes
     size: tuple[int, int]
     rgb: bytes
+    dhash: int | None
 
 
 def _kind(data: bytes) -> str:
@@ -264,7 +267,9 @@ def _decode(data: bytes) -> Decoded:
     if orientation >= 5:  # on its side
         width, height = height, width
     rgb.info = {}
-    return Decoded(kind, width, height, _jpeg(rgb), rgb.size, rgb.tobytes())
+    thumbnail = _jpeg(rgb)
+    pixels = rgb.tobytes()
+    return Decoded(kind, width, height, thumbnail, rgb.size, pixels, dhash(thumbnail))
 
 
 def decode(data: bytes) -> Decoded:
