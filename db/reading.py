@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, select
 
 from db.base import Base
 from db.errors import DatabaseError
+from db.near import DHASH, SIGN
 from db.schema import image_blobs, images, predictions, reviews, state
 from db.types import Event, NewImage
 
@@ -27,6 +28,7 @@ _SAVED = (
         state.c.label,
         predictions.c.scope_score,
         state.c.in_scope,
+        DHASH.label("dhash"),
     )
     .join(image_blobs, image_blobs.c.image_id == images.c.id)
     .join(state, state.c.image_id == images.c.id)
@@ -88,7 +90,7 @@ class Reading(Base):
     def saved(self, image_id: int) -> NewImage | None:
         """A picture as it was saved, under the prediction and the label that stand.
 
-        Its perceptual hash is left out; None for one that is in the trash or purged.
+        None for one that is in the trash or purged.
 
         Raises:
             DatabaseError: the stored bytes are no longer those that were saved.
@@ -100,7 +102,8 @@ class Reading(Base):
             return None
         _unaltered(row.data, row.sha256)
         chances = tuple(json.loads(row.probabilities))
-        return NewImage(**row._asdict() | {"probabilities": chances})
+        dhash = None if row.dhash is None else row.dhash + SIGN
+        return NewImage(**row._asdict() | {"probabilities": chances, "dhash": dhash})
 
 
 def _unaltered(data: bytes, sha256: str) -> bytes:

@@ -1,11 +1,14 @@
 """The model's confidence against what people then said of its answers."""
 
+from dataclasses import replace
+
 import pytest
+from judging import SAID
 from test_db import db, entry, path  # noqa: F401  # fixtures
 
 from db import Database, DatabaseError
 from db import judged as module
-from intake.tray import Item
+from intake.tray import Item, Verdict
 from model.labels import CLASSES
 from ui.experience import binned, confidence_text, experience, model_asked
 
@@ -66,8 +69,9 @@ def test_where_the_model_was_sure_is_told_once_there_is_enough_of_it():
 
 
 def in_tray(number: int, version: str, label: str | None = None) -> Item:
-    said = {"label": "cat", "confidence": 0.9, "model_version": version}
-    return Item("", number, "", "", "PNG", 1, 1, "", said if version else None, label)
+    said = replace(SAID, model_version=version) if version else None
+    verdict = Verdict(label) if label else None
+    return Item("", number, "", "", "PNG", 1, 1, "", said, verdict)
 
 
 def test_a_tray_asks_for_the_model_of_what_is_to_be_judged():

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from hostile import bombs, encoded, scene
+from judging import SAID
 from test_db import count, db, entry, path  # noqa: F401  # fixtures
 
 from db import Database, DatabaseError, HistoryQuery
@@ -383,15 +384,13 @@ def test_the_same_file_in_eight_sessions_at_once_is_one_image(
     tmp_path: Path,
 ):
     data = encoded(scene())
-    said = {"label": "cat", "confidence": 0.5, "model_version": "m"}
-    said["probabilities"] = [0.1] * 10
 
     def work(session: int):
         mine = Tray(tmp_path / "trays", new_tray_id())
         (outcome,) = receive([Source("a.png", data)], mine, None)
         assert outcome.new
         (item,) = mine.items()
-        mine.set_prediction(item.sha256, said)
+        mine.set_prediction(item.sha256, SAID)
         save(db, mine)
 
     assert at_once(work, 8) == []

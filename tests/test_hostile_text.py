@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 from hostile import encoded, scene
+from judging import SAID
 from test_db import db, entry, path  # noqa: F401  # fixtures
 
 from db import Database, HistoryQuery, LabelCount, LabelRefused, clean_label
 from export import export_zip
 from export.names import neutral
 from intake.pictures import read_picture
-from intake.tray import Item, Tray, new_tray_id
+from intake.tray import Item, Tray, Verdict, new_tray_id
 from ui.cards import card_html
 from ui.history_grid import GRID_OPTIONS, rows_frame
 from ui.overview import distribution
@@ -118,11 +119,10 @@ def test_zip_lists_are_exact_and_their_cells_harmless(db: Database):  # noqa: F8
 @pytest.mark.threat("C30")
 @pytest.mark.parametrize("text", NAMES)
 def test_a_card_shows_text_and_no_markup(text: str):
-    said = {"label": "cat", "confidence": 0.5, "probabilities": [0.1] * 10}
     shape = {"sha256": "0" * 64, "number": 0, "format": "PNG", "width": 1, "height": 1}
-    rest = shape | {"received": "", "prediction": said}
-    item = Item(name=text, source=text, label=text, **rest)
-    plain_item = Item(name="", source="", label="z", **rest)
+    rest = shape | {"received": "", "prediction": SAID}
+    item = Item(name=text, source=text, verdict=Verdict(text), **rest)
+    plain_item = Item(name="", source="", verdict=Verdict("z"), **rest)
     drawn, plain = (card_html("a" * 20, i, None) for i in (item, plain_item))
     for mark in "<>":
         assert drawn.count(mark) == plain.count(mark)

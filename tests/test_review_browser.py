@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,25 +21,21 @@ from test_near import blotches
 from intake.pictures import read_pictures
 from intake.tray import Arrival, Item, Tray, new_tray_id
 from model.labels import CLASSES
+from model.prediction import Prediction
 
 SLOW = 120_000
 expect.set_options(timeout=SLOW)
 NONE = "none of these"
 
 
-def prediction(n: int, version: str = "test") -> dict[str, object]:
+def prediction(n: int, version: str = "test") -> Prediction:
     """What a model might say of the n-th picture; always the same."""
     chance = random.Random(n)
     label = chance.randrange(10)
     confidence = 0.4 + 0.6 * chance.random() ** 0.5
     rest = (1 - confidence) / 9
-    chances = [confidence if k == label else rest for k in range(10)]
-    return {
-        "label": CLASSES[label],
-        "confidence": confidence,
-        "probabilities": chances,
-        "model_version": version,
-    }
+    chances = tuple(confidence if k == label else rest for k in range(10))
+    return Prediction(CLASSES[label], confidence, chances, version)
 
 
 SERIES = itertools.count()
@@ -167,7 +164,7 @@ def verdict_for(n: int, item: Item) -> tuple[str, str]:
         return "n", NONE
     if n % 2:
         return str(n % 10), CLASSES[n % 10]
-    return "Enter", item.prediction["label"]
+    return "Enter", item.prediction.label
 
 
 @pytest.mark.threat("F48")
@@ -201,7 +198,7 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     scene = blotches(7, (200, 150))
     files = [encoded(scene), encoded(scene, "JPEG", quality=60)]
     picture, copy = read_pictures(files)
-    flagged = {**prediction(1), "in_scope": False}
+    flagged = replace(prediction(1), in_scope=False)
     desk.tray.add_many([Arrival(picture, "<b>one</b>.png", prediction=prediction(2))])
     page = desk.page
     desk.show("Queue")
@@ -293,7 +290,7 @@ def test_save_waits_for_verdicts_on_their_way(desk: Desk):
     desk.show("Contact sheet")
     slider = page.get_by_label("Confidence from").last
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
-    likely = [i for i in items if i.prediction["confidence"] >= 0.5]
+    likely = [i for i in items if i.prediction.confidence >= 0.5]
     assert len(likely) > 200
     confirm = page.get_by_role("button", name=f"Confirm {len(likely)} ticked")
     expect(confirm).to_be_visible()
@@ -353,8 +350,8 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     desk.show("Contact sheet")
     slider = page.get_by_label("Confidence from").last
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
-    likely = [i for i in items if i.prediction["confidence"] >= 0.5]
-    expected = sum(1 - i.prediction["confidence"] for i in likely)
+    likely = [i for i in items if i.prediction.confidence >= 0.5]
+    expected = sum(1 - i.prediction.confidence for i in likely)
     expect(page.locator(".expect")).to_have_text(
         f"{len(likely)} pictures ticked: about {round(expected)} wrong"
     )
@@ -371,7 +368,7 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     assert acknowledged.items() <= desk.labels().items()
     desk.server.start()
     on_disk(page)
-    sure = {i.sha256: i.prediction["label"] for i in likely if i not in kept_back}
+    sure = {i.sha256: i.prediction.label for i in likely if i not in kept_back}
     assert desk.labels() == sure
     groups = page.locator(".group")
     for n in range(groups.count()):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hostile import encoded, scene
+from judging import SAID, judged
 from test_db import db, path  # noqa: F401  # fixtures
 
 from db import Database, HistoryQuery, NewImage
@@ -15,14 +16,7 @@ from intake.pictures import read_picture
 from intake.tray import Arrival, Tray, new_tray_id
 from model.labels import CLASSES
 from ui.saving import save
-from ui.workflow import judge
 
-SAID = {
-    "label": "cat",
-    "confidence": 0.5,
-    "probabilities": [0.1] * 10,
-    "model_version": "m",
-}
 PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(3)]
 
 
@@ -36,7 +30,7 @@ def tray(tmp_path: Path) -> Tray:
 def judging(tray: Tray, entries: Iterable[NewImage]) -> Iterator[NewImage]:
     """Somebody gives the first picture a label once the others are read."""
     yield from entries
-    (answer,) = judge(tray, [(PICTURES[0].sha256, "dog")], None)
+    (answer,) = judged(tray, [(PICTURES[0].sha256, "dog")])
     assert (answer.label, answer.refusal) == ("dog", "")
 
 

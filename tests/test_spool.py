@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hostile import encoded, scene
+from judging import label_all
 from test_admission import half_sent
 from test_faults import small_disk
 from test_upload_route import (  # noqa: F401  # fixtures
@@ -246,7 +247,7 @@ def test_a_tray_leaves_the_last_of_the_disk_alone(
     with pytest.raises(Refused, match="the disk is nearly full") as refused:
         tray.add(second, "b.png")
     assert refused.value.retry
-    tray.set_label(first.sha256, "cat")
+    label_all(tray, {first.sha256: "cat"})
     assert [item.label for item in tray.items()] == ["cat"]
     spare += 1
     assert tray.add(second, "b.png")[1]

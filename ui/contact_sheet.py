@@ -12,6 +12,7 @@ from typing import Any
 
 from ui.assets import component
 from ui.experience import ENOUGH, Bins
+from ui.notes import take_notes
 
 _sheet = component("sheet", "verdicts", "experience")
 
@@ -19,4 +20,4 @@ _sheet = component("sheet", "verdicts", "experience")
 def render_sheet(data: Mapping[str, Any], experience: Bins) -> None:
     """Draw it, given what `ui.review_queue.review_data` makes."""
     given = {**data, "experience": experience, "enough": ENOUGH}
-    _sheet(key="sheet", data=given, on_judged_change=lambda: None)
+    _sheet(key="sheet", data=given, on_judged_change=lambda: take_notes("sheet"))

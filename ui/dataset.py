@@ -18,7 +18,7 @@ from ui.reviewer import reviewer_name
 from ui.text import count
 from ui.trash import render_trash
 from ui.undo import note, render_undo
-from ui.workflow import labels_in_use
+from ui.verdicts import labels_in_use
 
 SELECTIONS = {
     "All reviewed": "all",

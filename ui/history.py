@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from db import Database, DatabaseError, Given, HistoryQuery, HistoryRow, LabelRefused
+from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused
 from export import Options
 from model.labels import CLASSES
 from ui.again import render_review_again
@@ -22,7 +22,7 @@ from ui.reviewer import reviewer_name
 from ui.text import count
 from ui.trash import IN_TRASH, SHOW, on_delete, render_trash_actions
 from ui.undo import note, remember, render_undo
-from ui.workflow import labels_in_use
+from ui.verdicts import judge_saved, labels_in_use
 
 PAGE_SIZE = 25
 STATES = {
@@ -55,9 +55,7 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
     if not (chosen and seen):  # none: the second of two quick clicks
         return
     try:
-        change = database.review(
-            list(seen), text, reviewer_name(), expected=seen, given=Given(way="history")
-        )
+        change = judge_saved(database, seen, text, reviewer_name())
     except (LabelRefused, DatabaseError) as problem:
         note(str(problem))
         return

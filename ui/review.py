@@ -12,13 +12,14 @@ from ui.cards import TOP, known_earlier, render_cards
 from ui.contact_sheet import render_sheet
 from ui.experience import experience, model_asked
 from ui.near import near_lines
+from ui.notes import render_notes
 from ui.review_queue import render_queue, review_data
 from ui.reviewer import reviewer_name
 from ui.saving import NOTHING, Saved, save
 from ui.text import count, plain
 from ui.undo import respelled_text
 from ui.upload import GENERATION, OUTCOMES
-from ui.workflow import own_labels
+from ui.verdicts import own_labels
 
 FEW = 20
 """Pictures without a verdict that are cleared without asking: soon given again."""
@@ -126,9 +127,10 @@ def _render_bulk(
 ) -> None:
     """The tray as queue or contact sheet, for verdicts by the hundred."""
     earlier = known_earlier(database, items)
-    new = (i.sha256 for i in items if i.prediction and i.sha256 not in earlier)
-    near = near_lines(tray, database, new, st.session_state.setdefault(NEAR, {}))
-    data = review_data(tray, items, earlier, own_labels(database, items), near)
+    new = (i for i in items if i.prediction and i.sha256 not in earlier)
+    near = near_lines(database, new, st.session_state.setdefault(NEAR, {}))
+    own = own_labels(database, items)
+    data = review_data(tray, items, earlier, own, near, reviewer_name())
     if not data["items"]:
         st.write("No picture is classified yet.")
     elif mode == "Queue":
@@ -142,6 +144,7 @@ def render_tray(tray: Tray, database: Database | None) -> None:
     """Draw the tray; a verdict redraws this panel and nothing else."""
     if SAVED in st.session_state:
         st.rerun()  # charts and message stand outside of this panel
+    render_notes()
     items = tray.items()
     if not items:
         st.html(WELCOME)
