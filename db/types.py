@@ -29,7 +29,8 @@ class Given:
     """How a verdict came to be; None where nobody wrote it down.
 
     Attributes:
-        who: the person who judged; "" for one without a name.
+        who: the person who judged; "" for one without a name, whose verdict gets the
+            name under which it is saved.
         at: when they did, ISO 8601, UTC.
         order: the queue's.
     """

@@ -263,15 +263,16 @@ class Work:
     ) -> None:
         """Record what happened to a picture, and on which prediction.
 
-        A verdict is of the person who gave it, and of that moment, where these are
-        known; everything else is of the person whose act this is.
+        A verdict is of the person who gave it, and of that moment. Where no name was
+        given with it, and for everything else, it is the person whose act this is:
+        many type their name only before they save.
         """
         self._events.append(
             {
                 "prediction_id": prediction_id,
                 "event": event,
                 "label": label,
-                "who": self.who if given.who is None else given.who,
+                "who": given.who or self.who,
                 "created": given.at or self.time,
                 "operation": self.operation,
                 "undoes": undoes,

@@ -80,7 +80,7 @@ def save(database: Database, tray: Tray, who: str = "") -> Saved:
     Args:
         database: where to.
         tray: where from.
-        who: the person who saves, or "": also who judged, where the tray does not say.
+        who: the person who saves, or "": also who judged, where no name was given.
 
     Raises:
         DatabaseError: nothing was written, and the tray is as it was.
