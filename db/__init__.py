@@ -9,6 +9,8 @@ from db.errors import (
     NewerSchemaError,
 )
 from db.labels import MAX_LABEL, LabelRefused, clean_label, matching
+from db.samples import ONE_BY_ONE, DrawnStratum, Sample
+from db.stats import Estimate, Stratum, allocate, estimate
 from db.store import Database
 from db.types import (
     ORDERS,
@@ -38,11 +40,13 @@ from db.types import (
     State,
     Statistics,
     Way,
+    WayCount,
     wilson,
 )
 
 __all__ = [
     "MAX_LABEL",
+    "ONE_BY_ONE",
     "ORDERS",
     "UNKNOWN",
     "WAYS",
@@ -53,6 +57,8 @@ __all__ = [
     "DamagedError",
     "Database",
     "DatabaseError",
+    "DrawnStratum",
+    "Estimate",
     "Event",
     "Export",
     "ExportRow",
@@ -72,13 +78,18 @@ __all__ = [
     "Pick",
     "Purge",
     "Respelled",
+    "Sample",
     "SaveResult",
     "Selection",
     "State",
     "Statistics",
+    "Stratum",
     "Way",
+    "WayCount",
+    "allocate",
     "clean_label",
     "configured_url",
+    "estimate",
     "matching",
     "wilson",
 ]

@@ -24,7 +24,9 @@ from db.judged import Judged
 from db.labels import clean_label
 from db.near import NearCopies, join_group
 from db.reading import Reading
+from db.samples import Samples
 from db.schema import (
+    drawn,
     image_blobs,
     images,
     near_bands,
@@ -156,7 +158,9 @@ def _lying(
     return [row for row in rows if row.deleted == deleted]
 
 
-class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Undo):
+class Database(
+    Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Samples, Undo
+):
     """Pictures, predictions and reviews."""
 
     @classmethod
@@ -360,6 +364,8 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
         )
         for table in (state, predictions, image_blobs, near_bands):
             connection.execute(delete(table).where(table.c.image_id.in_(image_ids)))
+        hashes = select(images.c.sha256).where(images.c.id.in_(image_ids))
+        connection.execute(delete(drawn).where(drawn.c.sha256.in_(hashes)))
         connection.execute(delete(images).where(images.c.id.in_(image_ids)))
 
     def _shrink(self) -> None:

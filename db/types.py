@@ -16,8 +16,8 @@ Respelled: TypeAlias = tuple[tuple[str, str], ...]
 
 Way = Literal["card", "queue", "bulk", "history", "import", "api"]
 """How a label was given: on a picture's card, in the queue, to many pictures at once
-(the contact sheet, or a page of cards), in the history, with an import, by a program.
-"""
+(the contact sheet, a page of cards, rows of the history), to one picture in the
+history, with an import, by a program."""
 Order = Literal["uncertain", "mistakes", "uploaded", "random"]
 """In which order the queue showed the pictures."""
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -222,6 +222,27 @@ class BookLabel:
     pictures: int
     trashed: int
     custom: bool
+
+
+@dataclass(frozen=True)
+class WayCount:
+    """Reviewed pictures whose newest verdict was given in one way.
+
+    Attributes:
+        way, order: see `Given`; "" where nobody wrote it down.
+        right, wrong: pictures of the model's classes, by the model's answer.
+        other: pictures of none of the classes.
+        caught: how many of the others had been flagged "may be none of these".
+        alarms: how many of the right and wrong had been.
+    """
+
+    way: str
+    order: str
+    right: int
+    wrong: int
+    other: int
+    caught: int
+    alarms: int
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,10 @@ import test_history
 import test_hostile_text
 import test_labels
 import test_near
+import test_samples
 import test_trash
 import test_undo
+import test_ways
 from postgres import new_database, running
 from sqlalchemy import create_engine, text
 from test_db import entry
@@ -105,6 +107,8 @@ MODULES = (
     test_trash,
     test_undo,
     test_book,
+    test_samples,
+    test_ways,
 )
 for _module in MODULES:
     globals().update(_shared(_module))

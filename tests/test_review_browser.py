@@ -400,3 +400,32 @@ def test_a_bulk_verdict_is_undone_in_one_step(desk: Desk):
     expect(tiles).to_have_count(len(items))
     on_disk(page)
     assert desk.labels() == {}
+
+
+def test_a_second_tab_saved_meanwhile_and_the_verdict_is_kept(desk: Desk):
+    """The sentence stays until it is read; the record holds both verdicts."""
+    items = desk.queue(4)
+    page = desk.page
+    page.keyboard.press("Enter")
+    on_disk(page)
+    other = desk.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Save 4 pictures").click()
+    expect(other.get_by_text("Saved 4 pictures")).to_be_visible(timeout=SLOW)
+    page.bring_to_front()
+    page.keyboard.press("3")
+    said = f"{items[1].name} was saved meanwhile. Your label, cat, is in the history."
+    expect(page.get_by_text(said)).to_be_visible(timeout=SLOW)
+    page.wait_for_timeout(3000)
+    expect(page.get_by_text(said)).to_be_visible()
+    with sqlite3.connect(desk.server.data / "image_classification.db") as read:
+        found = read.execute(
+            "SELECT label, way, queue_order FROM state WHERE reviewed_at IS NOT NULL "
+            "AND name IN (?, ?) AND image_id > (SELECT max(image_id) - 4 FROM state)",
+            (items[0].name, items[1].name),
+        ).fetchall()
+    first = items[0].prediction.label
+    assert found == [(first, "queue", "uploaded"), ("cat", "queue", "uploaded")]
+    page.get_by_role("button", name="OK", exact=True).click()
+    expect(page.get_by_text(said)).to_have_count(0)
+    assert desk.problems == []

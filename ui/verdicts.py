@@ -107,11 +107,13 @@ def judge_saved(
 ) -> Change:
     """Give pictures in the history a label; `seen` is the one that each had there.
 
+    To several at once it is given as on the contact sheet: nobody looked at each.
+
     Raises:
         LabelRefused: the text cannot be a label.
         DatabaseError: nothing was written.
     """
-    given = by(who, "history")
+    given = by(who, "history" if len(seen) == 1 else "bulk")
     return database.review(list(seen), text, who, expected=seen, given=given)
 
 
