@@ -224,7 +224,7 @@ def _render_card(
     item: Item,
     seen: tuple[HistoryRow | None, HistoryRow | None],
     own: list[str],
-    db: Database,
+    db: Database | None,
 ) -> None:
     """One card; `seen` is what is saved of the picture, and what resembles it."""
     st.html(card_html(tray.tray_id, item, *seen))
