@@ -26,7 +26,7 @@ from intake.errors import Refused
 from model.bundle import BundleError
 from routes.export import BadSelection, selection
 from routes.import_zip import import_archive
-from routes.login import Gate
+from routes.login import Gate, person
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
 from ui.shared.streamlit_internals import share_heaps, tidy_at_rest
@@ -71,10 +71,12 @@ def tray_thumbnail(request: Request) -> Response:
 
 
 def export(request: Request) -> Response:
-    """`/export.zip?state=&label=&search=&split=…`: the data set, streamed."""
+    """`/export.zip?state=&label=&search=&split=&who=…`: the data set, streamed."""
     try:
         query, options = selection(request.query_params)
-        pieces = export_zip(resources.database(), query, options)
+        name = request.query_params.get("who")
+        who = person(request.headers, request.cookies, name)
+        pieces = export_zip(resources.database(), query, options, who)
     except BadSelection as problem:
         return PlainTextResponse(str(problem), 400, headers=SAFE)
     except NothingToExport as problem:

@@ -149,7 +149,7 @@ class ThisPage:
             self._give(page, files, self._ready(len(files)))
             page.get_by_text("Queue", exact=True).click()
             page.locator("select.order").select_option("uploaded")
-            wanted = [i.prediction["label"] for i in self._items(page) if i.prediction]
+            wanted = [i.prediction.label for i in self._items(page) if i.prediction]
             wanted[:: HUNDRED // CORRECTED] = [
                 shifted(label) for label in wanted[:: HUNDRED // CORRECTED]
             ]

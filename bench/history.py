@@ -90,8 +90,12 @@ def fill(path: Path, rows: int) -> Database:
             states,
         )
         raw.execute(
+            "UPDATE state SET way = CASE image_id % 3 WHEN 0 THEN 'card' "
+            "WHEN 1 THEN 'bulk' ELSE 'queue' END WHERE label IS NOT NULL"
+        )
+        raw.execute(
             "INSERT INTO tally SELECT deleted, predicted, coalesce(label, ''), "
-            "count(*) FROM state GROUP BY 1, 2, 3"
+            "coalesce(way, ''), '', false, count(*) FROM state GROUP BY 1, 2, 3, 4"
         )
         raw.execute("INSERT INTO state_search (state_search) VALUES ('rebuild')")
     return database

@@ -29,7 +29,8 @@ from PIL import Image, ImageOps
 
 from intake.pictures import Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
-from model.classifier import Classifier, Prediction, load_classifier
+from model.classifier import Classifier, load_classifier
+from model.prediction import Prediction
 
 LARGE = (4000, 3000)
 SMALL = (400, 300)

@@ -18,11 +18,18 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import orjson
 
-from db import ImportedEvent, ImportedImage, ImportedPrediction, LabelRefused
+from db import (
+    ORDERS,
+    WAYS,
+    ImportedEvent,
+    ImportedImage,
+    ImportedPrediction,
+    LabelRefused,
+)
 from db import clean_label as _clean
 
 MAX_ENTRIES = 200_000
@@ -44,6 +51,7 @@ _LONG_LINE = (
     f"{MAX_LINE // 2**20} MB of one picture."
 )
 NO_ZIP = "The file is not a ZIP, or is incomplete."
+Word = TypeVar("Word")
 EVENTS = ("confirmed", "corrected", "renamed", "deleted", "restored", "undone")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]?[0-9:.+Z-]{0,24}")
@@ -179,6 +187,12 @@ def _place(value: Any, size: int) -> int:
     return value
 
 
+def _one_of(known: tuple[Word, ...], value: Any) -> Word | None:
+    if value is not None and value not in known:
+        raise ValueError("no such word")
+    return None if value is None else known[known.index(value)]
+
+
 def _event(entry: dict[str, Any], before: int, predictions: int) -> ImportedEvent:
     if entry["event"] not in EVENTS:
         raise ValueError("no event")
@@ -193,6 +207,8 @@ def _event(entry: dict[str, Any], before: int, predictions: int) -> ImportedEven
         created=_time(entry["created"]),
         operation=None if act is None else _text(act, 32),
         undoes=None if undoes is None else _place(undoes, before),
+        way=_one_of(WAYS, entry.get("way")),  # none in exports from before there were
+        order=_one_of(ORDERS, entry.get("queue_order")),
     )
 
 

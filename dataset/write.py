@@ -121,7 +121,10 @@ def select(database: Database, query: HistoryQuery, options: Options) -> Selecti
 
 
 def export_zip(
-    database: Database, query: HistoryQuery, options: Options | None = None
+    database: Database,
+    query: HistoryQuery,
+    options: Options | None = None,
+    who: str = "",
 ) -> Iterator[bytes]:
     """Stream a selection as a ZIP.
 
@@ -129,6 +132,7 @@ def export_zip(
         database: where the pictures are.
         query: which pictures; its order does not matter.
         options: what else; see `Options`.
+        who: the person who takes it, for the note of it.
 
     Returns:
         The ZIP's bytes, piece by piece. A failure while it streams raises out of the
@@ -143,13 +147,13 @@ def export_zip(
     if not selection.picks:
         raise NothingToExport("No picture fits this selection.")
     asked = {"query": asdict(query), "options": asdict(options), "rule": RULE}
-    return _recorded(database, selection, options, json.dumps(asked))
+    return _recorded(database, selection, options, json.dumps(asked), who)
 
 
 def _recorded(
-    database: Database, selection: Selection, options: Options, query: str
+    database: Database, selection: Selection, options: Options, query: str, who: str
 ) -> Iterator[bytes]:
     """The ZIP in pieces; taken to its end, it is noted."""
     yield from gathered(_parts(database, selection, options))
     with suppress(DatabaseError):  # the ZIP is complete; only the note is missing
-        database.record_export(selection, query)
+        database.record_export(selection, query, who)

@@ -24,6 +24,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from intake.dhash import dhash
 from intake.errors import Refused
 
 MAX_BYTES = 25 * 2**20
@@ -96,6 +97,7 @@ class Decoded:
         thumbnail: a JPEG of our own, without metadata.
         size: width and height of the working copy.
         rgb: its pixels, 3 bytes each, row by row.
+        dhash: perceptual hash of the thumbnail; None where it is too plain for one.
     """
 
     format: str
@@ -104,6 +106,7 @@ class Decoded:
     thumbnail: bytes
     size: tuple[int, int]
     rgb: bytes
+    dhash: int | None
 
 
 def _kind(data: bytes) -> str:
@@ -385,7 +388,9 @@ def _decode(data: bytes) -> Decoded:
     if orientation >= 5:  # on its side
         width, height = height, width
     rgb.info = {}
-    return Decoded(kind, width, height, _thumbnail(rgb), rgb.size, rgb.tobytes())
+    thumbnail = _thumbnail(rgb)
+    pixels = rgb.tobytes()
+    return Decoded(kind, width, height, thumbnail, rgb.size, pixels, dhash(thumbnail))
 
 
 def decode(data: bytes) -> Decoded:

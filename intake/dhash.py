@@ -10,7 +10,6 @@ it is asked for.
 
 import io
 
-import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -34,9 +33,12 @@ def dhash(thumbnail: bytes) -> int | None:
         grey = picture.convert("L").resize(CELLS, Image.Resampling.BOX)
     except (OSError, SyntaxError, ValueError):
         return None
-    cells = np.asarray(grey)
-    bits = cells[:, :-1] < cells[:, 1:]
-    lighter = int(bits.sum())
-    if np.ptp(cells) < LEAST_RANGE or not LEAST_BITS <= lighter <= 64 - LEAST_BITS:
-        return None
-    return int.from_bytes(np.packbits(bits).tobytes())
+    cells = grey.tobytes()
+    width, height = CELLS
+    value = 0
+    for place in range(width * height):
+        if (place + 1) % width:  # the last of a row has no neighbour
+            value = value << 1 | (cells[place] < cells[place + 1])
+    plain = max(cells) - min(cells) < LEAST_RANGE
+    enough = LEAST_BITS <= value.bit_count() <= 64 - LEAST_BITS
+    return value if enough and not plain else None

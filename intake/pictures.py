@@ -17,7 +17,6 @@ from itertools import chain, islice
 from PIL import Image
 
 from intake.decode import MAX_BYTES, MAX_PIXELS, Decoded, sniff
-from intake.dhash import dhash
 from intake.errors import Refused
 from intake.worker import WORKERS, Pool
 
@@ -42,6 +41,7 @@ class Picture:
         width, height: in pixels, turned as EXIF says.
         thumbnail: a JPEG of our own, at most 256 pixels a side, without metadata.
         size, rgb: the working copy's width and height, and its pixels.
+        dhash: perceptual hash of the thumbnail; None where it is too plain for one.
     """
 
     sha256: str
@@ -52,6 +52,7 @@ class Picture:
     thumbnail: bytes
     size: tuple[int, int]
     rgb: bytes
+    dhash: int | None
 
     @cached_property
     def image(self) -> Image.Image:
@@ -60,11 +61,6 @@ class Picture:
         A picture that is no larger comes through pixel by pixel.
         """
         return Image.frombytes("RGB", self.size, self.rgb)
-
-    @cached_property
-    def dhash(self) -> int | None:
-        """Perceptual hash; None where the picture is too plain for one."""
-        return dhash(self.thumbnail)
 
 
 def read_picture(data: bytes) -> Picture:
@@ -110,6 +106,7 @@ def _picture(data: bytes, done: Decoded | Refused) -> Picture | Refused:
         done.thumbnail,
         done.size,
         done.rgb,
+        done.dhash,
     )
 
 

@@ -96,7 +96,8 @@ def _read_answer(back: IO[bytes]) -> Decoded | Refused:
     size = (int(head["size"][0]), int(head["size"][1]))
     if len(rgb) != 3 * size[0] * size[1]:
         raise EOFError
-    return Decoded(head["format"], head["width"], head["height"], thumbnail, size, rgb)
+    shape = head["width"], head["height"]
+    return Decoded(head["format"], *shape, thumbnail, size, rgb, head["dhash"])
 
 
 class Worker:
@@ -232,6 +233,7 @@ def _answer(data: bytes) -> Iterator[bytes]:
         "width": done.width,
         "height": done.height,
         "size": done.size,
+        "dhash": done.dhash,
     }
     yield from (json.dumps(head).encode(), done.thumbnail, done.rgb)
 

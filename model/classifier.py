@@ -9,7 +9,6 @@ This module never imports torch unless torch is what computes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from model.bundle import (
 from model.calibration import softmax
 from model.classes import CLASSES
 from model.engines import Engine, Logits, OpenVinoEngine, Outputs, TorchEngine
+from model.prediction import Prediction
 from model.preprocess import Pixels, are_photographs, views_of
 
 BATCH = 64
@@ -41,27 +41,6 @@ get two answers.
 
 SAME_ANSWER = 0.02
 """Most that a probability may differ between two times the same picture is seen."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says about one picture."""
-
-    label: str
-    confidence: float
-    """Calibrated probability of `label`, 0 to 1."""
-    probabilities: tuple[float, ...]
-    """One for each class, in the order of `CLASSES`."""
-    model_version: str
-    scope_score: float
-    """Higher the likelier the picture shows one of the ten at all."""
-    in_scope: bool
-    """False where it may be none of the ten: it scores below the card's threshold."""
-
-    def top(self, n: int = 3) -> list[tuple[str, float]]:
-        """The `n` likeliest classes with their probabilities, likeliest first."""
-        ranked = sorted(zip(self.probabilities, CLASSES, strict=True), reverse=True)
-        return [(label, probability) for probability, label in ranked[:n]]
 
 
 class Classifier:

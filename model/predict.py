@@ -22,8 +22,8 @@ from typing import Any
 
 from intake.pictures import MAX_BYTES, Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
-from model.classes import CLASSES
-from model.classifier import Classifier, Prediction, load_classifier
+from model.classifier import Classifier, load_classifier
+from model.prediction import Prediction
 
 CHUNK = 32
 """Files in hand at a time: enough to keep every core busy, and lines keep coming."""
@@ -45,7 +45,7 @@ class Line:
             "label": found.label if found else None,
             "confidence": round(found.confidence, 6) if found else None,
             "probabilities": _by_class(found) if found else None,
-            "scope_score": round(found.scope_score, 6) if found else None,
+            "scope_score": _rounded(found.scope_score) if found else None,
             "in_scope": found.in_scope if found else None,
             "error": self.error or None,
         }
@@ -64,8 +64,11 @@ class Line:
 
 
 def _by_class(prediction: Prediction) -> dict[str, float]:
-    rounded = (round(probability, 6) for probability in prediction.probabilities)
-    return dict(zip(CLASSES, rounded, strict=True))
+    return {name: round(chance, 6) for name, chance in prediction.chances.items()}
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 6)
 
 
 def _is_folder(path: Path) -> bool:

@@ -75,6 +75,8 @@ _HAPPENED = (
         reviews.c.created,
         reviews.c.operation,
         reviews.c.undoes,
+        reviews.c.way,
+        reviews.c.queue_order,
     )
     .join(predictions, predictions.c.id == reviews.c.prediction_id)
     .where(reviews.c.id <= bindparam("newest"))
@@ -294,20 +296,24 @@ def _record(pick: Pick, made: Sequence[AnyRow], happened: Sequence[AnyRow]) -> R
                 row[3:-7],
             )
         ],
-        "reviews": [
-            {
-                "event": event,
-                "label": label,
-                "who": who,
-                "created": created,
-                "prediction": places[prediction_id],
-                "operation": operation,
-                "undoes": order.get(undoes),
-            }
-            for _, _, prediction_id, event, label, who, created, operation, undoes in (
-                happened
-            )
-        ],
+        "reviews": [_told_event(row, places, order) for row in happened],
+    }
+
+
+def _told_event(
+    row: AnyRow, places: dict[int, int], order: dict[int, int]
+) -> dict[str, Any]:
+    (_, _, prediction_id, event, label, who, created, operation, undoes, *how) = row
+    return {
+        "event": event,
+        "label": label,
+        "who": who,
+        "created": created,
+        "prediction": places[prediction_id],
+        "operation": operation,
+        "undoes": order.get(undoes),
+        "way": how[0],
+        "queue_order": how[1],
     }
 
 

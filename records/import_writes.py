@@ -10,7 +10,7 @@ from records.common import AnyRow, new_id
 from records.near_groups import join_group
 from records.schema import images, predictions, reviews, state
 from records.transaction import Base
-from records.types import ImportedImage, SaveResult
+from records.types import Given, ImportedImage, SaveResult
 from records.undo import standing, stands
 from records.work import Named, Work, insert_image, insert_prediction, shown
 
@@ -57,7 +57,7 @@ class Importing(Base):
             for p in entry.predictions
         ]
         events = _insert_events(work.connection, made, entry)
-        label, deleted, reviewed_at = stands(standing(events))
+        now_stands = stands(standing(events))
         newest = entry.predictions[entry.standing]
         named = Named(shown(entry.name), newest.source, newest.label)
         values = {
@@ -69,11 +69,12 @@ class Importing(Base):
             "near_copy": join_group(
                 work.connection, image_id, entry.sha256, entry.dhash, entry.group
             ),
-        } | work.stands(named, label, deleted, reviewed_at)
+        } | work.columns(named, now_stands)
         work.enter(image_id, None, values)
+        label = now_stands.label
         if label is not None and (used := work.spelling(label)) != label:
             (row,) = work.rows([image_id])
-            work.judge(row, used, "renamed")
+            work.rename(row, used)
         return label is not None
 
 
@@ -85,7 +86,7 @@ def _add_verdict(work: Work, here: AnyRow, entry: ImportedImage) -> bool:
     label = pile[-1].label if pile else None
     if label is None or here.label is not None or here.deleted:
         return False
-    work.judge(here, work.spelling(label))
+    work.judge(here, work.spelling(label), Given(way="import"))
     return True
 
 
@@ -104,6 +105,8 @@ def _insert_events(
             "created": event.created,
             "operation": event.operation,
             "undoes": undone,
+            "way": event.way,
+            "queue_order": event.order,
         }
         key = new_id(connection.execute(insert(reviews).values(values)))
         written.append(SimpleNamespace(id=key, **values))

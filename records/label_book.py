@@ -80,5 +80,5 @@ class LabelBook(Base):
             ids = work.connection.execute(found).scalars().all()
             rows = work.rows(ids) if new != old else []
             for row in rows:
-                work.judge(row, new, "renamed")
+                work.rename(row, new)
             return work.done(len(rows), new)

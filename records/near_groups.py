@@ -34,8 +34,17 @@ BANDS, WIDTH = 4, 16
 SOME = 200
 """Pictures from before that are hashed in one go: others wait for that long."""
 
-_SIGN = 2**63
+SIGN = 2**63
 """Databases have no unsigned integers: stored is the hash less this."""
+
+
+DHASH = (
+    select(near_bands.c.dhash)
+    .where(near_bands.c.image_id == images.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+"""A picture's hash as it is stored; none for what is too plain for one."""
 
 
 def bands(dhash: int) -> list[int]:
@@ -65,7 +74,7 @@ def _neighbours(connection: Connection, hashes: Iterable[int]) -> dict[int, list
         found = select(near_bands.c.image_id, near_bands.c.dhash).where(
             near_bands.c.band.in_(part)
         )
-        candidates |= {row[0]: row[1] + _SIGN for row in connection.execute(found)}
+        candidates |= {row[0]: row[1] + SIGN for row in connection.execute(found)}
     return {
         dhash: sorted(
             image_id
@@ -111,7 +120,7 @@ def join_group(
     of = images.c.id == image_id
     connection.execute(update(images).where(of).values(near_key=key))
     if dhash is not None:
-        row = {"image_id": image_id, "dhash": dhash - _SIGN}
+        row = {"image_id": image_id, "dhash": dhash - SIGN}
         rows = [row | {"band": band} for band in bands(dhash)]
         connection.execute(insert(near_bands), rows)
     return key != sha256

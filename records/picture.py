@@ -6,6 +6,7 @@ import json
 from sqlalchemy import ColumnElement, select
 
 from records.errors import DatabaseError
+from records.near_groups import DHASH, SIGN
 from records.schema import image_blobs, images, predictions, reviews, state
 from records.transaction import Base
 from records.types import Event, NewImage
@@ -27,6 +28,7 @@ _SAVED = (
         state.c.label,
         predictions.c.scope_score,
         state.c.in_scope,
+        DHASH.label("dhash"),
     )
     .join(image_blobs, image_blobs.c.image_id == images.c.id)
     .join(state, state.c.image_id == images.c.id)
@@ -70,6 +72,8 @@ class Reading(Base):
                 predictions.c.model_version,
                 reviews.c.who,
                 reviews.c.created,
+                reviews.c.way,
+                reviews.c.queue_order,
             )
             .join(predictions, predictions.c.id == reviews.c.prediction_id)
             .where(predictions.c.image_id == image_id)
@@ -86,7 +90,7 @@ class Reading(Base):
     def saved(self, image_id: int) -> NewImage | None:
         """A picture as it was saved, under the prediction and the label that stand.
 
-        Its perceptual hash is left out; None for one that is in the trash or purged.
+        None for one that is in the trash or purged.
 
         Raises:
             DatabaseError: the stored bytes are no longer those that were saved.
@@ -98,7 +102,8 @@ class Reading(Base):
             return None
         _unaltered(row.data, row.sha256)
         chances = tuple(json.loads(row.probabilities))
-        return NewImage(**row._asdict() | {"probabilities": chances})
+        dhash = None if row.dhash is None else row.dhash + SIGN
+        return NewImage(**row._asdict() | {"probabilities": chances, "dhash": dhash})
 
 
 def _unaltered(data: bytes, sha256: str) -> bytes:

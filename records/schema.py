@@ -7,9 +7,11 @@ and, where it takes an event back, that event (`undoes`). `state` is what follow
 the newest rows (the last prediction, the standing label, whether it lies in the
 trash), kept in the same transaction, because asking for the newest of each group for
 100,000 pictures at every click would not be quick. `tally` counts `state` by
-prediction and label, for the same reason; `last_change` names the act that changed
+prediction, label, the way of the verdict and the flag "may be none of these", for the
+same reason; `last_change` names the act that changed
 `state` last (`records/bookmarks.py`). `near_bands` finds what resembles a picture,
-`near_key` names its group (`records/near_groups.py`). Of pictures deleted for good, a
+`near_key` names its group (`records/near_groups.py`). `draws` and `drawn` are random
+samples, by the pictures' hashes (`records/samples.py`). Of pictures deleted for good, a
 line in `purges` is all that is left.
 """
 
@@ -103,6 +105,8 @@ reviews = Table(
     Column("created", String(32), nullable=False),
     Column("operation", String(32), index=True),
     Column("undoes", Integer),
+    Column("way", String(16)),
+    Column("queue_order", String(16)),
     sqlite_autoincrement=True,
 )
 
@@ -122,6 +126,8 @@ state = Table(
     Column("search", Text, nullable=False),
     Column("in_scope", Boolean),
     Column("near_copy", Boolean, nullable=False, server_default=false()),
+    Column("way", String(16)),
+    Column("queue_order", String(16)),
     Index("ix_state_image", "deleted", "image_id"),
     Index("ix_state_confidence", "deleted", "confidence"),
     Index("ix_state_name", "deleted", "name"),
@@ -144,7 +150,29 @@ tally = Table(
     Column("deleted", Boolean, primary_key=True),
     Column("predicted", String(64), primary_key=True),
     Column("label", String(64), primary_key=True),  # "" where nobody has judged
+    Column("way", String(16), primary_key=True),  # "" where nobody knows
+    Column("queue_order", String(16), primary_key=True),
+    Column("flagged", Boolean, primary_key=True),
     Column("pictures", Integer, nullable=False),
+)
+
+draws = Table(
+    "draws",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("created", String(32), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("strata", Text, nullable=False),  # JSON
+    sqlite_autoincrement=True,
+)
+
+drawn = Table(
+    "drawn",
+    metadata,
+    Column("draw_id", ForeignKey("draws.id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("stratum", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
 )
 
 last_change = Table(

@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -23,7 +23,9 @@ from records.label_book import LabelBook
 from records.label_text import clean_label
 from records.near_groups import NearCopies, join_group
 from records.picture import Reading
+from records.samples import Samples
 from records.schema import (
+    drawn,
     image_blobs,
     images,
     near_bands,
@@ -34,16 +36,16 @@ from records.schema import (
 )
 from records.settings import database_url, sqlite_url
 from records.track_record import Judged
-from records.types import Change, NewImage, Purge, SaveResult
+from records.types import UNKNOWN, Change, Given, NewImage, Purge, SaveResult
 from records.undo import Undo
 from records.work import (
     Named,
+    Stands,
     Work,
     insert_image,
     insert_prediction,
     key,
     shown,
-    verdict,
 )
 
 _BEFORE = (
@@ -73,6 +75,68 @@ def _insert_prediction(connection: Connection, image_id: int, entry: NewImage) -
     return insert_prediction(connection, image_id, entry, entry.prediction, now())
 
 
+_Written: TypeAlias = tuple[int, dict[str, Any], Stands]
+"""A picture's id, columns of its `state`, and what stood for it before the verdict."""
+
+
+def _answer(prediction_id: int, entry: NewImage) -> dict[str, Any]:
+    """Columns of `state` that say what the model answered."""
+    return {
+        "prediction_id": prediction_id,
+        "predicted": entry.prediction,
+        "confidence": entry.confidence,
+        "in_scope": entry.in_scope,
+        "name": shown(entry.name),
+    }
+
+
+def _write_new(work: Work, entry: NewImage) -> _Written:
+    """Write a picture that was not here, with what the model says of it."""
+    connection = work.connection
+    image_id = insert_image(connection, entry, now())
+    values = _answer(_insert_prediction(connection, image_id, entry), entry)
+    near = join_group(connection, image_id, entry.sha256, entry.dhash)
+    return image_id, values | {"near_copy": near}, Stands()
+
+
+def _judged(
+    work: Work,
+    prediction_id: int,
+    entry: NewImage,
+    stood: Stands,
+    before: AnyRow | None,
+) -> Stands:
+    """Record the verdict, if there is one; returns what then stands.
+
+    Who says the same as somebody before is on record as well, where it is known when
+    that was. A verdict that is on record already is not written twice: Save may have
+    been cut off after it.
+    """
+    if entry.label is None:
+        return stood
+    label = work.spelling(entry.label)
+    if entry.given.at is None and label == stood.label:
+        return stood
+    if before is not None and _on_record(work, before.image_id, label, entry.given):
+        return stood
+    return work.verdict(prediction_id, entry.prediction, label, entry.given)
+
+
+def _on_record(work: Work, image_id: int, label: str, given: Given) -> bool:
+    """Whether this very verdict was written before."""
+    if given.at is None:
+        return False
+    found = (
+        select(reviews.c.id)
+        .join(predictions, predictions.c.id == reviews.c.prediction_id)
+        .where(predictions.c.image_id == image_id, reviews.c.created == given.at)
+        .where(reviews.c.label == label, reviews.c.way == given.way)
+        .where(reviews.c.event.in_(("confirmed", "corrected")))
+    )
+    work.flush()
+    return work.connection.execute(found.limit(1)).scalar() is not None
+
+
 def _lying(
     work: Work, image_ids: Sequence[int] | None, *, deleted: bool
 ) -> list[AnyRow]:
@@ -90,7 +154,9 @@ def _lying(
     return [row for row in rows if row.deleted == deleted]
 
 
-class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Undo):
+class Database(
+    Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Samples, Undo
+):
     """Pictures, predictions and reviews."""
 
     @classmethod
@@ -132,42 +198,27 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
         found = _BEFORE.where(images.c.sha256 == entry.sha256)
         before = work.connection.execute(found).one_or_none()
         if before is None:
-            image_id = insert_image(work.connection, entry, now())
-            prediction_id = _insert_prediction(work.connection, image_id, entry)
+            of, values, stood = _write_new(work, entry)
+            yield "saved"
         else:
-            image_id = before.image_id
-            prediction_id = self._prediction(work.connection, before, entry)
-        stood = before.label if before is not None else None
-        back = before is not None and before.deleted
-        if before is not None and back:
-            work.event(before.prediction_id, "restored", stood)
-        given = None if entry.label is None else work.spelling(entry.label)
-        judged = given is not None and given != stood
-        if given is not None and judged:
-            work.event(prediction_id, verdict(given, entry.prediction), given)
-        reviewed_at = before.reviewed_at if before is not None else None
-        reviewed_at = work.time if judged else reviewed_at
-        label = given if judged else stood
+            of, values, stood = self._write_known(work, before, entry)
+            yield from ("saved", "restored") if before.deleted else ("known",)
+        stands = _judged(work, values["prediction_id"], entry, stood, before)
         named = Named(shown(entry.name), entry.source, entry.prediction)
-        values = {
-            "prediction_id": prediction_id,
-            "predicted": entry.prediction,
-            "confidence": entry.confidence,
-            "in_scope": entry.in_scope,
-            "name": shown(entry.name),
-        } | work.stands(named, label, False, reviewed_at)
-        if before is None:
-            values["near_copy"] = join_group(
-                work.connection, image_id, entry.sha256, entry.dhash
-            )
-        work.enter(image_id, before, values)
-        yield "saved" if before is None or back else "known"
-        if back:
-            yield "restored"
-        if judged:
+        work.enter(of, before, values | work.columns(named, stands))
+        if stands is not stood:
             yield "reviewed"
-        if judged and stood is not None:
-            yield "replaced"
+            if stood.label not in (None, stands.label):
+                yield "replaced"
+
+    def _write_known(self, work: Work, before: AnyRow, entry: NewImage) -> _Written:
+        """Write what a model says now; a picture in the trash comes back."""
+        stood = Stands.of(before)
+        prediction_id = self._prediction(work.connection, before, entry)
+        if stood.deleted:
+            work.event(before.prediction_id, "restored", stood.label)
+        values = _answer(prediction_id, entry)
+        return before.image_id, values, stood._replace(deleted=False)
 
     def _prediction(
         self, connection: Connection, before: AnyRow, entry: NewImage
@@ -196,6 +247,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
         who: str = "",
         *,
         expected: Mapping[int, str | None] | None = None,
+        given: Given = UNKNOWN,
     ) -> Change:
         """Give saved pictures a label; one that has it already is left alone.
 
@@ -204,6 +256,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
             label: as typed; it is brought to its normal form, and to the spelling in
                 which it is in use.
             who: the person.
+            given: how the verdict came to be; who and when are this act's by default.
             expected: the label the person saw on each. Where another one stood by
                 then, the new verdict is written all the same, and both are on
                 record: the answer's conflicts say what the person had not seen.
@@ -222,7 +275,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
                     work.conflict(row)
                 # Two who agree without knowing of each other are both on record.
                 if not row.deleted and (unseen or row.label != label):
-                    work.judge(row, label)
+                    work.judge(row, label, given)
                     changed += 1
             return work.done(changed, label)
 
@@ -250,7 +303,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
             for row in rows:
                 kind = "deleted" if deleted else "restored"
                 work.event(row.prediction_id, kind, row.label)
-                work.put(row, row.label, deleted, row.reviewed_at)
+                work.put(row, Stands.of(row)._replace(deleted=deleted))
             return work.done(len(rows))
 
     def purge_deleted(
@@ -292,7 +345,7 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
             work.connection.execute(insert(purges).values(line))
         for row in rows:
             work.text(row.image_id, row.search, None)
-            work.count(key(row.deleted, row.predicted, row.label), -1)
+            work.count(key(row._asdict()), -1)
         work.flush()
         for part in groups(row.image_id for row in rows):
             self._remove(work.connection, part)
@@ -308,6 +361,8 @@ class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Und
         )
         for table in (state, predictions, image_blobs, near_bands):
             connection.execute(delete(table).where(table.c.image_id.in_(image_ids)))
+        hashes = select(images.c.sha256).where(images.c.id.in_(image_ids))
+        connection.execute(delete(drawn).where(drawn.c.sha256.in_(hashes)))
         connection.execute(delete(images).where(images.c.id.in_(image_ids)))
 
     def _shrink(self) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 State = Literal[
     "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near", "trash"
@@ -14,6 +14,36 @@ Respelled: TypeAlias = tuple[tuple[str, str], ...]
 """Labels that were in use in another spelling: as given, and as they were written."""
 
 
+Way = Literal["card", "queue", "bulk", "history", "import", "api"]
+"""How a label was given: on a picture's card, in the queue, to many pictures at once
+(the contact sheet, a page of cards, rows of the history), to one picture in the
+history, with an import, by a program."""
+Order = Literal["uncertain", "mistakes", "uploaded", "random"]
+"""In which order the queue showed the pictures."""
+WAYS: tuple[Way, ...] = get_args(Way)
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+
+@dataclass(frozen=True)
+class Given:
+    """How a verdict came to be; None where nobody wrote it down.
+
+    Attributes:
+        who: the person who judged; "" for one without a name, whose verdict gets the
+            name under which it is saved.
+        at: when they did, ISO 8601, UTC.
+        order: the queue's.
+    """
+
+    who: str | None = None
+    at: str | None = None
+    way: Way | None = None
+    order: Order | None = None
+
+
+UNKNOWN = Given()
+
+
 @dataclass(frozen=True)
 class NewImage:
     """A picture with its prediction, and the person's verdict if there is one.
@@ -22,6 +52,7 @@ class NewImage:
         data: the original bytes.
         probabilities: one for each class, in the order the database was opened with.
         label: None while nobody has judged the picture.
+        given: how the label came to be.
         scope_score, in_scope: whether the model takes it for one of the classes at
             all; None where it was not asked.
         dhash: perceptual hash of the thumbnail; None where it is too plain for one.
@@ -43,6 +74,7 @@ class NewImage:
     scope_score: float | None = None
     in_scope: bool | None = None
     dhash: int | None = None
+    given: Given = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -193,6 +225,27 @@ class BookLabel:
 
 
 @dataclass(frozen=True)
+class WayCount:
+    """Reviewed pictures whose newest verdict was given in one way.
+
+    Attributes:
+        way, order: see `Given`; "" where nobody wrote it down.
+        right, wrong: pictures of the model's classes, by the model's answer.
+        other: pictures of none of the classes.
+        caught: how many of the others had been flagged "may be none of these".
+        alarms: how many of the right and wrong had been.
+    """
+
+    way: str
+    order: str
+    right: int
+    wrong: int
+    other: int
+    caught: int
+    alarms: int
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Counts over everything that is not in the trash."""
 
@@ -211,6 +264,7 @@ class Event:
         event: confirmed, corrected, renamed, deleted, restored or undone.
         before: the label that stood until then.
         label: the label that stood from then on.
+        way, order: how a verdict was given; None where nobody wrote it down.
     """
 
     event: str
@@ -220,6 +274,8 @@ class Event:
     model_version: str
     who: str
     created: str
+    way: str | None = None
+    order: str | None = None
 
 
 @dataclass(frozen=True)
@@ -345,6 +401,7 @@ class ImportedEvent:
     Attributes:
         prediction: its place among the picture's predictions.
         undoes: the place of the event it takes back.
+        way, order: how a verdict was given; None where the export does not say.
     """
 
     prediction: int
@@ -354,6 +411,8 @@ class ImportedEvent:
     created: str
     operation: str | None
     undoes: int | None
+    way: Way | None = None
+    order: Order | None = None
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from records.common import AnyRow, groups
 from records.schema import predictions, reviews
 from records.transaction import Base
 from records.types import Change
-from records.work import Work
+from records.work import Stands, Work
 
 _EVENTS = (
     select(predictions.c.image_id, reviews)
     .join(predictions, predictions.c.id == reviews.c.prediction_id)
     .order_by(reviews.c.id)
 )
-_VERDICTS = ("confirmed", "corrected", "renamed")
+_VERDICTS = ("confirmed", "corrected")
 
 
 def standing(events: Iterable[Any]) -> list[Any]:
@@ -46,13 +46,20 @@ def _deleted(pile: Sequence[Any]) -> bool:
 
 
 def _reviewed_at(pile: Sequence[Any]) -> str | None:
-    times = [e.created for e in pile if e.event in _VERDICTS]
+    times = [e.created for e in pile if e.event in (*_VERDICTS, "renamed")]
     return times[-1] if times else None
 
 
-def stands(pile: Sequence[Any]) -> tuple[str | None, bool, str | None]:
-    """What follows from a pile: label, whether in the trash, time of the verdict."""
-    return _label(pile), _deleted(pile), _reviewed_at(pile)
+def newest_verdict(pile: Sequence[Any]) -> Any:
+    """The event by which a person last said what the picture shows; None if none."""
+    return next((e for e in reversed(pile) if e.event in _VERDICTS), None)
+
+
+def stands(pile: Sequence[Any]) -> Stands:
+    """What follows from a pile."""
+    newest = newest_verdict(pile)
+    way = (newest.way, newest.queue_order) if newest else ()
+    return Stands(_label(pile), _deleted(pile), _reviewed_at(pile), *way)
 
 
 def _piles(connection: Connection, image_ids: Sequence[int]) -> dict[int, list[AnyRow]]:
@@ -74,7 +81,7 @@ def _take_back(work: Work, row: AnyRow, pile: list[AnyRow], operation: str) -> b
     while pile and pile[-1].operation == operation:
         event = pile.pop()
         work.event(row.prediction_id, "undone", _label(pile), undoes=event.id)
-    work.put(row, *stands(pile))
+    work.put(row, stands(pile))
     return True
 
 

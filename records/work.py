@@ -36,7 +36,15 @@ from records.schema import (
     state,
     tally,
 )
-from records.types import Change, Conflict, ImportedImage, ImportedPrediction, NewImage
+from records.types import (
+    UNKNOWN,
+    Change,
+    Conflict,
+    Given,
+    ImportedImage,
+    ImportedPrediction,
+    NewImage,
+)
 
 _ROWS = select(state, predictions.c.source).join(
     predictions, predictions.c.id == state.c.prediction_id
@@ -54,6 +62,8 @@ _PUT = (
                 state.c.deleted,
                 state.c.reviewed_at,
                 state.c.search,
+                state.c.way,
+                state.c.queue_order,
             )
         }
     )
@@ -73,6 +83,21 @@ class Named(NamedTuple):
         return cls(row.name, row.source, row.predicted)
 
 
+class Stands(NamedTuple):
+    """What the record comes to for a picture, besides its prediction."""
+
+    label: str | None = None
+    deleted: bool = False
+    reviewed_at: str | None = None
+    way: str | None = None
+    queue_order: str | None = None
+
+    @classmethod
+    def of(cls, row: AnyRow) -> "Stands":
+        """Read off a row of state."""
+        return cls(*(getattr(row, name) for name in cls._fields))
+
+
 LABELS_IN_USE = (
     select(tally.c.label)
     .where(tally.c.label != "")
@@ -82,15 +107,22 @@ LABELS_IN_USE = (
 )
 """Those of the history first, and what is used most."""
 
-Key = tuple[bool, str, str]
-"""Where a picture counts: in the trash or not, prediction, label or nothing."""
+Key = tuple[bool, str, str, str, str, bool]
+"""Where a picture counts: the key of `tally`."""
 
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def key(deleted: bool, predicted: str, label: str | None) -> Key:
-    """The row of `tally` that counts such a picture."""
-    return deleted, predicted, label or ""
+def key(values: Mapping[str, Any]) -> Key:
+    """The row of `tally` that counts a picture with such a row of `state`."""
+    return (
+        values["deleted"],
+        values["predicted"],
+        values["label"] or "",
+        values["way"] or "",
+        values["queue_order"] or "",
+        values["in_scope"] is False,
+    )
 
 
 def mark_change(connection: Connection, operation: str) -> None:
@@ -142,11 +174,6 @@ def insert_prediction(
         )
     )
     return new_id(made)
-
-
-def verdict(label: str, predicted: str) -> str:
-    """The event that giving a label is."""
-    return "confirmed" if label == predicted else "corrected"
 
 
 MOST_NAME = 500
@@ -230,44 +257,56 @@ class Work:
         prediction_id: int,
         event: str,
         label: str | None,
+        *,
         undoes: int | None = None,
+        given: Given = UNKNOWN,
     ) -> None:
-        """Record what happened to a picture, and on which prediction."""
+        """Record what happened to a picture, and on which prediction.
+
+        A verdict is of the person who gave it, and of that moment. Where no name was
+        given with it, and for everything else, it is the person whose act this is:
+        many type their name only before they save.
+        """
         self._events.append(
             {
                 "prediction_id": prediction_id,
                 "event": event,
                 "label": label,
-                "who": self.who,
-                "created": self.time,
+                "who": given.who or self.who,
+                "created": given.at or self.time,
                 "operation": self.operation,
                 "undoes": undoes,
+                "way": given.way,
+                "queue_order": given.order,
             }
         )
 
-    def stands(
-        self, named: Named, label: str | None, deleted: bool, reviewed_at: str | None
-    ) -> dict[str, Any]:
-        """A picture's label, and every column of `state` that follows from it."""
-        return {
-            "label": label,
+    def verdict(
+        self, prediction_id: int, predicted: str, label: str, given: Given
+    ) -> Stands:
+        """Record that a person says what a picture shows; returns what then stands."""
+        kind = "confirmed" if label == predicted else "corrected"
+        self.event(prediction_id, kind, label, given=given)
+        return Stands(label, False, given.at or self.time, given.way, given.order)
+
+    def columns(self, named: Named, stands: Stands) -> dict[str, Any]:
+        """What stands for a picture, and every column of `state` that follows."""
+        label = stands.label
+        return stands._asdict() | {
             "correct": None if label is None else label == named.predicted,
             "custom": label is not None and label not in self.classes,
-            "deleted": deleted,
-            "reviewed_at": reviewed_at,
             "search": search_text(named.name, named.source, named.predicted, label),
         }
 
-    def put(
-        self, row: AnyRow, label: str | None, deleted: bool, reviewed_at: str | None
-    ) -> None:
+    def put(self, row: AnyRow, stands: Stands) -> None:
         """Set what now stands for a picture."""
-        values = self.stands(Named.of(row), label, deleted, reviewed_at)
+        values = self.columns(Named.of(row), stands)
         new = {f"new_{column}": value for column, value in values.items()}
         self._states.append({"of": row.image_id} | new)
         self.text(row.image_id, row.search, values["search"])
-        self.count(key(row.deleted, row.predicted, row.label), -1)
-        self.count(key(deleted, row.predicted, label), 1)
+        before = row._asdict()
+        self.count(key(before), -1)
+        self.count(key(before | values), 1)
 
     def enter(
         self, image_id: int, before: AnyRow | None, values: Mapping[str, Any]
@@ -279,10 +318,9 @@ class Work:
         else:
             of = state.c.image_id == image_id
             self.connection.execute(update(state).where(of).values(dict(values)))
-            self.count(key(before.deleted, before.predicted, before.label), -1)
+            self.count(key(before._asdict()), -1)
         self.text(image_id, before.search if before else None, values["search"])
-        after = values["deleted"], values["predicted"], values["label"]
-        self.count(key(*after), 1)
+        self.count(key(values), 1)
 
     def text(self, image_id: int, old: str | None, new: str | None) -> None:
         """Bring the search index from one text to another; None is none."""
@@ -295,11 +333,15 @@ class Work:
         self._counts[where] += pictures
         self._changed = True
 
-    def judge(self, row: AnyRow, label: str, event: str = "") -> None:
+    def judge(self, row: AnyRow, label: str, given: Given) -> None:
         """Record a verdict, and that it stands."""
-        kind = event or verdict(label, row.predicted)
-        self.event(row.prediction_id, kind, label)
-        self.put(row, label, row.deleted, self.time)
+        stands = self.verdict(row.prediction_id, row.predicted, label, given)
+        self.put(row, stands._replace(deleted=row.deleted))
+
+    def rename(self, row: AnyRow, label: str) -> None:
+        """Record that the label is called otherwise; the verdict stays what it was."""
+        self.event(row.prediction_id, "renamed", label)
+        self.put(row, Stands.of(row)._replace(label=label, reviewed_at=self.time))
 
     def conflict(self, row: AnyRow, *, restored: bool = False) -> None:
         """Note that somebody else had changed this picture meanwhile."""
@@ -334,8 +376,9 @@ class Work:
             mark_change(self.connection, self.operation)
 
     def _move_counts(self) -> None:
+        names = [column.name for column in tally.primary_key]
         moved = [
-            {"deleted": k[0], "predicted": k[1], "label": k[2], "pictures": n}
+            dict(zip(names, k, strict=True)) | {"pictures": n}
             for k, n in sorted(self._counts.items())
             if n
         ]

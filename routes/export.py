@@ -16,13 +16,14 @@ class BadSelection(ValueError):
     """The address asks for what there is not."""
 
 
-def address(query: HistoryQuery, options: Options) -> str:
-    """Where the browser gets this selection."""
+def address(query: HistoryQuery, options: Options, who: str = "") -> str:
+    """Where the browser gets this selection; `who` takes it, for the record."""
     asked = {
         "state": query.state,
         "search": query.search,
         "label": query.label,
         "predicted": query.predicted,
+        "who": who,
     }
     asked |= {name: "1" for name in SWITCHES if getattr(options, name)}
     return f"/export.zip?{urlencode({k: v for k, v in asked.items() if v})}"

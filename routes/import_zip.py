@@ -33,12 +33,6 @@ DIRECTORY = 256 * 2**20
 is room for one import at a time beside other uploads."""
 
 
-def _person(request: Request) -> str:
-    """Who logged in, where there is a login; else the name the browser gives, or ""."""
-    known = login.who_asks(request.headers, request.cookies)
-    return known or login.clean_name(request.query_params.get("who"))
-
-
 def _imported(file: IO[bytes], person: str) -> Lines:
     counts, trouble = Imported(), ""
     try:
@@ -58,4 +52,6 @@ async def import_archive(request: Request, place: ExitStack) -> Lines:
     check_asked_by_page(request)
     file = await received(request, place)
     await take_room(CHUNK_BYTES + DIRECTORY, place, LONG_PATIENCE)
-    return _imported(file, _person(request))
+    name = request.query_params.get("who")
+    person = login.person(request.headers, request.cookies, name)
+    return _imported(file, person)

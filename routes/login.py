@@ -48,6 +48,11 @@ def who_asks(headers: Mapping[str, str], cookies: Mapping[str, str]) -> str:
     return clean_name(oidc.signed_in(cookies))
 
 
+def person(headers: Mapping[str, str], cookies: Mapping[str, str], name: object) -> str:
+    """Who logged in, where there is a login; else the name the browser gives, or ""."""
+    return who_asks(headers, cookies) or clean_name(name)
+
+
 def signed_in() -> str:
     """Who has the page open, where login is on; else ""."""
     return who_asks(st.context.headers, st.context.cookies)

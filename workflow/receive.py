@@ -1,29 +1,23 @@
-"""The path of a picture, as plain functions: receive, classify, judge.
+"""The path of a picture, as plain functions: receive and classify.
 
 No Streamlit here: the panels draw and call; what happens to people's pictures is
-decided, and tested, in this file, and for Save in `workflow/save.py`.
+decided, and tested, in this file, for verdicts in `workflow/verdicts.py`, and for Save
+in `workflow/save.py`.
 """
 
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from db import (
-    Database,
-    DatabaseError,
-    LabelRefused,
-    clean_label,
-    matching,
-)
 from intake.errors import Refused
 from intake.pictures import Picture, read_pictures
-from model.classes import CLASSES
 from model.classifier import Classifier
+from model.prediction import Prediction
 from workflow.tray import Arrival, Item, Tray
 
 CHUNK = 32
@@ -36,11 +30,9 @@ CHUNK_BYTES = 24 * 2**20
 AT_ONCE = 2
 """Chunks in work: while one is classified, the last is written or the next decoded."""
 
-GONE = "No longer in the tray: saved or cleared meanwhile."
-
 T = TypeVar("T")
 
-_Predictions: TypeAlias = Mapping[str, dict[str, Any]]
+_Predictions: TypeAlias = Mapping[str, Prediction]
 """What the classifier says, by the hash of the picture."""
 
 
@@ -70,14 +62,6 @@ class Outcome:
     label: str = ""
     confidence: float = 0.0
     in_scope: bool = True
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A verdict written down: the label, in its normal form, or why there is none."""
-
-    label: str | None
-    refusal: str = ""
 
 
 def chunks(things: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -187,7 +171,7 @@ def _predict(
     different = {p.sha256: p for p in pictures if isinstance(p, Picture)}
     new = [p for p in different.values() if tray.item(p.sha256) is None]
     answers = classifier.predict([picture.image for picture in new])
-    return {p.sha256: vars(a) for p, a in zip(new, answers, strict=True)}
+    return {p.sha256: a for p, a in zip(new, answers, strict=True)}
 
 
 def _keep(
@@ -216,21 +200,23 @@ def _keep(
 
 def _received(name: str, item: Item, new: bool) -> Outcome:
     """What became of a picture that is in the tray, under the name it came with now."""
-    said = item.prediction or {}
+    said = item.prediction
+    if said is None:
+        return Outcome(name, new, sha256=item.sha256)
     return Outcome(
         name,
         new,
         sha256=item.sha256,
-        label=said.get("label", ""),
-        confidence=said.get("confidence", 0.0),
-        in_scope=said.get("in_scope") is not False,  # none from before there was one
+        label=said.label,
+        confidence=said.confidence,
+        in_scope=said.in_scope is not False,  # the model may not have been asked
     )
 
 
 def _classify(pictures: Sequence[Picture], tray: Tray, classifier: Classifier) -> None:
     predictions = classifier.predict([picture.image for picture in pictures])
     for picture, prediction in zip(pictures, predictions, strict=True):
-        tray.set_prediction(picture.sha256, vars(prediction))
+        tray.set_prediction(picture.sha256, prediction)
 
 
 def pending(items: Iterable[Item], version: str) -> list[Item]:
@@ -242,7 +228,7 @@ def pending(items: Iterable[Item], version: str) -> list[Item]:
         item
         for item in items
         if item.prediction is None
-        or (item.label is None and item.prediction["model_version"] != version)
+        or (item.verdict is None and item.prediction.model_version != version)
     ]
 
 
@@ -258,72 +244,3 @@ def classify_pending(tray: Tray, classifier: Classifier) -> Iterator[int]:
         _classify([p for p in pictures if isinstance(p, Picture)], tray, classifier)
         done += len(part)
         yield done
-
-
-def confirm(tray: Tray, item: Item) -> None:
-    """The prediction is right."""
-    if item.prediction:
-        tray.set_label(item.sha256, item.prediction["label"])
-
-
-def own_labels(database: Database | None, items: Iterable[Item]) -> list[str]:
-    """Labels of people's own to suggest: the saved ones, then those of this tray."""
-    typed = [i.label for i in items if i.label and i.label not in CLASSES]
-    return list(dict.fromkeys([*labels_in_use(database), *typed]))
-
-
-def correct(tray: Tray, sha256: str, text: str, database: Database | None) -> str:
-    """Give a picture the label a person chose or typed; returns the label it got.
-
-    A label that is in use already, saved or in the tray, keeps the spelling it has.
-
-    Raises:
-        LabelRefused: the text cannot be a label.
-    """
-    label = _normal(text, tray, {sha256}, database)
-    tray.set_label(sha256, label)
-    return label
-
-
-def _normal(
-    text: str, tray: Tray, judged: Container[str], database: Database | None
-) -> str:
-    """A label in its normal form, spelled as it is on pictures other than these."""
-    label = matching(clean_label(text), CLASSES)
-    if label in CLASSES:
-        return label
-    others = [item for item in tray.items() if item.sha256 not in judged]
-    return matching(label, own_labels(database, others))
-
-
-def judge(
-    tray: Tray, verdicts: Sequence[tuple[str, str | None]], database: Database | None
-) -> list[Judged]:
-    """Give pictures labels, or take them back; one answer each, in order.
-
-    When it returns, the labels are on disk.
-    """
-    judged = {sha256 for sha256, _ in verdicts}
-    normal: dict[str | None, str | None] = {None: None}
-    refusals: dict[str | None, str] = {}
-    for text in dict.fromkeys(text for _, text in verdicts if text is not None):
-        try:
-            normal[text] = _normal(text, tray, judged, database)
-        except LabelRefused as problem:
-            refusals[text] = str(problem)
-    wanted = {sha256: normal[text] for sha256, text in verdicts if text in normal}
-    there = tray.set_labels(wanted)
-    return [
-        Judged(None, refusals[text])
-        if text in refusals
-        else Judged(normal[text], "" if sha256 in there else GONE)
-        for sha256, text in verdicts
-    ]
-
-
-def labels_in_use(database: Database | None, *, trash: bool = False) -> list[str]:
-    """Labels of people's own, most used first; none without a database."""
-    try:
-        return [label for label, _ in database.labels(trash=trash)] if database else []
-    except DatabaseError:
-        return []

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from db import Database, NewImage, SaveResult
-from intake.dhash import dhash
-from workflow.tray import Item, Tray
+from db import ORDERS, UNKNOWN, WAYS, Database, Given, NewImage, SaveResult
+from model.prediction import Prediction
+from workflow.tray import Item, Tray, Verdict
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,40 @@ def _entries(tray: Tray, items: Iterable[Item]) -> Iterator[NewImage]:
     What is gone meanwhile, saved or cleared in another tab, is left out.
     """
     for item in items:
-        with suppress(FileNotFoundError):
-            yield _entry(tray, item)
+        if item.prediction:
+            with suppress(FileNotFoundError):
+                yield _entry(tray, item, item.prediction)
 
 
-def _entry(tray: Tray, item: Item) -> NewImage:
-    prediction = item.prediction or {}
-    thumbnail = tray.thumbnail(item.sha256)
+def _entry(tray: Tray, item: Item, prediction: Prediction) -> NewImage:
     return NewImage(
         sha256=item.sha256,
         data=tray.data(item.sha256),
         format=item.format,
         width=item.width,
         height=item.height,
-        thumbnail=thumbnail,
+        thumbnail=tray.thumbnail(item.sha256),
         name=item.name,
         source=item.source,
-        prediction=prediction["label"],
-        confidence=prediction["confidence"],
-        probabilities=tuple(prediction["probabilities"]),
-        model_version=prediction["model_version"],
+        prediction=prediction.label,
+        confidence=prediction.confidence,
+        probabilities=prediction.probabilities,
+        model_version=prediction.model_version,
         label=item.label,
-        scope_score=prediction.get("scope_score"),  # none from before there was one
-        in_scope=prediction.get("in_scope"),
-        dhash=dhash(thumbnail),
+        scope_score=prediction.scope_score,
+        in_scope=prediction.in_scope,
+        dhash=item.dhash,
+        given=_given(item.verdict),
     )
+
+
+def _given(verdict: Verdict | None) -> Given:
+    """How a verdict came to be, as the record has it."""
+    if verdict is None:
+        return UNKNOWN
+    way = next((known for known in WAYS if known == verdict.way), None)
+    order = next((known for known in ORDERS if known == verdict.order), None)
+    return Given(verdict.who, verdict.at, way, order)
 
 
 def save(database: Database, tray: Tray, who: str = "") -> Saved:
@@ -71,7 +80,7 @@ def save(database: Database, tray: Tray, who: str = "") -> Saved:
     Args:
         database: where to.
         tray: where from.
-        who: the reviewer's name, or "".
+        who: the person who saves, or "": also who judged, where no name was given.
 
     Raises:
         DatabaseError: nothing was written, and the tray is as it was.

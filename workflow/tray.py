@@ -2,9 +2,9 @@
 
 A picture is its original bytes, its thumbnail and a JSON file, each written beside its
 place and moved there complete. The JSON file comes last: a picture without one was
-never received. What a person has said of it stands in the JSON, so a reload or a
-killed server loses no verdict either. File names are hashes and counters of our own;
-nothing a person typed becomes part of a path.
+never received. What a person has said of it stands in the JSON, with who, when and
+how, so a reload or a killed server loses no verdict either. File names are hashes and
+counters of our own; nothing a person typed becomes part of a path.
 """
 
 import json
@@ -16,15 +16,17 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
 
+from intake.dhash import dhash
 from intake.disk import spare_bytes
 from intake.errors import Refused
 from intake.pictures import Picture
+from model.prediction import Prediction, read_prediction
 from workflow.durable import FLUSHING, File, flush_folder, write, write_all
 
 MAX_PICTURES = 5_000
@@ -57,6 +59,25 @@ every sidecar at every picture would make a tray of thousands quadratic."""
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What a person says that a picture shows.
+
+    Attributes:
+        who: the person, "" for one without a name; None, as for the others, where an
+            earlier version kept the verdict without it.
+        at: when, ISO 8601, UTC.
+        way: how it was given: on a card, in the queue, to many at once (`db.Way`).
+        order: the queue's (`db.Order`).
+    """
+
+    label: str
+    who: str | None = None
+    at: str | None = None
+    way: str | None = None
+    order: str | None = None
+
+
+@dataclass(frozen=True)
 class Item:
     """One picture in a tray.
 
@@ -64,8 +85,9 @@ class Item:
         number: place in the order of arrival.
         source: the address it came from, or "".
         received: ISO 8601, UTC.
-        prediction: what the classifier said, as plain data; None before that.
-        label: the person's verdict; None while there is none.
+        prediction: what the classifier said; None before that.
+        verdict: the person's; None while there is none.
+        dhash: perceptual hash of the thumbnail; None where it is too plain for one.
     """
 
     sha256: str
@@ -76,8 +98,14 @@ class Item:
     width: int
     height: int
     received: str
-    prediction: dict[str, Any] | None = None
-    label: str | None = None
+    prediction: Prediction | None = None
+    verdict: Verdict | None = None
+    dhash: int | None = None
+
+    @property
+    def label(self) -> str | None:
+        """What the person says it shows; None while nobody has judged it."""
+        return self.verdict.label if self.verdict else None
 
 
 @dataclass(frozen=True)
@@ -87,7 +115,7 @@ class Arrival:
     picture: Picture
     name: str
     source: str = ""
-    prediction: dict[str, Any] | None = None
+    prediction: Prediction | None = None
 
 
 def new_tray_id() -> str:
@@ -106,7 +134,24 @@ def _clean(text: str) -> str:
 
 
 def _as_json(item: Item) -> bytes:
-    return json.dumps(vars(item), ensure_ascii=False).encode()
+    return json.dumps(asdict(item), ensure_ascii=False).encode()
+
+
+def _from_json(text: bytes, thumbnail: Path) -> Item:
+    """An item as this version wrote it, or an earlier one.
+
+    Earlier ones kept of a verdict the label only, and no hash.
+    """
+    found = json.loads(text)
+    label, prediction = found.pop("label", None), found.pop("prediction")
+    verdict = found.pop("verdict", label and {"label": label})
+    if "dhash" not in found:
+        found["dhash"] = dhash(thumbnail.read_bytes())
+    return Item(
+        **found,
+        prediction=read_prediction(prediction) if prediction else None,
+        verdict=Verdict(**verdict) if verdict else None,
+    )
 
 
 def _unkept() -> Refused:
@@ -183,6 +228,7 @@ class Tray:
             height=arrival.picture.height,
             received=datetime.now(UTC).isoformat(timespec="seconds"),
             prediction=arrival.prediction,
+            dhash=arrival.picture.dhash,
         )
         return item, True
 
@@ -267,8 +313,8 @@ class Tray:
     def _read_item(self, path: Path) -> Item | None:
         """One item; None where its file is missing or damaged: that costs only it."""
         try:
-            return Item(**json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            return _from_json(path.read_bytes(), path.with_suffix(".jpg"))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
     def item(self, sha256: str) -> Item | None:
@@ -315,26 +361,20 @@ class Tray:
         """The thumbnail as JPEG."""
         return self._path(sha256, "jpg").read_bytes()
 
-    def set_prediction(self, sha256: str, prediction: dict[str, Any]) -> None:
+    def set_prediction(self, sha256: str, prediction: Prediction) -> None:
         """Note what the classifier says, but where a person has judged what another
         one said: that verdict stays with what it was given on."""
         with self._lock:
             item = self.item(sha256)
-            if item and (item.prediction is None or item.label is None):
+            if item and (item.prediction is None or item.verdict is None):
                 self._write_item(replace(item, prediction=prediction))
 
-    def set_label(self, sha256: str, label: str | None) -> None:
-        """Note what the person says; None takes it back."""
+    def set_verdicts(self, verdicts: Mapping[str, Verdict | None]) -> set[str]:
+        """Note what a person says, None takes it back; returns the pictures that are
+        here for it."""
         with self._lock:
-            item = self.item(sha256)
-            if item:  # gone meanwhile: cleared or saved in another tab
-                self._write_item(replace(item, label=label))
-
-    def set_labels(self, labels: Mapping[str, str | None]) -> set[str]:
-        """Note many verdicts at once; returns the pictures that are here for it."""
-        with self._lock:
-            pairs = [(self._known(sha256), label) for sha256, label in labels.items()]
-            changed = [replace(item, label=label) for item, label in pairs if item]
+            pairs = [(self._known(sha256), said) for sha256, said in verdicts.items()]
+            changed = [replace(item, verdict=said) for item, said in pairs if item]
             for _ in FLUSHING.map(self._write_item, changed):
                 pass  # an error of a write is raised here
             if changed:

@@ -4,12 +4,13 @@ from playwright.sync_api import expect
 
 from intake.pictures import read_pictures
 from tests.support.desk import Desk, on_disk
+from tests.support.judging import label_all
 from tests.support.waiting import SLOW
 from workflow.tray import Arrival, Item
 
 
 def sure(item: Item) -> float:
-    return item.prediction["confidence"]
+    return item.prediction.confidence
 
 
 def from_half(desk: Desk) -> None:
@@ -22,8 +23,8 @@ def test_mistakes_found_so_far_are_allowed_for(desk: Desk):
     items = [item for item in desk.fill(120) if sure(item) >= 0.5]
     reviewed, rest = items[:60], items[60:]
     wrong = reviewed[::2]
-    verdicts = {item.sha256: item.prediction["label"] for item in reviewed}
-    desk.tray.set_labels(verdicts | {item.sha256: "blotch" for item in wrong})
+    verdicts = {item.sha256: item.prediction.label for item in reviewed}
+    label_all(desk.tray, verdicts | {item.sha256: "blotch" for item in wrong})
     page = desk.page
     desk.show("Contact sheet")
     from_half(desk)
@@ -53,7 +54,7 @@ def test_mistakes_found_so_far_are_allowed_for(desk: Desk):
     page.reload()
     page.get_by_role("button", name="Save 60 pictures").click()
     expect(page.get_by_text("Saved 60 pictures")).to_be_visible(timeout=SLOW)
-    more = desk.fill(40, items[0].prediction["model_version"])
+    more = desk.fill(40, items[0].prediction.model_version)
     desk.show("Contact sheet")
     expect(page.locator(".tile")).to_have_count(len(more))
     from_half(desk)
@@ -63,9 +64,9 @@ def test_mistakes_found_so_far_are_allowed_for(desk: Desk):
 
 def test_a_picture_saved_and_reviewed_again_counts_once(desk: Desk):
     items = desk.fill(40)
-    labels = {item.sha256: item.prediction["label"] for item in items}
+    labels = {item.sha256: item.prediction.label for item in items}
     pictures = list(read_pictures([desk.tray.data(item.sha256) for item in items]))
-    desk.tray.set_labels(labels)
+    label_all(desk.tray, labels)
     desk.show("Cards")
     desk.page.get_by_role("button", name="Save 40 pictures").click()
     expect(desk.page.get_by_text("Saved 40 pictures")).to_be_visible(timeout=SLOW)
@@ -73,7 +74,7 @@ def test_a_picture_saved_and_reviewed_again_counts_once(desk: Desk):
         Arrival(picture, item.name, prediction=item.prediction)
         for picture, item in zip(pictures, items, strict=True)
     )
-    desk.tray.set_labels(labels)
+    label_all(desk.tray, labels)
     desk.show("Contact sheet")
     from_half(desk)
     expect(desk.page.locator(".experience")).to_have_text(
@@ -95,7 +96,7 @@ def test_verdicts_on_an_older_models_answers_do_not_count(desk: Desk):
 
 def test_few_reviews_are_no_experience(desk: Desk):
     items = desk.fill(30)
-    desk.tray.set_labels({item.sha256: "blotch" for item in items[:10]})
+    label_all(desk.tray, {item.sha256: "blotch" for item in items[:10]})
     desk.show("Contact sheet")
     from_half(desk)
     expect(desk.page.locator(".expect")).to_contain_text("ticked")

@@ -1,7 +1,9 @@
 """Hundreds of verdicts in a real browser, and none lost when the server is killed."""
 
+import sqlite3
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import expect
@@ -22,7 +24,7 @@ def verdict_for(n: int, item: Item) -> tuple[str, str]:
         return "n", NONE
     if n % 2:
         return str(n % 10), CLASSES[n % 10]
-    return "Enter", item.prediction["label"]
+    return "Enter", item.prediction.label
 
 
 @pytest.mark.long
@@ -57,7 +59,7 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     scene = blotches(7, (200, 150))
     files = [encoded(scene), encoded(scene, "JPEG", quality=60)]
     picture, copy = read_pictures(files)
-    flagged = {**prediction(1), "in_scope": False}
+    flagged = replace(prediction(1), in_scope=False)
     desk.tray.add_many([Arrival(picture, "<b>one</b>.png", prediction=prediction(2))])
     page = desk.page
     desk.show("Queue")
@@ -150,7 +152,7 @@ def test_save_waits_for_verdicts_on_their_way(desk: Desk):
     desk.show("Contact sheet")
     slider = page.get_by_label("Confidence from").last
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
-    likely = [i for i in items if i.prediction["confidence"] >= 0.5]
+    likely = [i for i in items if i.prediction.confidence >= 0.5]
     assert len(likely) > 200
     confirm = page.get_by_role("button", name=f"Confirm {len(likely)} ticked")
     expect(confirm).to_be_visible()
@@ -211,8 +213,8 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     desk.show("Contact sheet")
     slider = page.get_by_label("Confidence from").last
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
-    likely = [i for i in items if i.prediction["confidence"] >= 0.5]
-    expected = sum(1 - i.prediction["confidence"] for i in likely)
+    likely = [i for i in items if i.prediction.confidence >= 0.5]
+    expected = sum(1 - i.prediction.confidence for i in likely)
     expect(page.locator(".expect")).to_have_text(
         f"{len(likely)} pictures ticked: about {round(expected)} wrong"
     )
@@ -229,7 +231,7 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     assert acknowledged.items() <= desk.labels().items()
     desk.server.start()
     on_disk(page)
-    sure = {i.sha256: i.prediction["label"] for i in likely if i not in kept_back}
+    sure = {i.sha256: i.prediction.label for i in likely if i not in kept_back}
     assert desk.labels() == sure
     groups = page.locator(".group")
     for n in range(groups.count()):
@@ -261,3 +263,32 @@ def test_a_bulk_verdict_is_undone_in_one_step(desk: Desk):
     expect(tiles).to_have_count(len(items))
     on_disk(page)
     assert desk.labels() == {}
+
+
+def test_a_second_tab_saved_meanwhile_and_the_verdict_is_kept(desk: Desk):
+    """The sentence stays until it is read; the record holds both verdicts."""
+    items = desk.queue(4)
+    page = desk.page
+    page.keyboard.press("Enter")
+    on_disk(page)
+    other = desk.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Save 4 pictures").click()
+    expect(other.get_by_text("Saved 4 pictures")).to_be_visible(timeout=SLOW)
+    page.bring_to_front()
+    page.keyboard.press("3")
+    said = f"{items[1].name} was saved meanwhile. Your label, cat, is in the history."
+    expect(page.get_by_text(said)).to_be_visible(timeout=SLOW)
+    page.wait_for_timeout(3000)
+    expect(page.get_by_text(said)).to_be_visible()
+    with sqlite3.connect(desk.server.data / "image_classification.db") as read:
+        found = read.execute(
+            "SELECT label, way, queue_order FROM state WHERE reviewed_at IS NOT NULL "
+            "AND name IN (?, ?) AND image_id > (SELECT max(image_id) - 4 FROM state)",
+            (items[0].name, items[1].name),
+        ).fetchall()
+    first = items[0].prediction.label
+    assert found == [(first, "queue", "uploaded"), ("cat", "queue", "uploaded")]
+    page.get_by_role("button", name="OK", exact=True).click()
+    expect(page.get_by_text(said)).to_have_count(0)
+    assert desk.problems == []

@@ -1,5 +1,7 @@
 """No button moves under the pointer that gives one verdict after another."""
 
+from dataclasses import replace
+
 from playwright.sync_api import Locator
 
 from intake.pictures import read_pictures
@@ -17,7 +19,7 @@ def fill(desk: Desk) -> None:
             Arrival(
                 picture,
                 f"{n}.png",
-                prediction={**prediction(n), "in_scope": n % 2 > 0},
+                prediction=replace(prediction(n), in_scope=n % 2 > 0),
             )
             for n, picture in enumerate(pictures)
         ]

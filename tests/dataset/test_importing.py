@@ -32,14 +32,14 @@ FROM images i JOIN image_blobs b ON b.image_id = i.id ORDER BY 1;
 SELECT i.sha256, p.name, source, model_version, label, confidence, probabilities,
   scope_score, p.created FROM predictions p JOIN images i ON i.id = p.image_id
 ORDER BY 1, p.id;
-SELECT i.sha256, r.event, r.label, who, r.created, operation,
+SELECT i.sha256, r.event, r.label, who, r.created, operation, r.way, r.queue_order,
   (SELECT event || created FROM reviews u WHERE u.id = r.undoes)
 FROM reviews r JOIN predictions p ON p.id = prediction_id
 JOIN images i ON i.id = p.image_id ORDER BY 1, r.id;
 SELECT i.sha256, predicted, confidence, name, label, correct, custom, deleted,
-  reviewed_at, search, in_scope, near_copy, near_key
+  reviewed_at, search, in_scope, near_copy, near_key, way, queue_order
 FROM state s JOIN images i ON i.id = s.image_id ORDER BY 1;
-SELECT * FROM tally ORDER BY 1, 2, 3
+SELECT * FROM tally ORDER BY 1, 2, 3, 4, 5, 6
 """
 
 

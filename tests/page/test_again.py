@@ -54,7 +54,7 @@ def test_what_is_not_reviewed_is_reviewed_from_the_history(
     assert html(page).count("<figure>") == 2
     tray = resources.tray(page.query_params["tray"])
     assert said == {
-        item.sha256: (item.prediction["label"], item.prediction["confidence"])
+        item.sha256: (item.prediction.label, item.prediction.confidence)
         for item in tray.items()
     }
     assert all(tray.thumbnail(sha256)[:2] == b"\xff\xd8" for sha256 in said)
@@ -121,8 +121,8 @@ def test_an_answer_of_other_classes_is_given_anew(
     button(history(page), "Review these").click().run()
     assert not page.exception
     (item,) = resources.tray(page.query_params["tray"]).items()
-    assert item.prediction["confidence"] == before.confidence
-    assert len(item.prediction["probabilities"]) == 10
+    assert item.prediction.confidence == before.confidence
+    assert len(item.prediction.probabilities) == 10
 
 
 def test_only_so_many_come_at_once(

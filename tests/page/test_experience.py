@@ -1,13 +1,16 @@
 """The model's confidence against what people then said of its answers."""
 
+from dataclasses import replace
+
 import pytest
 
 from db import Database, DatabaseError
 from model.classes import CLASSES
 from records import track_record as module
 from tests.support.entries import entry
+from tests.support.judging import SAID
 from ui.shared.track_record import binned, confidence_text, experience, model_asked
-from workflow.tray import Item
+from workflow.tray import Item, Verdict
 
 
 def test_reviewed_answers_of_one_model_are_remembered(db: Database):
@@ -66,8 +69,9 @@ def test_where_the_model_was_sure_is_told_once_there_is_enough_of_it():
 
 
 def in_tray(number: int, version: str, label: str | None = None) -> Item:
-    said = {"label": "cat", "confidence": 0.9, "model_version": version}
-    return Item("", number, "", "", "PNG", 1, 1, "", said if version else None, label)
+    said = replace(SAID, model_version=version) if version else None
+    verdict = Verdict(label) if label else None
+    return Item("", number, "", "", "PNG", 1, 1, "", said, verdict)
 
 
 def test_a_tray_asks_for_the_model_of_what_is_to_be_judged():

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from db import HistoryQuery, State
+from db import Database, HistoryQuery, State
 from intake.decode import decode
 from records.schema import images, state
 from tests.support.entries import entry, names
@@ -53,15 +53,16 @@ def test_bulk_review_names_it_and_looks_each_picture_up_once(
     button(page, "Save 1 picture").click().run()
     upload(page, second=encoded(SCENE, "JPEG", quality=60), other=encoded(blotches(8)))
     tray, database = resources.tray(page.query_params["tray"]), resources.database()
-    hashes = {item.name: item.sha256 for item in tray.items()}
+    items = tray.items()
+    hashes = {item.name: item.sha256 for item in items}
     known: dict[str, str] = {}
-    found = near_lines(tray, database, hashes.values(), known)
+    found = near_lines(database, items, known)
     assert found == {
         hashes["second.png"]: "Near copy of first.png, saved, not reviewed"
     }
     assert known[hashes["other.png"]] == ""
-    monkeypatch.setattr(tray, "thumbnail", None)  # whoever asks again fails
-    assert near_lines(tray, database, hashes.values(), known) == found
+    monkeypatch.setattr(Database, "near", None)  # whoever asks again fails
+    assert near_lines(database, items, known) == found
 
 
 def test_the_history_offers_every_state():

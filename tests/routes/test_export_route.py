@@ -1,8 +1,11 @@
 """The download's address: what it answers beside the ZIP itself."""
 
+import pytest
 from starlette.testclient import TestClient
 
-from db import Database
+from dataset.write import Options
+from db import Database, HistoryQuery
+from routes.export import address
 from tests.support.entries import entry
 
 
@@ -20,5 +23,20 @@ def test_asking_what_there_is_notes_no_download(
     assert downloads.get("/export.zip?changed=1").content[:2] == b"PK"
     noted = db.last_export(lambda _: True)
     assert noted
+    assert noted.who == ""
     assert noted.pictures == 1
     assert downloads.head("/export.zip?changed=1").status_code == 404
+
+
+def test_who_takes_an_export_is_noted(
+    db: Database,
+    downloads: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    db.save([entry(1, "cat")])
+    assert address(HistoryQuery(), Options(), "Ada") == "/export.zip?state=all&who=Ada"
+    assert downloads.get("/export.zip?who=Ada%0A").content
+    assert db.last_export(lambda _: True).who == "Ada"
+    monkeypatch.setenv("CLASSIFY_LOGIN_HEADER", "X-User")
+    downloads.get("/export.zip?who=Ada", headers={"X-User": "Ben"}).read()
+    assert db.last_export(lambda _: True).who == "Ben"

@@ -1,7 +1,9 @@
 """Verdicts by the route: written down before they are answered, from the page only."""
 
 import json
+import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,12 +17,15 @@ from db import Database
 from model.classes import CLASSES
 from routes.verdicts import MAX_VERDICTS, parse_verdicts
 from routes.xsrf import COOKIE, HEADER
+from tests.support.judging import SAID, judged, label_all
 from tests.support.trays import PICTURES
 from tests.support.waiting import patient
 from ui.classify.queue import OUTSIDE, doubt, row
 from workflow import receive as workflow
-from workflow.receive import GONE, classify_pending, judge
+from workflow.receive import classify_pending
+from workflow.save import save
 from workflow.tray import Tray
+from workflow.verdicts import GONE, SAVED
 
 A, B, C = (picture.sha256 for picture in PICTURES)
 
@@ -44,9 +49,9 @@ def test_a_verdict_is_on_disk_when_it_is_answered(address: str, tray: Tray):
     body = json.dumps([[A, "cat"], [B, "  house   boat "], [C, None]]).encode()
     answer = post(address, tray.tray_id, body)
     assert answer.json() == [
-        {"label": "cat", "refusal": ""},
-        {"label": "house boat", "refusal": ""},
-        {"label": None, "refusal": ""},
+        {"label": "cat", "refusal": "", "note": ""},
+        {"label": "house boat", "refusal": "", "note": ""},
+        {"label": None, "refusal": "", "note": ""},
     ]
     assert labels(tray) == ["cat", "house boat", None]
 
@@ -70,6 +75,10 @@ def test_another_site_may_not_judge(address: str, tray: Tray, headers: dict[str,
         b'[["a"]]',
         b'[[1, "cat"]]',
         b'[["a", 2]]',
+        b'[["a", "cat", "card", null]]',
+        b'[["a", "cat", "queue", "best"]]',
+        b'[["a", "cat", ["queue"], null]]',
+        b'[["a", "cat", "queue", "random", 1]]',
         b"[" * 100_000,
         b" " * 300_000,
         json.dumps([["a", "cat"]] * (MAX_VERDICTS + 1)).encode(),
@@ -80,31 +89,23 @@ def test_what_is_no_list_of_verdicts_is_refused(address: str, tray: Tray, body: 
 
 
 def test_a_full_request_is_read():
-    full = json.dumps([["0" * 64, "x" * 64]] * MAX_VERDICTS)
-    assert len(parse_verdicts(full.encode())) == MAX_VERDICTS
+    full = json.dumps([["0" * 64, "x" * 64, "queue", "uncertain"]] * MAX_VERDICTS)
+    assert len(parse_verdicts(full.encode(), "")) == MAX_VERDICTS
 
 
 @pytest.mark.threat("C32")
 def test_a_bad_label_costs_only_its_picture(tray: Tray):
-    judged = judge(tray, [(A, "cat"), (B, "x" * 65), (C, " ")], None)
-    assert [j.label for j in judged] == ["cat", None, None]
-    assert "at most 64" in judged[1].refusal
-    assert "at least one" in judged[2].refusal
+    answers = judged(tray, [(A, "cat"), (B, "x" * 65), (C, " ")])
+    assert [j.label for j in answers] == ["cat", None, None]
+    assert "at most 64" in answers[1].refusal
+    assert "at least one" in answers[2].refusal
     assert labels(tray) == ["cat", None, None]
 
 
 def test_a_picture_that_is_gone_is_said(tray: Tray):
     tray.remove([i for i in tray.items() if i.sha256 == B])
-    judged = judge(tray, [(A, "cat"), (B, "dog"), ("../../x", "dog")], None)
-    assert [j.refusal for j in judged] == ["", GONE, GONE]
-
-
-SAID = {
-    "label": "cat",
-    "confidence": 0.9,
-    "probabilities": [0.01] * 3 + [0.9] + [0.01] * 6,
-    "model_version": "1",
-}
+    answers = judged(tray, [(A, "cat"), (B, "dog"), ("../../x", "dog")])
+    assert [j.refusal for j in answers] == ["", GONE, GONE]
 
 
 def test_a_picture_saved_by_another_tab_is_not_missed(
@@ -120,7 +121,7 @@ def test_a_picture_saved_by_another_tab_is_not_missed(
         version = "1"
 
         def predict(self, images):
-            return [SimpleNamespace(**SAID) for _ in images]
+            return [SAID for _ in images]
 
     monkeypatch.setattr(workflow, "pending", looked)
     assert list(classify_pending(tray, Model())) == [3]
@@ -132,14 +133,14 @@ def test_a_verdict_given_while_a_new_model_classifies_keeps_what_it_was_given_on
 ):
     for sha256 in (A, B):
         tray.set_prediction(sha256, SAID)
-    new = SAID | {"label": "dog", "model_version": "2"}
+    new = replace(SAID, label="dog", model_version="2")
 
     class Model:
         version = "2"
 
         def predict(self, images):
-            judge(tray, [(A, "cat"), (C, "frog")], None)
-            return [SimpleNamespace(**new) for _ in images]
+            judged(tray, [(A, "cat"), (C, "frog")])
+            return [new for _ in images]
 
     assert list(classify_pending(tray, Model())) == [3]
     found = [(item.prediction, item.label) for item in tray.items()]
@@ -147,13 +148,13 @@ def test_a_verdict_given_while_a_new_model_classifies_keeps_what_it_was_given_on
 
 
 def test_the_last_word_on_a_picture_counts(tray: Tray):
-    judge(tray, [(A, "cat"), (A, "dog"), (A, None), (A, "frog")], None)
+    judged(tray, [(A, "cat"), (A, "dog"), (A, None), (A, "frog")])
     assert labels(tray)[0] == "frog"
 
 
 def test_a_label_is_spelled_as_it_is_in_use(tray: Tray, tmp_path: Path):
     database = Database.open(tmp_path / "x.db", CLASSES)
-    assert judge(tray, [(A, "CAT ")], database)[0].label == "cat"
+    assert judged(tray, [(A, "CAT ")], database)[0].label == "cat"
 
 
 def test_a_mistake_is_likelier_where_two_classes_are_close():
@@ -168,24 +169,88 @@ def test_a_mistake_is_likelier_where_two_classes_are_close():
 def test_the_browser_is_told_what_may_be_none_of_the_ten(
     tray: Tray, in_scope: bool | None, said: str
 ):
-    item = tray.items()[0]
-    chances = [0.1] * 10
-    answer = {"label": "cat", "probabilities": chances, "in_scope": in_scope}
-    given = row(replace(item, prediction=answer), None, "Near copy of <b>, saved")
+    answer = replace(SAID, in_scope=in_scope)
+    item = replace(tray.items()[0], prediction=answer)
+    given = row(item, answer, None, "Near copy of <b>, saved")
     assert given["outside"] == said
     assert given["near"] == "Near copy of <b>, saved"
 
 
 def test_nothing_is_doubted_that_a_person_has_labelled_before(tray: Tray):
-    item = replace(tray.items()[0], prediction={**SAID, "in_scope": False})
-    assert row(item, SimpleNamespace(label="fox"))["outside"] == ""
-    assert row(item, SimpleNamespace(label=None))["outside"] == OUTSIDE
+    answer = replace(SAID, in_scope=False)
+    item = replace(tray.items()[0], prediction=answer)
+    assert row(item, answer, SimpleNamespace(label="fox"))["outside"] == ""
+    assert row(item, answer, SimpleNamespace(label=None))["outside"] == OUTSIDE
 
 
 @pytest.mark.parametrize("chance", [0.99996, 1.0])
 def test_rounding_makes_nothing_certain(tray: Tray, chance: float):
-    chances = [chance] + [(1 - chance) / 9] * 9
-    item = replace(
-        tray.items()[0], prediction={"label": CLASSES[0], "probabilities": chances}
+    chances = (chance,) + ((1 - chance) / 9,) * 9
+    answer = replace(SAID, label=CLASSES[0], probabilities=chances)
+    assert row(tray.items()[0], answer, None)["top"][0] == [CLASSES[0], 0.9999]
+
+
+def test_a_verdict_keeps_who_gave_it_when_and_how(
+    address: str, tray: Tray, monkeypatch: pytest.MonkeyPatch
+):
+    body = json.dumps([[A, "cat", "queue", "random"], [B, "cat", "bulk", None]])
+    post(address, f"{tray.tray_id}?who=Ada%00", body.encode())
+    first, second, _ = (item.verdict for item in tray.items())
+    assert (first.who, first.way, first.order) == ("Ada", "queue", "random")
+    assert (second.way, second.order) == ("bulk", None)
+    assert abs(time.time() - datetime.fromisoformat(first.at).timestamp()) < 60
+    monkeypatch.setenv("CLASSIFY_LOGIN_HEADER", "X-User")
+    post(address, f"{tray.tray_id}?who=Ada", body.encode(), **{"X-User": "Ben"})
+    assert tray.items()[0].verdict.who == "Ben"
+
+
+def test_save_writes_who_judged_and_how(tray: Tray, tmp_path: Path):
+    database = Database.open(tmp_path / "x.db", CLASSES)
+    for sha256 in (A, B):
+        tray.set_prediction(sha256, SAID)
+    judged(tray, [(A, "cat")])
+    label_all(tray, {B: "dog"})  # kept by an earlier version
+    assert save(database, tray, "Eve").result.reviewed == 2
+    told = [(e.who, e.way, e.order) for n in (1, 2) for e in database.history(n)]
+    assert told == [("Ada", "queue", "uncertain"), ("Eve", None, None)]
+
+
+def test_a_second_opinion_goes_into_the_record(tray: Tray, tmp_path: Path):
+    """Another tab saves, and this one goes on giving verdicts."""
+    database = Database.open(tmp_path / "x.db", CLASSES)
+    for sha256 in (A, B, C):
+        tray.set_prediction(sha256, SAID)
+    label_all(tray, {A: "dog", B: "cat"})
+    save(database, tray, "Ben")
+    given = [(A, "cat"), (B, "CAT"), (C, "frog")]
+    answers = judged(tray, given, database)
+    assert [(a.label, a.refusal) for a in answers] == [
+        ("cat", ""),
+        ("cat", ""),
+        ("frog", ""),
+    ]
+    assert answers[0].note == (
+        "a.png was saved meanwhile as dog by Ben. Your label, cat, counts now; both "
+        "verdicts are kept in the history."
     )
-    assert row(item, None)["top"][0] == [CLASSES[0], 0.9999]
+    assert "as cat, too" in answers[1].note
+    assert "Your label, frog, is in the history" in answers[2].note
+    told = [[(e.label, e.who) for e in database.history(n)] for n in (1, 2, 3)]
+    assert told == [
+        [("dog", "Ben"), ("cat", "Ada")],
+        [("cat", "Ben"), ("cat", "Ada")],
+        [("frog", "Ada")],
+    ]
+    assert judged(tray, [(A, None)], database)[0].refusal == SAVED
+
+
+def test_what_was_deleted_or_cleared_meanwhile_takes_no_verdict(
+    tray: Tray, tmp_path: Path
+):
+    database = Database.open(tmp_path / "x.db", CLASSES)
+    tray.set_prediction(A, SAID)
+    save(database, tray)
+    database.delete([1])
+    tray.clear()
+    answers = judged(tray, [(A, "cat"), (B, "cat")], database)
+    assert [a.refusal for a in answers] == [GONE, GONE]

@@ -18,6 +18,7 @@ from routes.upload import MANY_ZIPS, NO_DISK
 from tests.support.client import Client, archive, half_sent, lines, png
 from tests.support.disk import PLENTY, small_disk
 from tests.support.hostile import encoded, scene
+from tests.support.judging import label_all
 from tests.support.waiting import patient, wait_until
 from workflow import resources
 from workflow import tray as trays
@@ -222,7 +223,7 @@ def test_a_tray_leaves_the_last_of_the_disk_alone(
     with pytest.raises(Refused, match="the disk is nearly full") as refused:
         tray.add(second, "b.png")
     assert refused.value.retry
-    tray.set_label(first.sha256, "cat")
+    label_all(tray, {first.sha256: "cat"})
     assert [item.label for item in tray.items()] == ["cat"]
     spare += 1
     assert tray.add(second, "b.png")[1]

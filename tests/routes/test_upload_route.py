@@ -35,7 +35,7 @@ def test_an_answer_says_what_the_model_says(client: Client, tray_id: str):
     for line in (first, again):
         assert line["sha256"] == item.sha256
         for key in ("label", "confidence", "in_scope"):
-            assert line[key] == item.prediction[key]
+            assert line[key] == getattr(item.prediction, key)
     assert (refused["sha256"], refused["label"]) == ("", "")
 
 

@@ -13,24 +13,20 @@ from playwright.sync_api import Browser, Page, expect
 from bench.server import free_port
 from intake.pictures import read_pictures
 from model.classes import CLASSES
+from model.prediction import Prediction
 from tests.support.server import start_server
 from tests.support.waiting import SLOW, patient
 from workflow.tray import Arrival, Item, Tray, new_tray_id
 
 
-def prediction(n: int, version: str = "test") -> dict[str, object]:
+def prediction(n: int, version: str = "test") -> Prediction:
     """What a model might say of the n-th picture; always the same."""
     chance = random.Random(n)
     label = chance.randrange(10)
     confidence = 0.4 + 0.6 * chance.random() ** 0.5
     rest = (1 - confidence) / 9
-    chances = [confidence if k == label else rest for k in range(10)]
-    return {
-        "label": CLASSES[label],
-        "confidence": confidence,
-        "probabilities": chances,
-        "model_version": version,
-    }
+    chances = tuple(confidence if k == label else rest for k in range(10))
+    return Prediction(CLASSES[label], confidence, chances, version)
 
 
 SERIES = itertools.count()

@@ -53,10 +53,12 @@ def check_counts(path: Path) -> None:
     """What is kept beside `state` says what `state` says."""
     with sqlite3.connect(path) as check:
         counted = check.execute(
-            "SELECT deleted, predicted, coalesce(label, ''), count(*) FROM state "
-            "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+            "SELECT deleted, predicted, coalesce(label, ''), coalesce(way, ''), "
+            "coalesce(queue_order, ''), coalesce(in_scope, 1) = 0, count(*) "
+            "FROM state GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6"
         ).fetchall()
-        kept = check.execute("SELECT * FROM tally ORDER BY 1, 2, 3").fetchall()
+        of_state = "SELECT * FROM tally ORDER BY 1, 2, 3, 4, 5, 6"
+        kept = check.execute(of_state).fetchall()
         assert kept == counted
         whole = "INSERT INTO state_search (state_search, rank) VALUES (?, 1)"
         check.execute(whole, ("integrity-check",))

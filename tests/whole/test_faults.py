@@ -28,6 +28,7 @@ from model.classes import CLASSES
 from tests.support.disk import small_disk
 from tests.support.entries import count, entry
 from tests.support.hostile import bombs, encoded, scene
+from tests.support.judging import SAID
 from tests.support.paths import ROOT
 from workflow import tray
 from workflow.receive import AT_ONCE, CHUNK, Source, receive
@@ -376,15 +377,13 @@ def test_the_same_file_in_eight_sessions_at_once_is_one_image(
     tmp_path: Path,
 ):
     data = encoded(scene())
-    said = {"label": "cat", "confidence": 0.5, "model_version": "m"}
-    said["probabilities"] = [0.1] * 10
 
     def work(session: int):
         mine = Tray(tmp_path / "trays", new_tray_id())
         (outcome,) = receive([Source("a.png", data)], mine, None)
         assert outcome.new
         (item,) = mine.items()
-        mine.set_prediction(item.sha256, said)
+        mine.set_prediction(item.sha256, SAID)
         save(db, mine)
 
     assert at_once(work, 8) == []

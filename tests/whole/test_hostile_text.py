@@ -15,11 +15,12 @@ from db import Database, HistoryQuery, LabelCount, LabelRefused, clean_label
 from intake.pictures import read_picture
 from tests.support.entries import entry
 from tests.support.hostile import encoded, scene
+from tests.support.judging import SAID
 from tests.support.texts import NAMES, TEXTS
 from ui.classify.cards import card_html
 from ui.history.grid import GRID_OPTIONS, rows_frame
 from ui.sidebar.accuracy import distribution
-from workflow.tray import Item, Tray, new_tray_id
+from workflow.tray import Item, Tray, Verdict, new_tray_id
 
 
 def saved(database: Database) -> list[tuple[str, str, str]]:
@@ -85,11 +86,10 @@ def test_zip_lists_are_exact_and_their_cells_harmless(db: Database):
 @pytest.mark.threat("C30")
 @pytest.mark.parametrize("text", NAMES)
 def test_a_card_shows_text_and_no_markup(text: str):
-    said = {"label": "cat", "confidence": 0.5, "probabilities": [0.1] * 10}
     shape = {"sha256": "0" * 64, "number": 0, "format": "PNG", "width": 1, "height": 1}
-    rest = shape | {"received": "", "prediction": said}
-    item = Item(name=text, source=text, label=text, **rest)
-    plain_item = Item(name="", source="", label="z", **rest)
+    rest = shape | {"received": "", "prediction": SAID}
+    item = Item(name=text, source=text, verdict=Verdict(text), **rest)
+    plain_item = Item(name="", source="", verdict=Verdict("z"), **rest)
     drawn, plain = (card_html("a" * 20, i, None) for i in (item, plain_item))
     for mark in "<>":
         assert drawn.count(mark) == plain.count(mark)

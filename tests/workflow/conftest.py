@@ -8,7 +8,8 @@ import pytest
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
-from tests.support.trays import PICTURES, SAID
+from tests.support.judging import SAID
+from tests.support.trays import PICTURES
 from ui.shared import streamlit_internals as memory
 from workflow.tray import Arrival, Tray, new_tray_id
 

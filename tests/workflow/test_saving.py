@@ -10,8 +10,8 @@ import pytest
 
 from db import Database, HistoryQuery, NewImage
 from model.classes import CLASSES
-from tests.support.trays import PICTURES, SAID
-from workflow.receive import judge
+from tests.support.judging import SAID, judged
+from tests.support.trays import PICTURES
 from workflow.save import save
 from workflow.tray import Arrival, Tray, new_tray_id
 
@@ -19,7 +19,7 @@ from workflow.tray import Arrival, Tray, new_tray_id
 def judging(filled: Tray, entries: Iterable[NewImage]) -> Iterator[NewImage]:
     """Somebody gives the first picture a label once the others are read."""
     yield from entries
-    (answer,) = judge(filled, [(PICTURES[0].sha256, "dog")], None)
+    (answer,) = judged(filled, [(PICTURES[0].sha256, "dog")])
     assert (answer.label, answer.refusal) == ("dog", "")
 
 

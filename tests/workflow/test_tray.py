@@ -1,5 +1,6 @@
 """Trays: what was received is on disk, and stays there until it is saved."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -10,10 +11,13 @@ import pytest
 
 from intake.errors import Refused
 from intake.pictures import Picture, read_picture
-from tests.support.hostile import encoded, scene
+from model.classes import CLASSES
+from model.prediction import Prediction
+from tests.support.hostile import blotches, encoded, scene
+from tests.support.judging import SAID, label_all
 from tests.support.paths import ROOT
 from workflow import tray as trays
-from workflow.tray import Arrival, Tray, new_tray_id, sweep, valid_tray_id
+from workflow.tray import Arrival, Tray, Verdict, new_tray_id, sweep, valid_tray_id
 
 PICTURES = [read_picture(encoded(scene((20 + n, 20)))) for n in range(4)]
 
@@ -33,6 +37,28 @@ def test_what_was_received_is_found_again(tray: Tray):
     assert found.thumbnail(PICTURES[0].sha256) == PICTURES[0].thumbnail
 
 
+def test_what_an_earlier_version_kept_is_read(tray: Tray):
+    picture = read_picture(encoded(blotches(7)))
+    tray.add(picture, "a.png")
+    note = tray.folder / f"{picture.sha256}.json"
+    told = json.loads(note.read_text())
+    for name in ("verdict", "dhash"):
+        del told[name]
+    answer = {"label": "cat", "confidence": 0.5, "probabilities": [0.1] * 10}
+    told |= {"label": "dog", "prediction": answer | {"model_version": "old"}}
+    note.write_text(json.dumps(told))
+    (item,) = reopened(tray).items()
+    assert item.verdict == Verdict("dog")
+    assert item.dhash == picture.dhash
+    assert item.dhash is not None
+    assert item.prediction == Prediction("cat", 0.5, (0.1,) * 10, "old")
+    assert item.prediction.classes == CLASSES
+    told |= {"label": None, "prediction": None}
+    note.write_text(json.dumps(told))
+    (item,) = reopened(tray).items()
+    assert (item.verdict, item.prediction) == (None, None)
+
+
 def test_the_same_bytes_are_one_item(tray: Tray):
     item, new = tray.add(PICTURES[0], "first.png")
     assert new
@@ -42,11 +68,13 @@ def test_the_same_bytes_are_one_item(tray: Tray):
 
 def test_prediction_and_verdict_survive(tray: Tray):
     sha256 = tray.add(PICTURES[0], "a.png")[0].sha256
-    tray.set_prediction(sha256, {"label": "cat"})
-    tray.set_label(sha256, "dog")
+    tray.set_prediction(sha256, SAID)
+    said = Verdict("dog", "Ada", "2026-12-01T12:00:00.000+00:00", "queue", "random")
+    tray.set_verdicts({sha256: said})
     (item,) = reopened(tray).items()
-    assert (item.prediction, item.label) == ({"label": "cat"}, "dog")
-    tray.set_label(sha256, None)
+    assert (item.prediction, item.verdict, item.label) == (SAID, said, "dog")
+    assert item.dhash == PICTURES[0].dhash
+    tray.set_verdicts({sha256: None})
     assert tray.items()[0].label is None
 
 
@@ -65,7 +93,7 @@ def test_removed_and_cleared_is_gone(tray: Tray):
     tray.clear()
     assert tray.items() == []
     assert not tray.folder.exists()
-    tray.set_label(PICTURES[1].sha256, "cat")
+    label_all(tray, {PICTURES[1].sha256: "cat"})
     assert tray.items() == []
 
 
@@ -216,6 +244,9 @@ KILLED = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
+from hostile import encoded, scene
+from judging import SAID, label_all
+from test_near import blotches
 from intake.pictures import read_picture
 from workflow.tray import Tray
 from tests.support.hostile import encoded, scene
@@ -274,7 +305,8 @@ def test_what_another_process_writes_is_seen(tray: Tray):
     assert tray.items()[0].label is None
     path = tray.folder / f"{sha256}.json"
     other = path.with_suffix(".new")
-    other.write_text(path.read_text().replace('"label": null', '"label": "owl"'))
+    said = '"verdict": {"label": "owl"}'
+    other.write_text(path.read_text().replace('"verdict": null', said))
     other.replace(path)
     assert tray.items()[0].label == "owl"
     path.unlink()
@@ -295,7 +327,7 @@ def test_many_verdicts_at_once(tray: Tray):
         tray.add(picture, "a.png")
     first, second, absent = (p.sha256 for p in PICTURES[:3])
     wanted = {first: "cat", second: None, absent: "dog", "../x": "dog"}
-    assert tray.set_labels(wanted) == {first, second}
+    assert label_all(tray, wanted) == {first, second}
     assert [i.label for i in reopened(tray).items()] == ["cat", None]
 
 

@@ -10,14 +10,17 @@ from functools import wraps
 
 import streamlit as st
 
-from db import Database, DatabaseError, HistoryRow, LabelRefused
+from db import Database, DatabaseError, HistoryRow
 from model.classes import CLASSES
+from model.prediction import Prediction
 from ui.classify.near_notes import near_copies, near_html
 from ui.classify.queue import doubted
 from ui.shared.assets import asset
 from ui.shared.escape import count, percent, plain
-from workflow.receive import confirm, correct, own_labels
+from ui.shared.notes import keep_notes
+from ui.sidebar.reviewer import reviewer_name
 from workflow.tray import Item, Tray
+from workflow.verdicts import Answer, Said, by, judge, judge_one, own_labels
 
 PAGE_SIZE = 24
 OTHER = "Other…"
@@ -43,7 +46,7 @@ def _choice(item: Item) -> str | None:
     """What the correction box shows: nothing for a confirmed picture."""
     if item.sha256 in st.session_state.setdefault(OWN_LABEL, set()):
         return OTHER
-    if item.label and item.prediction and item.label != item.prediction["label"]:
+    if item.label and item.prediction and item.label != item.prediction.label:
         return item.label
     return None
 
@@ -67,19 +70,30 @@ def _or_said(act: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
+def _give(
+    tray: Tray, item: Item, label: str | None, database: Database | None
+) -> Answer:
+    """Write a verdict down; what the person must hear of it stays on the page."""
+    given = by(reviewer_name(), "card")
+    answer = judge_one(tray, item.sha256, label, given, database)
+    keep_notes([answer.note or answer.refusal])
+    return answer
+
+
 @_or_said
-def on_confirm(tray: Tray, item: Item) -> None:
+def on_confirm(tray: Tray, item: Item, database: Database | None) -> None:
     """The person says the prediction is right."""
     _close_own_label(item.sha256)
-    confirm(tray, item)
+    if item.prediction:
+        _give(tray, item, item.prediction.label, database)
     st.session_state[FOCUS] = f"undo-{item.sha256}"
 
 
 @_or_said
-def on_undo(tray: Tray, item: Item) -> None:
+def on_undo(tray: Tray, item: Item, database: Database | None) -> None:
     """Back to not reviewed."""
     _close_own_label(item.sha256)
-    tray.set_label(item.sha256, None)
+    _give(tray, item, None, database)
     st.session_state[FOCUS] = f"confirm-{item.sha256}"
 
 
@@ -106,50 +120,52 @@ def on_choose(
         st.session_state[OWN_LABEL].add(item.sha256)
         st.session_state[FOCUS] = f"own-{item.sha256}"
     elif chosen is None:
-        tray.set_label(item.sha256, None)
+        _give(tray, item, None, database)
     else:
-        _give(tray, item, chosen, database)
-
-
-def _give(tray: Tray, item: Item, typed: str, database: Database | None) -> bool:
-    """Give a label that may have been typed; what cannot be one is refused below."""
-    try:
-        label = correct(tray, item.sha256, typed, database)
-    except (LabelRefused, DatabaseError) as problem:
-        st.session_state.setdefault(PROBLEMS, {})[item.sha256] = str(problem)
-        return False
-    _close_own_label(item.sha256)
-    if label != typed:
-        st.session_state[PROBLEMS][item.sha256] = f"Taken as the label: {label}"
-    return True
+        _give_typed(tray, item, chosen, database)
 
 
 @_or_said
 def on_own_label(tray: Tray, item: Item, key: str, database: Database | None) -> None:
     """The person typed a label; what cannot be one is refused beside the box."""
-    if _give(tray, item, st.session_state[key], database):
+    if _give_typed(tray, item, st.session_state[key], database):
         st.session_state[FOCUS] = f"label-{item.sha256}"
 
 
-def _bars(item: Item) -> str:
+def _give_typed(tray: Tray, item: Item, typed: str, database: Database | None) -> bool:
+    """Give a label that may have been typed; what cannot be one is refused below."""
+    answer = judge_one(tray, item.sha256, typed, by(reviewer_name(), "card"), database)
+    if answer.refusal:
+        st.session_state.setdefault(PROBLEMS, {})[item.sha256] = answer.refusal
+        return False
+    _close_own_label(item.sha256)
+    keep_notes([answer.note])
+    if answer.label != typed:
+        taken = f"Taken as the label: {answer.label}"
+        st.session_state[PROBLEMS][item.sha256] = taken
+    return True
+
+
+def _bars(prediction: Prediction) -> str:
     """The three most probable classes as bars."""
-    probabilities = (item.prediction or {})["probabilities"]
-    ranked = sorted(zip(probabilities, CLASSES, strict=True), reverse=True)[:3]
     return "".join(
-        f"<span>{name}</span><span class='bar'><i style='width:{100 * p:.1f}%'></i>"
-        f"</span><span>{plain(percent(p))}</span>"
-        for p, name in ranked
+        f"<span>{plain(name)}</span><span class='bar'><i style='width:{100 * p:.1f}%'>"
+        f"</i></span><span>{plain(percent(p))}</span>"
+        for name, p in prediction.top()
     )
 
 
+def _predicted(item: Item) -> str | None:
+    return item.prediction.label if item.prediction else None
+
+
 def _verdict(item: Item, earlier: HistoryRow | None) -> str:
-    predicted = (item.prediction or {}).get("label")
     if item.label is None:
         if earlier and earlier.label:
             known = plain(earlier.label)
             return f'<span class="verdict open">Saved earlier as {known}</span>'
         return '<span class="verdict open">Not reviewed</span>'
-    if item.label == predicted:
+    if item.label == _predicted(item):
         return '<span class="verdict correct">✓ Correct</span>'
     return f'<span class="verdict incorrect">✗ It is {plain(item.label)}</span>'
 
@@ -172,11 +188,11 @@ def card_html(
     figure = f'<figure><img src="{source}" alt="{name}" loading="lazy"></figure>'
     answer = '<div class="answer"><span>Not classified yet</span></div>'
     if item.prediction:
-        label, p = item.prediction["label"], item.prediction["confidence"]
+        label, p = item.prediction.label, item.prediction.confidence
         answer = (
             f'<div class="answer"><span>{plain(label)}</span>'
             f"<span>{plain(percent(p))}</span></div>"
-            f"<div class='bars'>{_bars(item)}</div>"
+            f"<div class='bars'>{_bars(item.prediction)}</div>"
         )
     if copy:
         answer += near_html(copy)
@@ -189,7 +205,7 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
     """The box with every label; whether the person wants to type another."""
     key = f"label-{item.sha256}"
     choice = _choice(item)
-    predicted = (item.prediction or {}).get("label")
+    predicted = _predicted(item)
     # "Other…" before people's own labels: they can be many, and it must be in sight.
     options = [c for c in (*CLASSES, OTHER, *own) if c != predicted]
     if choice and choice not in options:
@@ -244,7 +260,7 @@ def _render_card(
                 key=f"undo-{item.sha256}",
                 width="stretch",
                 on_click=on_undo,
-                args=(tray, item),
+                args=(tray, item, db),
             )
         else:
             st.button(
@@ -253,7 +269,7 @@ def _render_card(
                 icon=":material/check:",
                 width="stretch",
                 on_click=on_confirm,
-                args=(tray, item),
+                args=(tray, item, db),
             )
     with right:
         wants_own = _render_choice(tray, item, own, db)
@@ -264,19 +280,42 @@ def _render_card(
         st.html(f'<div class="name">{plain(note)}</div>')
 
 
-def on_confirm_page(tray: Tray, items: Sequence[Item]) -> None:
+def _give_all(
+    tray: Tray, labels: Mapping[str, str | None], database: Database | None
+) -> None:
+    """Write down verdicts on many pictures; where the disk takes none, say so."""
+    given = by(reviewer_name(), "bulk")
+    for sha256 in labels:
+        _close_own_label(sha256)
+    said = [Said(sha256, label, given) for sha256, label in labels.items()]
+    try:
+        answers = judge(tray, said, database)
+    except OSError:
+        problems = st.session_state.setdefault(PROBLEMS, {})
+        problems |= dict.fromkeys(labels, UNKEPT)
+        return
+    keep_notes([answer.note or answer.refusal for answer in answers])
+
+
+def on_confirm_page(
+    tray: Tray, items: Sequence[Item], database: Database | None
+) -> None:
     """Confirm everything on this page that is not reviewed."""
-    waiting = [item for item in items if item.label is None]
-    for item in waiting:
-        on_confirm(tray, item)
-    st.session_state[CONFIRMED] = {item.sha256 for item in waiting}
+    waiting = {
+        item.sha256: item.prediction.label
+        for item in items
+        if item.prediction and item.label is None
+    }
+    _give_all(tray, waiting, database)
+    st.session_state[CONFIRMED] = set(waiting)
     st.session_state[FOCUS] = "unconfirm-page"
 
 
-def on_unconfirm_page(tray: Tray, items: Sequence[Item]) -> None:
+def on_unconfirm_page(
+    tray: Tray, items: Sequence[Item], database: Database | None
+) -> None:
     """Take back what was just confirmed by the page."""
-    for item in items:
-        on_undo(tray, item)
+    _give_all(tray, {item.sha256: None for item in items}, database)
     st.session_state[FOCUS] = "confirm-page"
 
 
@@ -308,7 +347,9 @@ def _pass_focus_on() -> None:
         _focus(key=f"focus-{key}", data={"on": on}, height=0)
 
 
-def _render_foot(tray: Tray, shown: Sequence[Item], following: int | None) -> None:
+def _render_foot(
+    tray: Tray, shown: Sequence[Item], following: int | None, db: Database | None
+) -> None:
     """What comes after the last card of a page."""
     confirmed = st.session_state.get(CONFIRMED, ())
     just = [i for i in shown if i.sha256 in confirmed and i.label]
@@ -319,7 +360,7 @@ def _render_foot(tray: Tray, shown: Sequence[Item], following: int | None) -> No
                 key="confirm-page",
                 icon=":material/done_all:",
                 on_click=on_confirm_page,
-                args=(tray, shown),
+                args=(tray, shown, db),
             )
         elif just:
             st.button(
@@ -327,7 +368,7 @@ def _render_foot(tray: Tray, shown: Sequence[Item], following: int | None) -> No
                 key="unconfirm-page",
                 icon=":material/undo:",
                 on_click=on_unconfirm_page,
-                args=(tray, just),
+                args=(tray, just, db),
             )
         if following:
             st.button(
@@ -353,14 +394,14 @@ def render_cards(tray: Tray, items: Sequence[Item], database: Database | None) -
     """Draw a page of the tray's pictures."""
     shown, following = _page(items)
     earlier = known_earlier(database, shown)
-    new = (item.sha256 for item in shown if item.sha256 not in earlier)
-    copies = near_copies(tray, database, new)
+    new = (item for item in shown if item.sha256 not in earlier)
+    copies = near_copies(database, new)
     own = own_labels(database, items)
     with st.grid(min_column_width=230, gap="small") as grid:
         for item in shown:
             with grid.cell(), st.container(border=True, key=f"card-{item.sha256[:16]}"):
                 seen = earlier.get(item.sha256), copies.get(item.sha256)
                 _render_card(tray, item, seen, own, database)
-    _render_foot(tray, shown, following)
+    _render_foot(tray, shown, following, database)
     _scroll_up()
     _pass_focus_on()

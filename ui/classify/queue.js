@@ -71,7 +71,7 @@ class Queue {
   }
 
   update(data) {
-    this.store.update(data.items);
+    this.store.update(data);
     for (const item of this.store.items) item.random ??= Math.random();
     drawLabels(this.find("datalist"), data.labels);
     this.arrange();
@@ -128,16 +128,20 @@ class Queue {
     if (place >= 0 && place < this.ids.length) this.go(this.ids[place]);
   }
 
+  how() {
+    return ["queue", this.order];
+  }
+
   give(label) {
     const id = this.current;
     this.touched.add(id);
-    this.store.judge([[id, label]]);
+    this.store.judge([[id, label]], this.how());
     this.advance();
     this.report.later();
   }
 
   undo() {
-    const ids = this.store.undo();
+    const ids = this.store.undo(this.how());
     ids.forEach((id) => this.touched.delete(id));
     if (ids.length) this.go(ids[0]);
     this.report.later();
@@ -305,7 +309,7 @@ export default function (component) {
     queue = new Queue(parentElement, data, data.classes);
     mounted.set(parentElement, queue);
   }
-  queue.report.send = () => setTriggerValue("judged", queue.store.reviewed);
+  queue.report.send = (told) => setTriggerValue("judged", told);
   queue.store.changed = () => queue.draw();
   queue.update(data);
   return () => {

@@ -11,7 +11,9 @@ from typing import Any
 
 from db import HistoryRow
 from model.classes import CLASSES
+from model.prediction import Prediction
 from ui.shared.assets import component
+from ui.shared.notes import take_notes
 from workflow.tray import Item, Tray
 
 _queue = component("classify/queue", "classify/verdicts")
@@ -29,29 +31,29 @@ def doubted(item: Item, earlier: HistoryRow | None) -> str:
     Once a person has said what it is, that stands: there is nothing left to doubt.
     """
     known = earlier is not None and earlier.label is not None
-    outside = (item.prediction or {}).get("in_scope") is False
+    outside = item.prediction is not None and item.prediction.in_scope is False
     return OUTSIDE if outside and not known else ""
 
 
-def row(item: Item, earlier: HistoryRow | None, near: str = "") -> dict[str, Any]:
+def row(
+    item: Item, prediction: Prediction, earlier: HistoryRow | None, near: str = ""
+) -> dict[str, Any]:
     """What the browser needs of a classified picture, as plain data.
 
     Args:
         item: the picture.
+        prediction: what the model says of it.
         earlier: what is saved of it.
         near: what to say of a saved picture that it resembles.
     """
-    prediction = item.prediction or {}
-    chances = dict(zip(CLASSES, prediction["probabilities"], strict=True))
-    top = sorted(chances.items(), key=lambda pair: -pair[1])[:3]
     return {
         "id": item.sha256,
         "number": item.number,
         "name": item.name,
-        "predicted": prediction["label"],
-        "model": prediction["model_version"],
-        "top": [[label, min(round(chance, 4), SUREST)] for label, chance in top],
-        "doubt": round(doubt(item.label, chances), 4),
+        "predicted": prediction.label,
+        "model": prediction.model_version,
+        "top": [[name, min(round(p, 4), SUREST)] for name, p in prediction.top()],
+        "doubt": round(doubt(item.label, prediction.chances), 4),
         "label": item.label,
         "earlier": earlier.label if earlier else None,
         "outside": doubted(item, earlier),
@@ -77,17 +79,22 @@ def review_data(
     earlier: Mapping[str, HistoryRow],
     labels: Sequence[str],
     near: Mapping[str, str],
+    who: str = "",
 ) -> dict[str, Any]:
     """What queue and contact sheet are given: people's text as data only."""
-    found = [item for item in items if item.prediction]
+    found = [(item, item.prediction) for item in items if item.prediction]
     return {
         "tray": tray.tray_id,
+        "who": who,
         "classes": list(CLASSES),
         "labels": [*CLASSES, *labels],
-        "items": [row(i, earlier.get(i.sha256), near.get(i.sha256, "")) for i in found],
+        "items": [
+            row(item, answer, earlier.get(item.sha256), near.get(item.sha256, ""))
+            for item, answer in found
+        ],
     }
 
 
 def render_queue(data: Mapping[str, Any]) -> None:
     """Draw it."""
-    _queue(key="queue", data=data, on_judged_change=lambda: None)
+    _queue(key="queue", data=data, on_judged_change=lambda: take_notes("queue"))

@@ -3,6 +3,8 @@
 const TOLERATED = 0.01; // the proposed threshold lets about one in a hundred through
 const IDLE_MS = 1200;
 
+const BULK = ["bulk", null]; // the way of these verdicts, and no order
+
 const sure = (item) => item.top[0][1];
 
 const about = (expected) => {
@@ -54,7 +56,7 @@ class Sheet {
     };
     this.find(".confirm").onclick = () => this.give((item) => item.predicted);
     this.find(".undo").onclick = () => {
-      this.store.undo();
+      this.store.undo(BULK);
       this.report.later();
     };
     this.find(".label").onclick = () => this.openOwn(true);
@@ -69,7 +71,7 @@ class Sheet {
   }
 
   update(data) {
-    this.store.update(data.items);
+    this.store.update(data);
     drawLabels(this.find("datalist"), data.labels);
     this.saved = data.experience;
     this.model = data.model;
@@ -144,7 +146,7 @@ class Sheet {
   give(labelOf) {
     const changes = this.ticked().map((item) => [item.id, labelOf(item)]);
     for (const [id] of changes) this.extra.delete(id);
-    this.store.judge(changes);
+    this.store.judge(changes, BULK);
     this.report.later();
   }
 
@@ -277,7 +279,7 @@ export default function (component) {
     sheet = new Sheet(parentElement, data);
     mounted.set(parentElement, sheet);
   }
-  sheet.report.send = () => setTriggerValue("judged", sheet.store.reviewed);
+  sheet.report.send = (told) => setTriggerValue("judged", told);
   sheet.store.changed = () => sheet.draw();
   sheet.update(data);
   return () => {

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ui.shared.assets import component
+from ui.shared.notes import take_notes
 from ui.shared.track_record import ENOUGH, Bins
 
 _sheet = component("classify/sheet", "classify/verdicts", "classify/track_record")
@@ -25,4 +26,4 @@ def render_sheet(data: Mapping[str, Any], experience: Bins, model: str) -> None:
         model: its version; verdicts on answers of another do not count.
     """
     given = {**data, "experience": experience, "enough": ENOUGH, "model": model}
-    _sheet(key="sheet", data=given, on_judged_change=lambda: None)
+    _sheet(key="sheet", data=given, on_judged_change=lambda: take_notes("sheet"))

@@ -13,12 +13,13 @@ from ui.classify.queue import render_queue, review_data
 from ui.classify.sheet import render_sheet
 from ui.classify.upload import GENERATION, OUTCOMES
 from ui.shared.escape import count, plain
+from ui.shared.notes import render_notes
 from ui.shared.track_record import experience, model_asked
 from ui.shared.undo import respelled_text
 from ui.sidebar.reviewer import reviewer_name
-from workflow.receive import own_labels
 from workflow.save import NOTHING, Saved, save
 from workflow.tray import Item, Tray
+from workflow.verdicts import own_labels
 
 FEW = 20
 """Pictures without a verdict that are cleared without asking: soon given again."""
@@ -126,9 +127,10 @@ def _render_bulk(
 ) -> None:
     """The tray as queue or contact sheet, for verdicts by the hundred."""
     earlier = known_earlier(database, items)
-    new = (i.sha256 for i in items if i.prediction and i.sha256 not in earlier)
-    near = near_lines(tray, database, new, st.session_state.setdefault(NEAR, {}))
-    data = review_data(tray, items, earlier, own_labels(database, items), near)
+    new = (i for i in items if i.prediction and i.sha256 not in earlier)
+    near = near_lines(database, new, st.session_state.setdefault(NEAR, {}))
+    own = own_labels(database, items)
+    data = review_data(tray, items, earlier, own, near, reviewer_name())
     if not data["items"]:
         st.write("No picture is classified yet.")
     elif mode == "Queue":
@@ -143,6 +145,7 @@ def render_tray(tray: Tray, database: Database | None) -> None:
     """Draw the tray; a verdict redraws this panel and nothing else."""
     if SAVED in st.session_state:
         st.rerun()  # charts and message stand outside of this panel
+    render_notes()
     items = tray.items()
     if not items:
         st.html(WELCOME)

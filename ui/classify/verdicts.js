@@ -7,11 +7,13 @@ const stores = (globalThis.__classifyStores ??= new Map());
 class Store {
   constructor(tray) {
     this.tray = tray;
+    this.who = "";
     this.items = [];
     this.byId = new Map();
-    this.pending = new Map(); // id -> label, not yet known to be on disk
+    this.pending = new Map(); // id -> [label, way, order], not yet known to be on disk
     this.done = []; // what can be undone: lists of [id, label before]
     this.notes = new Map(); // id -> what the server said of a label
+    this.heard = []; // what the server says that must stay until it is read
     this.problem = "";
     this.sending = false;
     this.wake = () => {};
@@ -20,11 +22,12 @@ class Store {
   }
 
   // Take the server's list; what is on its way there counts as the newer word.
-  update(rows) {
+  update({ items: rows, who }) {
     const before = this.byId;
+    this.who = who;
     this.items = rows.map((row) => {
       const item = Object.assign(before.get(row.id) ?? {}, row, { saved: row.label });
-      if (this.pending.has(row.id)) item.label = this.pending.get(row.id);
+      if (this.pending.has(row.id)) [item.label] = this.pending.get(row.id);
       return item;
     });
     this.byId = new Map(this.items.map((item) => [item.id, item]));
@@ -38,13 +41,14 @@ class Store {
     return this.items.reduce((n, item) => n + (item.label !== null), 0);
   }
 
-  judge(changes, { remember = true } = {}) {
+  // `how` is the way of the verdict, and the order where the queue has one.
+  judge(changes, how, { remember = true } = {}) {
     const known = changes.filter(([id]) => this.byId.has(id));
     if (!known.length) return;
     if (remember) this.done.push(known.map(([id]) => [id, this.byId.get(id).label]));
     for (const [id, label] of known) {
       this.byId.get(id).label = label;
-      this.pending.set(id, label);
+      this.pending.set(id, [label, ...how]);
       this.notes.delete(id);
     }
     this.changed();
@@ -52,10 +56,10 @@ class Store {
   }
 
   // Take the last step back; answers with the pictures it was about.
-  undo() {
+  undo(how) {
     const step = this.done.pop();
     if (!step) return [];
-    this.judge(step, { remember: false });
+    this.judge(step, how, { remember: false });
     return step.map(([id]) => id);
   }
 
@@ -94,7 +98,9 @@ class Store {
   }
 
   async send(sent) {
-    const answer = await post(`review/${this.tray}`, JSON.stringify(sent), {
+    const body = JSON.stringify(sent.map(([id, said]) => [id, ...said]));
+    const path = `review/${this.tray}?who=${encodeURIComponent(this.who)}`;
+    const answer = await post(path, body, {
       headers: { "Content-Type": "application/json" },
     });
     if (!answer.ok) throw new Error((await answer.text()).slice(0, 200));
@@ -102,11 +108,12 @@ class Store {
   }
 
   take(sent, results) {
-    sent.forEach(([id, label], n) => {
-      const { label: kept, refusal } = results[n];
+    sent.forEach(([id, said], n) => {
+      const { label: kept, refusal, note } = results[n];
       const item = this.byId.get(id);
-      const newest = this.pending.get(id) === label;
+      const newest = this.pending.get(id) === said;
       if (newest) this.pending.delete(id);
+      if (note) this.heard.push(note);
       if (!item) return;
       if (!refusal) item.saved = kept;
       if (newest) item.label = item.saved;
@@ -129,7 +136,7 @@ class Report {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       if (this.store.pending.size) this.later();
-      else this.send();
+      else this.send({ reviewed: this.store.reviewed, notes: this.store.heard.splice(0) });
     }, this.ms);
   }
 

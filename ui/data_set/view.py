@@ -18,8 +18,8 @@ from ui.shared.clock import here
 from ui.shared.escape import count
 from ui.shared.undo import note, render_undo
 from ui.sidebar.reviewer import reviewer_name
-from workflow.receive import labels_in_use
 from workflow.resources import backups_folder
+from workflow.verdicts import labels_in_use
 
 SELECTIONS: dict[str, State | Literal["label"]] = {
     "All reviewed": "all",
@@ -44,7 +44,7 @@ def render_link(database: Database, query: HistoryQuery, options: Options) -> No
     n = export_count(database, query, options)
     st.link_button(
         f"Download ZIP ({count(n, 'picture')})",
-        address(query, options),
+        address(query, options, reviewer_name()),
         type="primary",
         icon=":material/download:",
         disabled=not n,

@@ -14,6 +14,7 @@ from db import Database, DatabaseError, HistoryQuery, HistoryRow, NewImage
 from intake.errors import Refused
 from intake.pictures import Picture
 from model.classes import CLASSES
+from model.prediction import Prediction
 from ui.classify.upload import OUTCOMES
 from ui.history.trash import VIEW
 from ui.shared.undo import note
@@ -38,17 +39,18 @@ def _arrival(saved: NewImage) -> Arrival:
         saved.thumbnail,
         (0, 0),  # no pixels: nobody looks at them again
         b"",
+        saved.dhash,
     )
     if len(saved.probabilities) != len(CLASSES):  # an import brings any
         return Arrival(picture, saved.name, saved.source)
-    answer = {
-        "label": saved.prediction,
-        "confidence": saved.confidence,
-        "probabilities": saved.probabilities,
-        "model_version": saved.model_version,
-        "scope_score": saved.scope_score,
-        "in_scope": saved.in_scope,
-    }
+    answer = Prediction(
+        saved.prediction,
+        saved.confidence,
+        saved.probabilities,
+        saved.model_version,
+        saved.scope_score,
+        saved.in_scope,
+    )
     return Arrival(picture, saved.name, saved.source, answer)
 
 

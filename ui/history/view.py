@@ -22,7 +22,7 @@ from ui.history.trash import IN_TRASH, SHOW, on_delete, render_trash_actions
 from ui.shared.escape import count
 from ui.shared.undo import note, remember, render_undo
 from ui.sidebar.reviewer import reviewer_name
-from workflow.receive import labels_in_use
+from workflow.verdicts import judge_saved, labels_in_use
 
 PAGE_SIZE = 25
 STATES: dict[str, State] = {
@@ -55,7 +55,7 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
     if not (chosen and seen):  # none: the second of two quick clicks
         return
     try:
-        change = database.review(list(seen), text, reviewer_name(), expected=seen)
+        change = judge_saved(database, seen, text, reviewer_name())
     except (LabelRefused, DatabaseError) as problem:
         note(str(problem))
         return
@@ -133,7 +133,8 @@ def _render_download(query: HistoryQuery, total: int) -> None:
         st.caption("What the filters show, reviewed or not; original pictures.")
         split = st.checkbox("In parts for training and test", key="history-split")
         st.link_button(
-            "Download ZIP", address(query, Options(unreviewed=True, split=split))
+            "Download ZIP",
+            address(query, Options(unreviewed=True, split=split), reviewer_name()),
         )
 
 

@@ -48,9 +48,12 @@ def model_asked(items: Iterable[Item]) -> str:
 
     A verdict stays on what an earlier model said: what has none yet tells.
     """
-    answered = [item for item in items if item.prediction]
-    last = max(answered, key=lambda i: (i.label is None, i.number), default=None)
-    return str(last.prediction["model_version"]) if last and last.prediction else ""
+    answered = [
+        (item.verdict is None, item.number, item.prediction.model_version)
+        for item in items
+        if item.prediction
+    ]
+    return max(answered, default=(False, 0, ""))[2]
 
 
 def experience(database: Database | None, version: str) -> Bins:

@@ -82,6 +82,8 @@ MODULES = [
         "page.test_trash",
         "records.test_undo",
         "records.test_book",
+        "records.test_samples",
+        "records.test_ways",
     )
 ]
 for _module in MODULES:
