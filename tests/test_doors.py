@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "migrations": {"db"},
     "model": set(),
     "export": {"db"},
-    "importing": {"db"},
+    "importing": {"db", "intake"},
     "ui": {"db", "export", "importing", "intake", "model"},
     "app": {"db", "export", "importing", "intake", "model", "ui"},
     "bench": {"db", "export", "importing", "intake", "model", "ui"},
