@@ -17,26 +17,22 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from db import DatabaseError
-from export import NothingToExport, export_zip
 from intake.errors import Refused
 from intake.tray import forget_looks, valid_tray_id
 from model.bundle import BundleError
 from ui import resources
-from ui.download import BadSelection, selection
+from ui.export_route import SAFE, export
 from ui.import_route import import_archive
 from ui.login import Gate
 from ui.memory import share_heaps, tidy_at_rest
+from ui.origin import settle_hosts
 from ui.review_route import review
 from ui.upload_route import upload, upload_archive
 
-SAFE = {
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -70,23 +66,6 @@ def tray_thumbnail(request: Request) -> Response:
         return _jpeg(None)
 
 
-def export(request: Request) -> Response:
-    """`/export.zip?state=&label=&search=&split=…`: the data set, streamed."""
-    try:
-        query, options = selection(request.query_params)
-        pieces = export_zip(resources.database(), query, options)
-    except BadSelection as problem:
-        return PlainTextResponse(str(problem), 400, headers=SAFE)
-    except NothingToExport as problem:
-        return PlainTextResponse(str(problem), 404, headers=SAFE)
-    except DatabaseError as problem:
-        return PlainTextResponse(str(problem), 503, headers=SAFE)
-    headers = SAFE | {"Content-Disposition": 'attachment; filename="dataset.zip"'}
-    if request.method == "HEAD":  # an export taken to its end is noted as one
-        pieces = iter(())
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
-
-
 @asynccontextmanager
 async def warm_and_tidy(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Load the model beside the start, for the first visitor; tidy up after them."""
@@ -102,6 +81,7 @@ async def warm_and_tidy(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 share_heaps()
+settle_hosts()
 
 app = st.App(
     "ui/page.py",

@@ -27,7 +27,7 @@ from intake.pictures import read_picture
 from intake.tray import Tray, new_tray_id
 from ui import resources, spool, upload_route
 from ui.spool import ARCHIVES, SPOOL, Spool, SpoolFull
-from ui.upload_route import MANY_ZIPS, NO_DISK
+from ui.upload_route import MANY, NO_DISK
 
 ZIP = archive({"a.png": png(1)})
 PLENTY = 2**40
@@ -36,8 +36,8 @@ PLENTY = 2**40
 @pytest.fixture
 def on_disk(monkeypatch: pytest.MonkeyPatch) -> Spool:
     """A spool of its own on a disk with room."""
-    made = Spool()
-    monkeypatch.setattr(upload_route, "_spool", made)
+    made = Spool(ARCHIVES, SPOOL)
+    monkeypatch.setattr(upload_route, "_zips", made)
     monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: PLENTY)
     return made
 
@@ -69,7 +69,7 @@ def test_where_there_are_many_zips_no_more_come_in(
 ):
     on_disk.held += by_another(there)
     answer = client.post(path, ZIP)
-    assert (answer.status_code, answer.text) == (503, MANY_ZIPS)
+    assert (answer.status_code, answer.text) == (503, MANY)
     assert on_disk.held == by_another(there)
     on_disk.held.clear()
     assert client.post(path, ZIP).status_code == 200
@@ -164,7 +164,7 @@ def test_of_many_at_once_only_some_lie_on_disk(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """While they wait for their turn in memory; the refused may come again."""
-    monkeypatch.setattr(spool, "ARCHIVES", 6)  # half of them for one visitor
+    on_disk.places = 6  # half of them for one visitor
     room = upload_route.Room()
     room.taken = room.size
     monkeypatch.setattr(upload_route, "_room", room)
@@ -203,7 +203,7 @@ def most_held(spool: Spool, visitor: str, size: int, stack: ExitStack) -> int:
     ("size", "held"), [(1, [8, 4, 2, 1, 1, 0]), (spool.MAX_ARCHIVE, [2, 1, 1, 0])]
 )
 def test_no_visitor_holds_more_than_is_left_to_others(size: int, held: list[int]):
-    made = Spool()
+    made = Spool(ARCHIVES, SPOOL)
     with ExitStack() as stack:
         visitors = [str(n) for n in range(len(held))]
         assert [most_held(made, v, size, stack) for v in visitors] == held

@@ -24,6 +24,7 @@ from intake.tray import new_tray_id
 from ui import resources, upload_route, workflow
 from ui.guard import COOKIE, HEADER
 from ui.import_route import import_archive
+from ui.review_route import review
 from ui.upload_route import MAX_FILES, upload, upload_archive
 
 
@@ -40,6 +41,7 @@ def address() -> Iterator[str]:
         Route("/upload/{tray}", upload, methods=["POST"]),
         Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
         Route("/import", import_archive, methods=["POST"]),
+        Route("/review/{tray}", review, methods=["POST"]),
     ]
     port = free_port()
     config = uvicorn.Config(Starlette(routes=routes), port=port, log_level="error")
@@ -213,7 +215,7 @@ def test_a_body_without_end_is_cut_off(
     client: Client, tray_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(upload_route, "MAX_BATCH", 2**20)
-    monkeypatch.setattr(upload_route, "parse_batch", None)
+    monkeypatch.setattr(upload_route, "parse_list", None)
     for content in (iter([bytes(2**20)] * 3), bytes(3 * 2**20)):
         answer = client.post(f"/upload/{tray_id}", content=content)
         assert answer.status_code == 413

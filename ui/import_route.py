@@ -15,14 +15,13 @@ from starlette.requests import Request
 from db import DatabaseError
 from importing import ImportRefused
 from ui import login, resources
-from ui.admission import LONG_PATIENCE
 from ui.import_zip import Imported, read_back, summary
 from ui.upload_route import (
     Lines,
     answered,
     check_asked_by_page,
     line,
-    received,
+    received_zip,
     take_room,
 )
 from ui.workflow import CHUNK_BYTES
@@ -55,6 +54,6 @@ def _imported(file: IO[bytes], person: str) -> Lines:
 async def import_archive(request: Request, place: ExitStack) -> Lines:
     """`POST /import?who=`: one export, read back here."""
     check_asked_by_page(request)
-    file = await received(request, place)
-    await take_room(CHUNK_BYTES + DIRECTORY, place, LONG_PATIENCE)
+    file = await received_zip(request, place)
+    await take_room(request, CHUNK_BYTES + DIRECTORY, place)
     return _imported(file, _person(request))
