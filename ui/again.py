@@ -15,7 +15,9 @@ from intake.errors import Refused
 from intake.pictures import Picture
 from intake.tray import Arrival, Tray
 from model.labels import CLASSES
+from ui.login import visitor_here
 from ui.trash import VIEW
+from ui.tray_shares import SHARES
 from ui.trays import current_tray
 from ui.undo import note
 from ui.upload import OUTCOMES
@@ -81,8 +83,10 @@ def on_review_again(database: Database, query: HistoryQuery) -> None:
     """Take what the history shows to the tray, its first pictures, and go there."""
     try:
         rows = database.page(query, limit=MOST).rows
-        st.session_state[OUTCOMES] = bring_back(database, current_tray(), rows)
-    except DatabaseError as problem:
+        tray = current_tray()
+        SHARES.let_in(tray, visitor_here())
+        st.session_state[OUTCOMES] = bring_back(database, tray, rows)
+    except (DatabaseError, Refused) as problem:
         note(str(problem))
         return
     st.session_state[VIEW] = "Classify"

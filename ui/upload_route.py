@@ -48,6 +48,7 @@ from ui.admission import (
 )
 from ui.guard import may_post
 from ui.spool import ARCHIVES, BATCH_BYTES, BATCHES, SPOOL, DiskFull, Spool, SpoolFull
+from ui.tray_shares import SHARES
 from ui.workflow import AT_ONCE, CHUNK_BYTES, Outcome, Source, receive_in_chunks
 
 MAX_FILES = 100
@@ -98,12 +99,17 @@ def check_asked_by_page(request: Request) -> None:
         raise BadBatch(403, "This request did not come from the page. Reload it.")
 
 
-def _tray(request: Request) -> Tray:
+async def _tray(request: Request) -> Tray:
     check_asked_by_page(request)
-    tray = request.path_params["tray"]
-    if not valid_tray_id(tray):
+    tray_id = request.path_params["tray"]
+    if not valid_tray_id(tray_id):
         raise BadBatch(404, "There is no such tray.")
-    return resources.tray(tray)
+    tray = resources.tray(tray_id)
+    try:
+        await asyncio.to_thread(SHARES.let_in, tray, login.visitor(request))
+    except Refused as problem:
+        raise BadBatch(503, f"{problem}.") from problem
+    return tray
 
 
 def _classifier() -> Classifier | None:
@@ -315,7 +321,7 @@ async def received_zip(request: Request, place: ExitStack) -> IO[bytes]:
 @answered
 async def upload(request: Request, place: ExitStack) -> Lines:
     """`POST /upload/<tray>`: a batch of files."""
-    tray = _tray(request)
+    tray = await _tray(request)
     file = await received(request, place, _batches, _LENGTH.size + MAX_LIST + MAX_BATCH)
     listed = await asyncio.to_thread(parse_list, file)
     weight = min(sum(size for _, size in listed), AT_ONCE * CHUNK_BYTES)
@@ -326,7 +332,7 @@ async def upload(request: Request, place: ExitStack) -> Lines:
 @answered
 async def upload_archive(request: Request, place: ExitStack) -> Lines:
     """`POST /upload/<tray>/zip?name=`: one ZIP, unpacked here."""
-    tray = _tray(request)
+    tray = await _tray(request)
     file = await received_zip(request, place)
     await take_room(request, AT_ONCE * CHUNK_BYTES, place)
     return _unpacked(file, request.query_params.get("name", "archive.zip"), tray)
