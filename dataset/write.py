@@ -121,7 +121,11 @@ def select(database: Database, query: HistoryQuery, options: Options) -> Selecti
 
 
 def export_zip(
-    database: Database, query: HistoryQuery, options: Options | None = None
+    database: Database,
+    query: HistoryQuery,
+    options: Options | None = None,
+    *,
+    noted: bool = True,
 ) -> Iterator[bytes]:
     """Stream a selection as a ZIP.
 
@@ -129,6 +133,7 @@ def export_zip(
         database: where the pictures are.
         query: which pictures; its order does not matter.
         options: what else; see `Options`.
+        noted: whether "what changed since" counts from this one, once it is whole.
 
     Returns:
         The ZIP's bytes, piece by piece. A failure while it streams raises out of the
@@ -142,14 +147,17 @@ def export_zip(
     selection = select(database, query, options)
     if not selection.picks:
         raise NothingToExport("No picture fits this selection.")
+    stream = gathered(_parts(database, selection, options))
+    if not noted:
+        return stream
     asked = {"query": asdict(query), "options": asdict(options), "rule": RULE}
-    return _recorded(database, selection, options, json.dumps(asked))
+    return _recorded(stream, database, selection, json.dumps(asked))
 
 
 def _recorded(
-    database: Database, selection: Selection, options: Options, query: str
+    stream: Iterator[bytes], database: Database, selection: Selection, query: str
 ) -> Iterator[bytes]:
     """The ZIP in pieces; taken to its end, it is noted."""
-    yield from gathered(_parts(database, selection, options))
+    yield from stream
     with suppress(DatabaseError):  # the ZIP is complete; only the note is missing
         database.record_export(selection, query)

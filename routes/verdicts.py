@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from db import Database, DatabaseError
+from routes.admission import at_some_speed
 from routes.xsrf import may_post
 from workflow import resources
 from workflow.receive import Judged, judge
@@ -58,7 +59,7 @@ def _judge(tray: Tray, verdicts: list[tuple[str, str | None]]) -> list[Judged]:
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for piece in request.stream():
+    async for piece in at_some_speed(request):
         body += piece
         if len(body) > MAX_BODY:
             raise ValueError("too long")
@@ -75,6 +76,8 @@ async def review(request: Request) -> Response:
     try:
         verdicts = parse_verdicts(await _body(request))
         judged = await run_in_threadpool(_judge, resources.tray(tray), verdicts)
+    except TimeoutError:
+        return PlainTextResponse("The verdicts came too slowly. Try again.", 408)
     except (ValueError, ClientDisconnect):
         return PlainTextResponse("The verdicts cannot be read.", 400)
     except OSError:
