@@ -8,7 +8,6 @@ let other sites embed it.
 """
 
 import asyncio
-import re
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,77 +15,19 @@ from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from dataset.write import NothingToExport, export_zip
-from db import DatabaseError
-from intake.errors import Refused
 from model.bundle import BundleError
-from routes.export import BadSelection, selection
+from routes.export import export
 from routes.import_zip import import_archive
-from routes.login import Gate, person
+from routes.login import Gate
+from routes.origin import settle_hosts
+from routes.thumbnails import saved_thumbnail, tray_thumbnail
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
 from ui.shared.streamlit_internals import share_heaps, tidy_at_rest
 from workflow import resources
-from workflow.tray import forget_looks, valid_tray_id
-
-SAFE = {
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def _jpeg(data: bytes | None) -> Response:
-    """A thumbnail; named by content, so the browser may keep it for good."""
-    if data is None:
-        return PlainTextResponse("No such picture", 404, headers=SAFE)
-    keep = {"Cache-Control": "private, max-age=31536000, immutable"}
-    return Response(data, media_type="image/jpeg", headers=SAFE | keep)
-
-
-def saved_thumbnail(request: Request) -> Response:
-    """`/thumb/<sha256>.jpg`: the thumbnail of a saved picture."""
-    sha256 = request.path_params["sha256"]
-    if not SHA256.fullmatch(sha256):
-        return _jpeg(None)
-    try:
-        return _jpeg(resources.database().thumbnail(sha256))
-    except DatabaseError as problem:
-        return PlainTextResponse(str(problem), 503, headers=SAFE)
-
-
-def tray_thumbnail(request: Request) -> Response:
-    """`/tray/<tray>/<sha256>.jpg`: the thumbnail of a picture not saved yet."""
-    tray, sha256 = request.path_params["tray"], request.path_params["sha256"]
-    if not (valid_tray_id(tray) and SHA256.fullmatch(sha256)):
-        return _jpeg(None)
-    try:
-        return _jpeg(resources.tray(tray).thumbnail(sha256))
-    except (OSError, KeyError, Refused):
-        return _jpeg(None)
-
-
-def export(request: Request) -> Response:
-    """`/export.zip?state=&label=&search=&split=&who=…`: the data set, streamed."""
-    try:
-        query, options = selection(request.query_params)
-        name = request.query_params.get("who")
-        who = person(request.headers, request.cookies, name)
-        pieces = export_zip(resources.database(), query, options, who)
-    except BadSelection as problem:
-        return PlainTextResponse(str(problem), 400, headers=SAFE)
-    except NothingToExport as problem:
-        return PlainTextResponse(str(problem), 404, headers=SAFE)
-    except DatabaseError as problem:
-        return PlainTextResponse(str(problem), 503, headers=SAFE)
-    headers = SAFE | {"Content-Disposition": 'attachment; filename="dataset.zip"'}
-    if request.method == "HEAD":  # an export taken to its end is noted as one
-        pieces = iter(())
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+from workflow.tray import forget_looks
 
 
 @asynccontextmanager
@@ -104,6 +45,7 @@ async def warm_and_tidy(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 share_heaps()
+settle_hosts()
 
 app = st.App(
     "ui/page.py",

@@ -13,7 +13,6 @@ sends them through the door for pictures.
 import math
 import re
 import stat
-import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -31,6 +30,8 @@ from db import (
     LabelRefused,
 )
 from db import clean_label as _clean
+from intake.archive import open_zip
+from intake.errors import Refused
 
 MAX_ENTRIES = 200_000
 MAX_PICTURE = 25 * 2**20
@@ -50,7 +51,6 @@ _LONG_LINE = (
     "The list in the ZIP, labels.json, tells more than "
     f"{MAX_LINE // 2**20} MB of one picture."
 )
-NO_ZIP = "The file is not a ZIP, or is incomplete."
 Word = TypeVar("Word")
 EVENTS = ("confirmed", "corrected", "renamed", "deleted", "restored", "undone")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -82,36 +82,11 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise ImportRefused("The ZIP holds a file larger than any that is exported.")
 
 
-def _directory(file: IO[bytes]) -> int:
-    """Bytes of the directory, as the file's end says: `zipfile` makes an object of
-    each entry before one can be counted."""
-    size = file.seek(0, 2)
-    start = file.seek(max(0, size - 66_000))
-    tail = file.read(66_000)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) < at + 22:
-        raise ImportRefused(NO_ZIP)
-    (length,) = struct.unpack_from("<L", tail, at + 12)
-    locator = tail[at - 20 : at] if at >= 20 else b""
-    if locator[:4] == b"PK\x06\x07":
-        (offset,) = struct.unpack_from("<Q", locator, 8)
-        file.seek(min(offset, start + at))
-        record = file.read(56)
-        if len(record) == 56:
-            (length,) = struct.unpack_from("<Q", record, 40)
-    return int(length)
-
-
 def _opened(file: IO[bytes]) -> zipfile.ZipFile:
-    if _directory(file) > MAX_DIRECTORY:
-        raise ImportRefused(f"The ZIP holds more than {MAX_ENTRIES:,} files.")
-    file.seek(0)
     try:
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError, struct.error) as problem:
-        raise ImportRefused(NO_ZIP) from problem
-    if len(archive.infolist()) > MAX_ENTRIES:
-        raise ImportRefused(f"The ZIP holds more than {MAX_ENTRIES:,} files.")
+        archive = open_zip(file, MAX_ENTRIES, MAX_DIRECTORY)
+    except Refused as problem:
+        raise ImportRefused(f"{problem}.") from problem
     names = [entry.filename for entry in archive.infolist()]
     if len(set(names)) != len(names):
         raise ImportRefused("The ZIP holds two entries of one name.")

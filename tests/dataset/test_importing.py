@@ -5,6 +5,7 @@ import io
 import json
 import sqlite3
 import stat
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -378,9 +379,9 @@ def test_the_sound_archive_is_read():
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "not a ZIP"),
-        (b"PK\x03\x04 no directory", "not a ZIP"),
-        (archive_of()[:-40], "not a ZIP"),
+        (b"", "damaged or incomplete"),
+        (b"PK\x03\x04 no directory", "damaged or incomplete"),
+        (archive_of()[:-40], "damaged or incomplete"),
         (archive_of({"../up.png": b""}), "leads out"),
         (archive_of({"/abs.png": b""}), "leads out"),
         (archive_of({"C:\\x.png": b""}), "leads out"),
@@ -400,6 +401,22 @@ def test_the_sound_archive_is_read():
 def test_a_hostile_archive_is_refused_before_unpacking(data: bytes, reason: str):
     with pytest.raises(ImportRefused, match=reason):
         Export(io.BytesIO(data))
+
+
+@pytest.mark.threat("E73")
+def test_an_export_goes_by_the_rules_of_every_zip():
+    """Two end records that differ; two entries of the same bytes."""
+    data = archive_of({"cat/a.png": b"x" * 100, "cat/b.png": b"y" * 100})
+    end = data.rindex(b"PK\5\6")
+    locator = b"PK\6\7" + struct.pack("<LQL", 0, end, 1)
+    second = b"PK\6\6" + struct.pack("<Q2H2L4Q", 44, 45, 45, 0, 0, 9, 9, 999, 0)
+    with pytest.raises(ImportRefused, match="damaged"):
+        Export(io.BytesIO(data[:end] + second + locator + data[end:]))
+    over = bytearray(data)
+    second_entry = data.index(b"PK\1\2", data.index(b"PK\1\2") + 1)
+    struct.pack_into("<L", over, second_entry + 42, 0)
+    with pytest.raises(ImportRefused, match="the same bytes more than once"):
+        Export(io.BytesIO(over))
 
 
 @pytest.mark.threat("E47")
