@@ -9,6 +9,7 @@ import pytest
 from intake.errors import Refused
 from routes import upload as upload_route
 from tests.support.client import Client, batch, lines, png
+from tests.support.judging import label_all
 from tests.support.trays import PICTURES
 from workflow import resources, tray_shares
 from workflow.tray import Tray, new_tray_id
@@ -62,7 +63,7 @@ def test_where_there_is_no_place_what_holds_least_goes(
     little = [opened(tmp_path, shares, "many", pictures) for _ in range(2)]
     work = many(tmp_path, shares, "many", 1)
     judged = opened(tmp_path, shares, "many")
-    judged.set_label(PICTURES[0].sha256, "cat")
+    label_all(judged, {PICTURES[0].sha256: "cat"})
     old(judged, IN_USE * 9)
     old(little[1], IN_USE * 2)
     others = [opened(tmp_path, shares, "few", pictures) for _ in range(2)]
