@@ -95,7 +95,7 @@ containers:
 
 # Every page and every picture's hash; changes nothing.
 check-db: $(VENV)/runtime
-	$(BIN)/python -m records.check
+	$(BIN)/python -m db check
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

@@ -1,5 +1,22 @@
-"""Pictures, predictions and reviews in SQLite (or PostgreSQL): see `Database`."""
+"""The one door to the record: pictures, predictions and reviews.
 
+`Database` is put together here from its parts, one module each in `records/`. What
+crosses the door is plain data, and all of it is listed in `__all__`. SQLite is the
+default, in a file beside this one; `DATABASE_URL` names another.
+
+    python -m db check               read every page and compare every picture's hash
+    python -m db backups             list the copies and whether they are sound
+    python -m db restore COPY        put a copy in the database's place
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from records.backups import copies, newest_sound, problems, restore, start_new
+from records.copying import Copying
+from records.engine import open_engine, sqlite_path
 from records.errors import (
     BusyError,
     DamagedError,
@@ -7,11 +24,25 @@ from records.errors import (
     MissingError,
     NewerSchemaError,
 )
+from records.export_reads import Exporting
+from records.import_writes import Importing
+from records.label_book import LabelBook
 from records.label_text import MAX_LABEL, LabelRefused, clean_label, matching
-from records.samples import ONE_BY_ONE, DrawnStratum, Sample
-from records.settings import configured_url
+from records.near_groups import NearCopies
+from records.picture import Reading
+from records.reviewing import Reviewing
+from records.samples import ONE_BY_ONE, DrawnStratum, Sample, Samples
+from records.saving import Saving
+from records.settings import (
+    HOME,
+    configured_url,
+    database_url,
+    folder_named,
+    sqlite_url,
+)
 from records.stats import Estimate, Stratum, allocate, estimate
-from records.store import Database
+from records.track_record import Judged
+from records.trash import Trash
 from records.types import (
     ORDERS,
     UNKNOWN,
@@ -43,8 +74,10 @@ from records.types import (
     WayCount,
     wilson,
 )
+from records.undo import Undo
 
 __all__ = [
+    "HOME",
     "MAX_LABEL",
     "ONE_BY_ONE",
     "ORDERS",
@@ -87,9 +120,122 @@ __all__ = [
     "Way",
     "WayCount",
     "allocate",
+    "check",
     "clean_label",
     "configured_url",
+    "copies",
     "estimate",
+    "folder_named",
     "matching",
+    "newest_sound",
+    "problems",
+    "restore",
+    "sqlite_path",
+    "start_new",
     "wilson",
 ]
+
+
+class Database(
+    Saving,
+    Reviewing,
+    Trash,
+    Undo,
+    LabelBook,
+    NearCopies,
+    Reading,
+    Judged,
+    Samples,
+    Exporting,
+    Importing,
+    Copying,
+):
+    """Pictures, predictions and reviews.
+
+    Every method is one operation on one connection and, where it writes, one
+    transaction: it happened completely or not at all. Order is by ids, never by the
+    clock, which may be set back.
+    """
+
+    @classmethod
+    def open(
+        cls, location: str | Path, classes: Sequence[str], *, timeout: float = 30
+    ) -> Self:
+        """Open a database by URL or file, making or migrating it as needed.
+
+        Args:
+            location: SQLAlchemy URL, or the path of a SQLite file.
+            classes: what the model can answer; other labels are people's own.
+            timeout: seconds to wait for another process's lock.
+
+        Raises:
+            DatabaseError: with the reason; an existing file is as it was.
+        """
+        named = isinstance(location, str)
+        url = database_url(str(location)) if named else sqlite_url(Path(location))
+        return cls(open_engine(url, timeout=timeout), classes)
+
+
+def check(url: str) -> list[str]:
+    """Everything wrong with the database at a SQLAlchemy URL; changes nothing."""
+    if path := sqlite_path(url):
+        return problems(path)
+    try:
+        database = Database.open(url, ())
+        altered = database.altered()
+        database.engine.dispose()
+    except DatabaseError as problem:
+        return [str(problem)]
+    return [
+        f"picture {sha256[:12]} is not the one that was saved" for sha256 in altered
+    ]
+
+
+def _check(url: str) -> int:
+    found = check(url)
+    for line in found:
+        print(line)
+    print(f"{len(found)} problems." if found else "The database is sound.")
+    return 1 if found else 0
+
+
+def _backups(path: Path) -> int:
+    for copy in copies(path):
+        wrong = problems(copy)
+        print(f"{copy}  {wrong[0] if wrong else 'sound'}")
+    return 0
+
+
+def _restore(copy: Path, path: Path) -> int:
+    try:
+        kept = restore(copy, path)
+    except DatabaseError as problem:
+        print(problem)
+        return 1
+    print(f"Restored {path}." + (f" The file before is {kept}." if kept else ""))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check the database, list its copies or put one back; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m db", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("action", choices=["check", "backups", "restore"])
+    parser.add_argument("copy", nargs="?", type=Path, help="what to put back")
+    parser.add_argument("--database", default=configured_url(), help="SQLAlchemy URL")
+    given = parser.parse_args(arguments)
+    url = database_url(given.database)
+    if given.action == "check":
+        return _check(url)
+    path = sqlite_path(url)
+    if path is None:
+        parser.error("only SQLite files have copies here; use pg_restore")
+    if given.action == "backups":
+        return _backups(path)
+    if given.copy is None:
+        parser.error("restore needs the file to put back")
+    return _restore(given.copy, path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

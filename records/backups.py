@@ -1,25 +1,21 @@
 """Copies of a SQLite database: whether one is sound, the newest of them, restoring.
 
-    python -m records.backups                 list the copies and whether they are sound
-    python -m records.backups restore COPY    put one in the database's place
-
 Restoring never destroys: the file that stood there is kept under a name of its own,
 damaged or not, together with what journals it had.
 """
 
-import argparse
 import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from records.engine import backups_of, check_header, create, sqlite_path
+from records.engine import backups_of, check_header, create
 from records.errors import DamagedError, DatabaseError
-from records.settings import configured_url, database_url, sqlite_url
+from records.settings import sqlite_url
 
 JOURNALS = ("-wal", "-shm", "-journal")
 
@@ -133,42 +129,3 @@ def start_new(path: Path) -> Path | None:
             os.rename(kept, path)
         raise DatabaseError("A new database file cannot be made.") from problem
     return kept
-
-
-def _list(path: Path) -> None:
-    for copy in copies(path):
-        wrong = problems(copy)
-        print(f"{copy}  {wrong[0] if wrong else 'sound'}")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """List copies or restore one."""
-    parser = argparse.ArgumentParser(
-        prog="python -m records.backups", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "action", nargs="?", choices=["list", "restore"], default="list"
-    )
-    parser.add_argument("copy", nargs="?", type=Path)
-    parser.add_argument("--database", default=configured_url(), help="SQLAlchemy URL")
-    given = parser.parse_args(arguments)
-    path = sqlite_path(database_url(given.database))
-    if path is None:
-        parser.error("only SQLite files have copies here; use pg_restore")
-    if given.action == "list":
-        _list(path)
-        return 0
-    if given.copy is None:
-        parser.error("restore needs the file to put back")
-    try:
-        kept = restore(given.copy, path)
-    except DatabaseError as problem:
-        print(problem)
-        return 1
-    print(f"Restored {path}." + (f" The file before is {kept}." if kept else ""))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

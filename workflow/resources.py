@@ -9,12 +9,18 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from db import Database, DatabaseError, MissingError, configured_url
+from db import (
+    HOME,
+    Database,
+    DatabaseError,
+    MissingError,
+    configured_url,
+    folder_named,
+    sqlite_path,
+)
 from intake.dhash import dhash
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
-from records.engine import sqlite_path
-from records.settings import HOME, folder_named
 from workflow.tray import Tray
 
 _loading = threading.Lock()

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from db import DamagedError, Database, DatabaseError, MissingError
+from db import DamagedError, Database, DatabaseError, MissingError, main
 from model.classes import CLASSES
 from records import engine
 from records.backups import copies, newest_sound, problems, restore
-from records.backups import main as command
-from records.check import main
 from records.engine import copy_sqlite, create
 from tests.support.entries import count, entry
 
@@ -60,11 +58,11 @@ def test_the_check_finds_one_altered_picture(
     capsys: pytest.CaptureFixture,
 ):
     url = f"sqlite:///{path}"
-    assert main(["--database", url]) == 0
+    assert main(["check", "--database", url]) == 0
     with sqlite3.connect(path) as other:
         other.execute("UPDATE image_blobs SET data = x'00' WHERE image_id = 7")
         other.execute("DELETE FROM image_blobs WHERE image_id = 9")
-    assert main(["--database", url]) == 1
+    assert main(["check", "--database", url]) == 1
     said = capsys.readouterr().out
     assert f"picture {entry(6).sha256[:12]} is not the one that was saved" in said
     assert f"picture {entry(8).sha256[:12]} has no bytes" in said
@@ -240,9 +238,9 @@ def test_the_command_lists_and_restores(
     damaged(broken)
     path.write_bytes(b"gone")
     url = ["--database", f"sqlite:///{path}"]
-    assert command(url) == 0
+    assert main(["backups", *url]) == 0
     said = capsys.readouterr().out.splitlines()
     assert sorted(line.endswith("  sound") for line in said) == [False, True]
-    assert command(["restore", str(broken), *url]) == 1
-    assert command(["restore", str(copy), *url]) == 0
+    assert main(["restore", str(broken), *url]) == 1
+    assert main(["restore", str(copy), *url]) == 0
     assert count(path, "images") == 40

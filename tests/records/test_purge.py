@@ -61,7 +61,7 @@ def test_no_byte_is_left_and_no_name_where_the_file_is_small(
     kinds: str,
 ):
     monkeypatch.setattr("records.engine.WAL_IS_SAFE", wal)
-    monkeypatch.setattr("records.store.QUICK", quick)
+    monkeypatch.setattr("records.trash.QUICK", quick)
     db = Database.open(path, CLASSES)
     with closing(sqlite3.connect(path)) as beside:  # or there is no WAL
         assert beside.execute("SELECT count(*) FROM images").fetchone() == (0,)
@@ -77,7 +77,7 @@ def test_a_large_file_is_written_anew_once_half_of_it_is_free(
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("records.store.QUICK", 0)
+    monkeypatch.setattr("records.trash.QUICK", 0)
     db = Database.open(path, CLASSES)
     data = [bytes([n]) * 200_000 for n in range(10)]
     hashes = [hashlib.sha256(d).hexdigest() for d in data]

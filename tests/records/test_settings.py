@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from db import Database, DatabaseError, configured_url
+from db import Database, DatabaseError, configured_url, main
 from model.classes import CLASSES
-from records.backups import main as backups
 from records.engine import sqlite_path
 from records.settings import HOME, database_url
 from workflow import resources
@@ -31,7 +30,7 @@ def test_the_folder_that_is_named_is_the_one_used(
     assert copy.parent == folder / "backups"
     assert resources.trays_folder() == folder / "temp_images"
     assert {file.name for file in tmp_path.iterdir()} == {"cwd", name}
-    assert backups(["restore", str(copy)]) == 0
+    assert main(["restore", str(copy)]) == 0
 
 
 @pytest.mark.threat("D83")

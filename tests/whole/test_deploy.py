@@ -148,7 +148,7 @@ def test_the_page_starts_and_answers_without_torch(tmp_path: Path):
     parts -= {"ui.page"}  # draws when it is imported, and imports nothing but these
     program = (
         "import sys; sys.modules.update(torch=None, torchvision=None)\n"
-        f"import app, records.check, {', '.join(sorted(parts))}\n"
+        f"import app, db, {', '.join(sorted(parts))}\n"
         "from model import predict\n"
         "raise SystemExit(predict.main(sys.argv[1:]))"
     )

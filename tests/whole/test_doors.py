@@ -43,8 +43,6 @@ EXCEPTIONS = {
     ("model/predict.py", "intake"),
     ("model/evaluate.py", "intake"),
     ("model/publish.py", "intake"),
-    ("workflow/resources.py", "records"),
-    ("ui/data_set/backup.py", "records"),
     ("bench/history.py", "records"),
 }
 

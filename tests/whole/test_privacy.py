@@ -24,7 +24,7 @@ pytestmark = pytest.mark.threat("H80")
         ["model.predict", "{}/data/cat/0.png", "--weights={}/weights"],
         ["model.evaluate", "--data={}/data", "--weights={}/weights"],
         ["bench.startup", "--rounds=1", "--weights={}/weights"],
-        ["records.backups", "list"],
+        ["db", "backups"],
     ],
     ids=lambda given: given[0],
 )

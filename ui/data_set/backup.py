@@ -4,9 +4,15 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from db import Database, DatabaseError, configured_url
-from records.backups import newest_sound, restore, start_new
-from records.engine import sqlite_path
+from db import (
+    Database,
+    DatabaseError,
+    configured_url,
+    newest_sound,
+    restore,
+    sqlite_path,
+    start_new,
+)
 from ui.shared.escape import plain
 from workflow.resources import backups_folder, reopen_database
 

@@ -26,10 +26,10 @@ from db import (
     DatabaseError,
     HistoryQuery,
     NewerSchemaError,
+    main,
 )
 from model.classes import CLASSES
 from records import postgres as rules
-from records.check import main as check
 from records.work import Work
 from tests.support.entries import entry
 from tests.support.postgres import new_database
@@ -139,10 +139,10 @@ def test_a_cut_connection_heals(db: Database, server: str):
 @pytest.mark.threat("D40")
 def test_the_check_reads_every_picture(db: Database, url: str):
     db.save([entry(n) for n in range(5)])
-    assert check(["--database", url]) == 0
+    assert main(["check", "--database", url]) == 0
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE image_blobs SET data='x' WHERE image_id=3"))
-    assert check(["--database", url]) == 1
+    assert main(["check", "--database", url]) == 1
 
 
 @contextmanager

@@ -1,0 +1,166 @@
+"""Save: pictures, predictions and verdicts, in one transaction.
+
+Find the picture, write it as new or as known, then record the verdict.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, select
+
+from records.common import AnyRow, now
+from records.near_groups import join_group
+from records.schema import (
+    images,
+    predictions,
+    reviews,
+    state,
+)
+from records.transaction import Base
+from records.types import Given, NewImage, SaveResult
+from records.work import (
+    Named,
+    Stands,
+    Work,
+    insert_image,
+    insert_prediction,
+    shown,
+)
+
+_BEFORE = (
+    select(state)
+    .join(images, images.c.id == state.c.image_id)
+    .with_for_update(of=state)
+)
+
+
+def _insert_prediction(connection: Connection, image_id: int, entry: NewImage) -> int:
+    return insert_prediction(connection, image_id, entry, entry.prediction, now())
+
+
+_Written: TypeAlias = tuple[int, dict[str, Any], Stands]
+"""A picture's id, columns of its `state`, and what stood for it before the verdict."""
+
+
+def _answer(prediction_id: int, entry: NewImage) -> dict[str, Any]:
+    """Columns of `state` that say what the model answered."""
+    return {
+        "prediction_id": prediction_id,
+        "predicted": entry.prediction,
+        "confidence": entry.confidence,
+        "in_scope": entry.in_scope,
+        "name": shown(entry.name),
+    }
+
+
+def _write_new(work: Work, entry: NewImage) -> _Written:
+    """Write a picture that was not here, with what the model says of it."""
+    connection = work.connection
+    image_id = insert_image(connection, entry, now())
+    values = _answer(_insert_prediction(connection, image_id, entry), entry)
+    near = join_group(connection, image_id, entry.sha256, entry.dhash)
+    return image_id, values | {"near_copy": near}, Stands()
+
+
+def _judged(
+    work: Work,
+    prediction_id: int,
+    entry: NewImage,
+    stood: Stands,
+    before: AnyRow | None,
+) -> Stands:
+    """Record the verdict, if there is one; returns what then stands.
+
+    Who says the same as somebody before is on record as well, where it is known when
+    that was. A verdict that is on record already is not written twice: Save may have
+    been cut off after it.
+    """
+    if entry.label is None:
+        return stood
+    label = work.spelling(entry.label)
+    if entry.given.at is None and label == stood.label:
+        return stood
+    if before is not None and _on_record(work, before.image_id, label, entry.given):
+        return stood
+    return work.verdict(prediction_id, entry.prediction, label, entry.given)
+
+
+def _on_record(work: Work, image_id: int, label: str, given: Given) -> bool:
+    """Whether this very verdict was written before."""
+    if given.at is None:
+        return False
+    found = (
+        select(reviews.c.id)
+        .join(predictions, predictions.c.id == reviews.c.prediction_id)
+        .where(predictions.c.image_id == image_id, reviews.c.created == given.at)
+        .where(reviews.c.label == label, reviews.c.way == given.way)
+        .where(reviews.c.event.in_(("confirmed", "corrected")))
+    )
+    work.flush()
+    return work.connection.execute(found.limit(1)).scalar() is not None
+
+
+class Saving(Base):
+    """Writing what a tray holds."""
+
+    def save(self, entries: Iterable[NewImage], who: str = "") -> SaveResult:
+        """Write pictures, predictions and verdicts in one transaction.
+
+        The same bytes are one picture: what is there already is not written again,
+        and a picture in the trash comes back. A label that is in use keeps the
+        spelling it has there.
+        """
+        done: Counter[str] = Counter(saved=0, known=0, reviewed=0)
+        with self._work(who) as work:
+            for entry in entries:
+                done.update(self._save_one(work, entry))
+            respelled = tuple(work.respelled.items())
+        return SaveResult(**done, respelled=respelled)
+
+    def _save_one(self, work: Work, entry: NewImage) -> Iterator[str]:
+        """Write one; yields the counts of `SaveResult` that it belongs to."""
+        found = _BEFORE.where(images.c.sha256 == entry.sha256)
+        before = work.connection.execute(found).one_or_none()
+        if before is None:
+            of, values, stood = _write_new(work, entry)
+            yield "saved"
+        else:
+            of, values, stood = self._write_known(work, before, entry)
+            yield from ("saved", "restored") if before.deleted else ("known",)
+        stands = _judged(work, values["prediction_id"], entry, stood, before)
+        named = Named(shown(entry.name), entry.source, entry.prediction)
+        work.enter(of, before, values | work.columns(named, stands))
+        if stands is not stood:
+            yield "reviewed"
+            if stood.label not in (None, stands.label):
+                yield "replaced"
+
+    def _write_known(self, work: Work, before: AnyRow, entry: NewImage) -> _Written:
+        """Write what a model says now; a picture in the trash comes back."""
+        stood = Stands.of(before)
+        prediction_id = self._prediction(work.connection, before, entry)
+        if stood.deleted:
+            work.event(before.prediction_id, "restored", stood.label)
+        values = _answer(prediction_id, entry)
+        return before.image_id, values, stood._replace(deleted=False)
+
+    def _prediction(
+        self, connection: Connection, before: AnyRow, entry: NewImage
+    ) -> int:
+        """The id of the prediction that stands, if it is this one, or of a new one.
+
+        A prediction names what the picture came as: under another name it is another.
+        An earlier one does not come to stand again: what is new has a higher id.
+        """
+        found = select(predictions.c.id).where(
+            predictions.c.id == before.prediction_id,
+            predictions.c.model_version == entry.model_version,
+            predictions.c.label == entry.prediction,
+            predictions.c.name == entry.name,
+            predictions.c.source == entry.source,
+        )
+        known = connection.execute(found).scalar()
+        if known is not None:
+            return int(known)
+        return _insert_prediction(connection, before.image_id, entry)
