@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.bundle import (
+    EARLY_SIZE,
     FEATURE_SIZE,
     WEIGHTS,
     Bundle,
@@ -26,8 +27,10 @@ from model.bundle import (
 )
 from model.calibration import softmax
 from model.engines import Engine, Logits, OpenVinoEngine, Outputs, TorchEngine
+from model.head import Head, head_version, read_head
 from model.labels import CLASSES
 from model.preprocess import Pixels, are_photographs, views_of
+from model.scope import Scope
 
 BATCH = 64
 """Views a call of the engine: larger ones gain no speed, and others wait longer."""
@@ -51,16 +54,18 @@ class Prediction:
     confidence: float
     """Calibrated probability of `label`, 0 to 1."""
     probabilities: tuple[float, ...]
-    """One for each class, in the order of `CLASSES`."""
+    """One for each of `classes`, in their order."""
     model_version: str
     scope_score: float
-    """Higher the likelier the picture shows one of the ten at all."""
+    """Higher the likelier the picture shows one of the classes at all."""
     in_scope: bool
-    """False where it may be none of the ten: it scores below the card's threshold."""
+    """False where it may be none of them: it scores below the threshold."""
+    classes: tuple[str, ...] = CLASSES
 
     def top(self, n: int = 3) -> list[tuple[str, float]]:
         """The `n` likeliest classes with their probabilities, likeliest first."""
-        ranked = sorted(zip(self.probabilities, CLASSES, strict=True), reverse=True)
+        pairs = zip(self.probabilities, self.classes, strict=True)
+        ranked = sorted(pairs, reverse=True)
         return [(label, probability) for probability, label in ranked[:n]]
 
 
@@ -71,12 +76,36 @@ class Classifier:
     was measured, and in any case to within `SAME_ANSWER` (0.00001 in float32).
     """
 
-    def __init__(self, bundle: Bundle, engine: Engine) -> None:
-        """Join a bundle and what computes it; `load_classifier` is the usual way."""
+    def __init__(
+        self, bundle: Bundle, engine: Engine, head: bytes | None = None
+    ) -> None:
+        """Join a bundle and what computes it; `load_classifier` is the usual way.
+
+        Args:
+            bundle: the published model.
+            engine: what computes it.
+            head: what was learned from corrections (`model.head`), if anything.
+
+        Raises:
+            HeadError: it is damaged.
+        """
         self.bundle = bundle
-        self.version = bundle.version
         self.engine = engine.name
         self.compute = engine
+        self.head = read_head(head) if head is not None else None
+        self.scope = _scope(bundle, self.head)
+        self.classes = self.head.classes if self.head else CLASSES
+        self.version = (
+            bundle.version if head is None else head_version(bundle.version, head)
+        )
+
+    def with_head(self, head: bytes | None) -> "Classifier":
+        """The same network with this learned layer, or with none.
+
+        Raises:
+            HeadError: it is damaged.
+        """
+        return Classifier(self.bundle, self.compute, head)
 
     def read(self, images: Sequence[Image.Image]) -> Outputs:
         """Logits, before the temperature, and features: means over a picture's views.
@@ -90,6 +119,7 @@ class Classifier:
             return Outputs(
                 np.empty((0, len(CLASSES)), np.float32),
                 np.empty((0, FEATURE_SIZE), np.float32),
+                np.empty((0, EARLY_SIZE), np.float32),
             )
         views = [views_of(image, self.bundle.preprocessing) for image in images]
         first = self._pass([next(each) for each in views])
@@ -134,23 +164,50 @@ class Classifier:
 
     def predict(self, images: Sequence[Image.Image]) -> list[Prediction]:
         """Classify RGB pictures of any size; one prediction each, in order."""
-        logits, features = self.read(images)
-        temperatures = self.bundle.temperatures(are_photographs(images))
-        rows = softmax(logits, temperatures).tolist()
+        return self.answers(self.read(images), are_photographs(images))
+
+    def answers(
+        self, outputs: Outputs, photographs: NDArray[np.bool_]
+    ) -> list[Prediction]:
+        """What this version says of pictures that `read` has looked at.
+
+        Every version reads a picture alike, so that two can be compared at the price
+        of one.
+        """
+        logits, features, _ = outputs
         last = self.bundle.tensors["fc.weight"]
-        scores = self.bundle.scope.scores(logits, features, last).tolist()
+        scores = self.scope.scores(logits, features, last).tolist()
+        rows = self.probabilities(outputs, photographs).tolist()
         return [self._prediction(*each) for each in zip(rows, scores, strict=True)]
 
+    def probabilities(
+        self, outputs: Outputs, photographs: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Calibrated, one for each of `classes`: [N, classes]."""
+        published = self.bundle.temperatures(photographs)
+        if self.head is None:
+            return softmax(outputs.logits, published)
+        return self.head.probabilities(*outputs, published)
+
     def _prediction(self, probabilities: list[float], score: float) -> Prediction:
-        best = max(range(len(CLASSES)), key=probabilities.__getitem__)
+        best = max(range(len(self.classes)), key=probabilities.__getitem__)
         return Prediction(
-            label=CLASSES[best],
+            label=self.classes[best],
             confidence=probabilities[best],
             probabilities=tuple(probabilities),
             model_version=self.version,
             scope_score=score,
-            in_scope=score >= self.bundle.scope.threshold,
+            in_scope=score >= self.scope.threshold,
+            classes=self.classes,
         )
+
+
+def _scope(bundle: Bundle, head: Head | None) -> Scope:
+    """The flag, which knows the classes that were added."""
+    if head is None or head.threshold is None:
+        return bundle.scope
+    means = np.concatenate([bundle.scope.class_means, head.class_means])
+    return Scope(bundle.scope.method, head.threshold, means)
 
 
 def _make_engine(bundle: Bundle, engine: str | None) -> Engine:

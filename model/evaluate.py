@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ CHUNK = 256
 """Pictures held at a time: memory stays flat whatever the folder holds."""
 
 Sample = tuple[bytes, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Readings:
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
+    early: NDArray[np.float32]
     labels: NDArray[np.int64]
     photographs: NDArray[np.bool_]
     refused: int
@@ -75,31 +77,54 @@ class Report:
         }
 
 
+def label_files(folder: Path) -> list[tuple[Path, str]]:
+    """Every file under `folder/<label>/`, and the label; sorted.
+
+    Raises:
+        ValueError: there is no such folder, or there are no files.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder")
+    branches = sorted(path for path in folder.iterdir() if path.is_dir())
+    found = [
+        (path, branch.name)
+        for branch in branches
+        for path in sorted(path for path in branch.rglob("*") if path.is_file())
+    ]
+    if not found:
+        raise ValueError(f"{folder} holds no pictures in folders named after classes")
+    return found
+
+
 def labelled_files(folder: Path) -> list[tuple[Path, int]]:
     """Every file under `folder/<class>/`, and the class's index; sorted.
 
     Raises:
         ValueError: a folder is not named after a class, or there are no files.
     """
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder")
-    found: list[tuple[Path, int]] = []
-    for branch in sorted(path for path in folder.iterdir() if path.is_dir()):
+    files = label_files(folder)
+    for branch in (path for path in folder.iterdir() if path.is_dir()):
         if branch.name not in CLASSES:
             raise ValueError(f"{branch} is not named after one of the ten classes")
-        label = CLASSES.index(branch.name)
-        files = (path for path in branch.rglob("*") if path.is_file())
-        found += [(path, label) for path in sorted(files)]
-    if not found:
-        raise ValueError(f"{folder} holds no pictures in folders named after classes")
-    return found
+    return [(path, CLASSES.index(label)) for path, label in files]
 
 
-def folder_samples(folder: Path) -> Iterator[Sample]:
-    """The bytes and class of every file, read one at a time; b"" where it cannot be."""
-    for path, label in labelled_files(folder):
+def folder_samples(folder: Path, *, leave_out: int = 0) -> Iterator[Sample]:
+    """The bytes and class of every file, read one at a time; b"" where it cannot be.
+
+    Args:
+        folder: of class folders.
+        leave_out: the first of every so many files; none where it is 0.
+    """
+    files = labelled_files(folder)
+    for path, label in _without(files, leave_out):
         data = read_file(path)
         yield data if isinstance(data, bytes) else b"", label
+
+
+def _without(files: list[T], every: int) -> list[T]:
+    """All but the first of every so many."""
+    return [f for n, f in enumerate(files) if not every or n % every]
 
 
 def cifar10_samples(root: Path) -> Iterator[Sample]:
@@ -138,9 +163,9 @@ def read_all(
         photographs.append(are_photographs(images))
         labels += [label for _, label in good]
         refused += len(part) - len(good)
-    logits, features = (np.concatenate(part) for part in zip(*outputs, strict=True))
+    read = (np.concatenate(part) for part in zip(*outputs, strict=True))
     true, large = np.array(labels, np.int64), np.concatenate(photographs)
-    return Readings(logits, features, true, large, refused)
+    return Readings(*read, true, large, refused)
 
 
 def report(readings: Readings, temperature: Temperature) -> Report:
