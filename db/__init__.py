@@ -9,6 +9,7 @@ from db.errors import (
     NewerSchemaError,
 )
 from db.labels import MAX_LABEL, LabelRefused, clean_label, matching
+from db.models import ModelRow, NewModel, Reviewed, Service
 from db.store import Database
 from db.types import (
     BookLabel,
@@ -55,14 +56,18 @@ __all__ = [
     "LabelCount",
     "LabelRefused",
     "MissingError",
+    "ModelRow",
     "NewImage",
+    "NewModel",
     "NewerSchemaError",
     "Page",
     "Pick",
     "Purge",
     "Respelled",
+    "Reviewed",
     "SaveResult",
     "Selection",
+    "Service",
     "State",
     "Statistics",
     "clean_label",

@@ -22,6 +22,7 @@ from db.exporting import Exporting
 from db.importing import Importing
 from db.judged import Judged
 from db.labels import clean_label
+from db.models import Models
 from db.near import NearCopies, join_group
 from db.reading import Reading
 from db.schema import (
@@ -92,7 +93,9 @@ def _lying(
     return [row for row in rows if row.deleted == deleted]
 
 
-class Database(Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Undo):
+class Database(
+    Exporting, Importing, Judged, LabelBook, Models, NearCopies, Reading, Undo
+):
     """Pictures, predictions and reviews."""
 
     @classmethod

@@ -26,7 +26,14 @@ from model.bundle import (
     load_bundle,
 )
 from model.calibration import softmax
-from model.engines import Engine, Logits, OpenVinoEngine, Outputs, TorchEngine
+from model.engines import (
+    Engine,
+    Logits,
+    OpenVinoEngine,
+    Outputs,
+    Runner,
+    TorchEngine,
+)
 from model.head import Head, head_version, read_head
 from model.labels import CLASSES
 from model.preprocess import Pixels, are_photographs, views_of
@@ -77,7 +84,7 @@ class Classifier:
     """
 
     def __init__(
-        self, bundle: Bundle, engine: Engine, head: bytes | None = None
+        self, bundle: Bundle, engine: Runner, head: bytes | None = None
     ) -> None:
         """Join a bundle and what computes it; `load_classifier` is the usual way.
 

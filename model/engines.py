@@ -54,7 +54,7 @@ Maps = tuple[Features, Features, Features]
 """What layers 2, 3 and 4 make of pictures: [N, channels, cells, cells] each."""
 
 
-class Engine(Protocol):
+class Runner(Protocol):
     """Runs the network; may be called from several threads at once."""
 
     name: str
@@ -62,6 +62,10 @@ class Engine(Protocol):
     def __call__(self, pixels: Pixels) -> Outputs:
         """What the network makes of pictures [N, 32, 32, 3]."""
         ...
+
+
+class Engine(Runner, Protocol):
+    """What serves: it can also be asked why."""
 
     def maps(self, pixels: Pixels) -> Maps:
         """Where in pictures [N, 32, 32, 3] it sees that, to explain an answer."""
@@ -148,11 +152,10 @@ class OpenVinoEngine:
                 model = self._graph.explaining()
                 compiled = _compile(model, self._asked_for, streams=1)
                 self._explaining = compiled.create_infer_request()
-            parts = [self._explaining.infer([pixels[i : i + 1]]) for i in range(len(pixels))]
-            second, third, last = (
-                np.concatenate([np.array(part[i], np.float32) for part in parts])
-                for i in range(3)
-            )
+            # One by one: for each number of them it keeps megabytes (see `SIZES`).
+            found = [self._explaining.infer([one[None]]) for one in pixels]
+            parts = [[np.array(m, np.float32) for m in f.values()] for f in found]
+        second, third, last = (np.concatenate(e) for e in zip(*parts, strict=True))
         return second, third, last
 
     def _infer(self, pixels: Pixels) -> Outputs:

@@ -29,6 +29,7 @@ from intake.pictures import read_pictures
 from model.bundle import WEIGHTS, BundleError
 from model.calibration import Temperature, expected_calibration_error, softmax
 from model.classifier import Classifier, load_classifier
+from model.engines import Outputs
 from model.labels import CLASSES
 from model.predict import read_file
 from model.preprocess import are_photographs
@@ -163,9 +164,9 @@ def read_all(
         photographs.append(are_photographs(images))
         labels += [label for _, label in good]
         refused += len(part) - len(good)
-    read = (np.concatenate(part) for part in zip(*outputs, strict=True))
+    read = Outputs(*(np.concatenate(part) for part in zip(*outputs, strict=True)))
     true, large = np.array(labels, np.int64), np.concatenate(photographs)
-    return Readings(*read, true, large, refused)
+    return Readings(read.logits, read.features, read.early, true, large, refused)
 
 
 def report(readings: Readings, temperature: Temperature) -> Report:

@@ -12,6 +12,7 @@ answer was given (`model.why`).
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,7 +186,7 @@ def head_version(base: str, data: bytes) -> str:
     return hashlib.sha256(base.encode() + data).hexdigest()[:12]
 
 
-def _checked(tensors: dict[str, NDArray[np.generic]]) -> None:
+def _checked(tensors: dict[str, NDArray[Any]]) -> None:
     """Every shape and value; raises ValueError or KeyError."""
     pictures = len(tensors["labels"])
     classes = len(tensors["change"])
@@ -208,7 +209,7 @@ def _checked(tensors: dict[str, NDArray[np.generic]]) -> None:
         raise ValueError("hashes are not one for each picture")
 
 
-def _interpreted(tensors: dict[str, NDArray[np.generic]]) -> Head:
+def _interpreted(tensors: dict[str, NDArray[Any]]) -> Head:
     _checked(tensors)
     classes = tuple(map(str, json.loads(tensors["classes"].tobytes())))
     if classes[: len(CLASSES)] != CLASSES or len(classes) != len(tensors["change"]):

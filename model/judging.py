@@ -68,7 +68,9 @@ class Comparison:
 
     def as_text(self) -> str:
         """For example "79.0% before, 84.7% after (9 mended, 2 broken)"."""
-        before, after = (100 * n / max(self.pictures, 1) for n in (self.before, self.after))
+        before, after = (
+            100 * n / max(self.pictures, 1) for n in (self.before, self.after)
+        )
         return (
             f"{before:.1f}% before, {after:.1f}% after"
             f" ({self.mended} mended, {self.broken} broken)"
@@ -242,7 +244,9 @@ def judge(
     if compared.mended > compared.broken and chance < CHANCE:
         return verdict(True, "gain", _offer(compared, at_home))
     if len(doubtful) > MANY_CONTRADICTED * compared.pictures:
-        labels = f"{len(doubtful)} labels contradict their pictures: look at them again."
+        labels = (
+            f"{len(doubtful)} labels contradict their pictures: look at them again."
+        )
         return verdict(False, "labels", f"No gain that is more than chance. {labels}")
     return verdict(False, "chance", "No gain that is more than chance.")
 

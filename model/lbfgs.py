@@ -33,13 +33,13 @@ def _direction(
     ahead = slope.copy()
     shares: list[float] = []
     for moved, changed in reversed(steps):
-        share = np.vdot(moved, ahead) / np.vdot(moved, changed)
+        share = float(np.vdot(moved, ahead) / np.vdot(moved, changed))
         ahead -= share * changed
-        shares.append(float(share))
+        shares.append(share)
     ahead = inverse(ahead)
-    for (moved, changed), share in zip(steps, reversed(shares), strict=True):
+    for (moved, changed), taken in zip(steps, reversed(shares), strict=True):
         back = np.vdot(changed, ahead) / np.vdot(moved, changed)
-        ahead += (share - back) * moved
+        ahead += (taken - back) * moved
     return -ahead
 
 

@@ -75,5 +75,21 @@ def _tried(options: argparse.Namespace) -> str:
     return json.dumps(found) if options.json else as_text(found)
 
 
+def _from_record(options: argparse.Namespace) -> str:
+    from model.record import run
+
+    def tell(share: float) -> None:
+        if options.progress:
+            print(json.dumps({"progress": round(share, 3)}), flush=True)
+
+    found = run(options, tell)
+    if options.json:
+        return json.dumps(found)
+    if "serving" in found:
+        return f"Version {found['serving']} serves from now on."
+    kept = f"Use it: --use {found['version']}" if found["version"] else "Not offered."
+    return f"{found['reason']} {kept}"
+
+
 if __name__ == "__main__":
     sys.exit(main())

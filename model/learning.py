@@ -117,15 +117,15 @@ def _inverse_hessian(inputs: Singles, counts: Numbers, strength: float) -> Float
     """Of a loss whose curvature along its inputs is theirs, counted so."""
     scaled = inputs * np.sqrt(counts)[:, None].astype(np.float32)
     hessian = (scaled.T @ scaled).astype(np.float64)
-    return np.linalg.inv(hessian + strength * np.eye(inputs.shape[1]))
+    return np.asarray(np.linalg.inv(hessian + strength * np.eye(len(hessian))))
 
 
 def fit_gate(reviewed: Singles, home: Singles, strength: float) -> Singles:
     """Logistic regression of the reviewed against home, both counting alike."""
     x = np.concatenate([reviewed, home])
-    truth = np.repeat([np.float32(1), np.float32(0)], [len(reviewed), len(home)])
-    counts = np.repeat([0.5 / len(reviewed), 0.5 / len(home)], [len(reviewed), len(home)])
-    counts = counts.astype(np.float32)
+    sizes = [len(reviewed), len(home)]
+    truth = np.repeat(np.array([1, 0], np.float32), sizes)
+    counts = np.repeat([0.5 / size for size in sizes], sizes).astype(np.float32)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         z = x @ weights.astype(np.float32)

@@ -44,10 +44,14 @@ class Labelled:
     def part(self, rows: NDArray[np.bool_]) -> "Labelled":
         """Some of them."""
         places = np.flatnonzero(rows).tolist()
-        lists = (self.labels, self.hashes, self.dhashes)
-        labels, hashes, dhashes = (tuple(each[i] for i in places) for each in lists)
-        outputs = Outputs(*(each[rows] for each in self.outputs))
-        return Labelled(outputs, self.photographs[rows], labels, hashes, dhashes, 0)
+        return Labelled(
+            Outputs(*(each[rows] for each in self.outputs)),
+            self.photographs[rows],
+            tuple(self.labels[i] for i in places),
+            tuple(self.hashes[i] for i in places),
+            tuple(self.dhashes[i] for i in places),
+            refused=0,
+        )
 
 
 def read_labelled(
@@ -74,8 +78,14 @@ def read_labelled(
         refused += len(part) - len(good)
         progress(done := done + len(part))
     joined = Outputs(*(np.concatenate(each) for each in zip(*outputs, strict=True)))
-    columns = list(zip(*pictures, strict=True)) or [(), (), ()]
-    return Labelled(joined, np.concatenate(photographs), *columns, refused)
+    return Labelled(
+        joined,
+        np.concatenate(photographs),
+        tuple(label for label, _, _ in pictures),
+        tuple(sha256 for _, sha256, _ in pictures),
+        tuple(dhash for _, _, dhash in pictures),
+        refused,
+    )
 
 
 def near_groups(hashes: Sequence[int | None]) -> NDArray[np.int64]:

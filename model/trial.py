@@ -107,7 +107,9 @@ def _at_home(
     held = report["home"]
     if held is None:
         return None
-    before, after = (100 * held[name] / held["pictures"] for name in ("before", "after"))
+    before, after = (
+        100 * held[name] / held["pictures"] for name in ("before", "after")
+    )
     return {
         "before": {"n": held["pictures"], "top1": round(before, 2)},
         "after": {"n": held["pictures"], "top1": round(after, 2)},
@@ -148,9 +150,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "version": learned.version,
         "base": classifier.version,
         "reviewed": len(lesson.labels),
-        "corrections": int(
-            (lesson.seen.logits.argmax(axis=1) != lesson.labels).sum()
-        ),
+        "corrections": int((lesson.seen.logits.argmax(axis=1) != lesson.labels).sum()),
         "added": list(own),
         "not_taught": _not_taught(reviewed, classes),
         "before": before,
