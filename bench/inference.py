@@ -60,7 +60,7 @@ def _engines(bundle: Bundle) -> dict[str, Runner]:
 
     torch.set_num_threads(threads)
     if find_spec("onnxruntime") and find_spec("onnx"):
-        from bench.onnx_graph import OnnxEngine
+        from bench.onnx_engine import OnnxEngine
 
         engines["ONNX Runtime f32"] = OnnxEngine(bundle, threads)
     for precision in ("f32", "bf16", "int8"):

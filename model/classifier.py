@@ -137,6 +137,22 @@ class Classifier:
             self._add_looks(first, shares, more)
         return first
 
+    def looks(self, image: Image.Image) -> tuple[Pixels, NDArray[np.float64]]:
+        """The views that an answer comes from, and how much each counts.
+
+        Returns:
+            [views, 32, 32, 3] and [views], adding up to 1.
+        """
+        views = list(views_of(image, self.bundle.preprocessing))
+        share = 1.0
+        if not are_photographs([image])[0]:
+            share = float(self._shares(self._pass(views[:1]).logits)[0])
+        if share == 0:
+            views = views[:1]
+        counts = np.full(len(views), share / len(views))
+        counts[0] += 1 - share
+        return np.stack(views), counts
+
     def _pass(self, views: Sequence[Pixels]) -> Outputs:
         """What the network makes of each view alone."""
         pixels = np.stack(views)

@@ -22,8 +22,8 @@ from typing import Any
 
 from intake.pictures import MAX_BYTES, Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
-from model.classifier import Classifier, Prediction, load_classifier
-from model.labels import CLASSES
+from model.classifier import Classifier, Prediction
+from model.versions import load_version
 
 CHUNK = 32
 """Files in hand at a time: enough to keep every core busy, and lines keep coming."""
@@ -65,7 +65,7 @@ class Line:
 
 def _by_class(prediction: Prediction) -> dict[str, float]:
     rounded = (round(probability, 6) for probability in prediction.probabilities)
-    return dict(zip(CLASSES, rounded, strict=True))
+    return dict(zip(prediction.classes, rounded, strict=True))
 
 
 def _is_folder(path: Path) -> bool:
@@ -144,6 +144,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the bundle")
     parser.add_argument("--engine", choices=["openvino", "torch"])
+    parser.add_argument(
+        "--model",
+        metavar="VERSION",
+        default="base",
+        help="a version on record, or `base`: the published one (default)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser.parse_args(arguments)
 
@@ -152,8 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Classify as the command line says; returns the exit status."""
     options = parse_arguments(arguments)
     try:
-        classifier = load_classifier(options.weights, options.engine)
-    except BundleError as problem:
+        classifier = load_version(options.weights, options.engine, options.model)
+    except (BundleError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     lines = classified = 0

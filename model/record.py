@@ -19,9 +19,8 @@ from model.home import load_home
 from model.labels import CLASSES
 from model.reviewed import lesson_of, read_labelled
 from model.teaching import MOST_REVIEWED, Learned, own_classes, teach
+from model.versions import BASE
 
-BASE = "base"
-"""The published model, as the command lines call it."""
 AT_ONCE = 32
 READING = 0.5
 """Share of the work that reading pictures is taken for."""
@@ -62,8 +61,6 @@ def with_version(classifier: Classifier, version: str) -> Classifier:
     Raises:
         ValueError: it is not on record, or was learned on another published model.
     """
-    if version in (BASE, classifier.bundle.version):
-        return classifier
     try:
         database = open_record()
         rows = {row.version: row for row in database.models()}

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_onnx_computes_what_torch_computes(folder: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from bench.onnx_graph import OnnxEngine
+    from bench.onnx_engine import OnnxEngine
 
     bundle = load_bundle(folder)
     pixels = np.stack([np.asarray(picture(n)) for n in range(5)])
@@ -36,6 +36,7 @@ def test_onnx_computes_what_torch_computes(folder: Path) -> None:
     assert np.abs(theirs.logits).max() > 1
     assert np.abs(ours.logits - theirs.logits).max() < 1e-3
     assert np.abs(ours.features - theirs.features).max() < 1e-3
+    assert np.abs(ours.early - theirs.early).max() < 1e-3
 
 
 def test_pictures_are_timed_and_compared_in_every_way(

@@ -17,7 +17,14 @@ from models import picture, publish_random, with_precision
 from PIL import Image
 
 from model import engines, machine
-from model.bundle import FEATURE_SIZE, WEIGHTS, BundleError, known_picture
+from model.bundle import (
+    EARLY_SIZE,
+    FEATURE_SIZE,
+    WEIGHTS,
+    Bundle,
+    BundleError,
+    known_picture,
+)
 from model.calibration import softmax
 from model.classifier import (
     BATCH,
@@ -26,7 +33,7 @@ from model.classifier import (
     Classifier,
     load_classifier,
 )
-from model.engines import OpenVinoEngine, Outputs, TorchEngine
+from model.engines import Engine, OpenVinoEngine, Outputs, TorchEngine
 from model.labels import CLASSES
 from model.preprocess import Pixels, Preprocessing, to_pixels, views_of
 
@@ -64,6 +71,7 @@ def test_a_prediction_is_complete_and_plain_data(classifier: Classifier) -> None
         "model_version",
         "scope_score",
         "in_scope",
+        "classes",
     }
 
 
@@ -218,6 +226,23 @@ def test_openvino_computes_what_torch_computes(real: Classifier) -> None:
     assert theirs.features.shape == (len(theirs.logits), FEATURE_SIZE)
     assert theirs.features.max() > 0.1
     assert np.abs(ours.features - theirs.features).max() < 1e-3
+    assert theirs.early.shape == (len(theirs.logits), EARLY_SIZE)
+    assert theirs.early.max() > 0.1
+    assert np.abs(ours.early - theirs.early).max() < 1e-3
+
+
+@pytest.mark.parametrize("make", [OpenVinoEngine, TorchEngine])
+def test_an_answer_is_the_mean_of_the_maps_it_is_explained_by(
+    make: Callable[[Bundle], Engine], real: Classifier
+) -> None:
+    engine = make(real.bundle)
+    pixels = to_pixels([picture(1), picture(2)], real.bundle.preprocessing)
+    second, third, last = engine.maps(pixels)
+    assert [m.shape[2:] for m in (second, third, last)] == [(16, 16), (8, 8), (4, 4)]
+    found = engine(pixels)
+    means = [each.mean(axis=(2, 3)) for each in (second, third)]
+    assert np.allclose(last.mean(axis=(2, 3)), found.features, atol=1e-3)
+    assert np.allclose(np.concatenate(means, axis=1), found.early, atol=1e-3)
 
 
 @pytest.mark.threat("G52")
@@ -229,7 +254,7 @@ def test_any_number_of_pictures_comes_to_openvino_in_few_sizes(
 
     def asked(_: object, pixels: Pixels) -> Outputs:
         met.add(len(pixels))
-        return Outputs(*[pixels[:, 0, 0, :1].astype(np.float32)] * 2)
+        return Outputs(*[pixels[:, 0, 0, :1].astype(np.float32)] * 3)
 
     monkeypatch.setattr(engines, "_asked", asked)
     engine = OpenVinoEngine(classifier.bundle)
@@ -350,7 +375,7 @@ class Eyes:
         logits = np.zeros((len(pixels), 10), np.float32)
         logits[:, 3] = pixels[:, 0, 0, 0] / 10
         features = np.repeat(logits[:, 3:4], FEATURE_SIZE, axis=1)
-        return Outputs(logits, features)
+        return Outputs(logits, features, features[:, :EARLY_SIZE])
 
 
 def two_sided(left: int, right: int) -> Image.Image:
