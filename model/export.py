@@ -50,10 +50,10 @@ for name in ("layer2", "layer3", "avgpool"):
         lambda _, __, x, name=name: means.update({name: x.mean((2, 3))}))
 def logits(pixels):
     old = model(pixels)
-    new = old.logsumexp(1, keepdim=True) - head["unknown"]
     early = torch.cat((means["layer2"], means["layer3"]), 1)
     early = (early - head["mean"]) / head["spread"]
     share = torch.sigmoid(early @ head["gate.weight"] + head["gate.bias"])
+    new = old.logsumexp(1, keepdim=True) - head["unknown"] * (1 - share) ** 2
     seen = torch.cat((means["avgpool"] / head["length"], early), 1)
     change = seen @ head["change.weight"].T + head["change.bias"]
     return torch.cat((old, new.expand(-1, len(change[0]) - 10)), 1) + share * change

@@ -28,8 +28,10 @@ Numbers = NDArray[np.floating]
 
 INPUTS = FEATURE_SIZE + EARLY_SIZE + 1
 UNKNOWN = 8.0
-"""How much less likely than all others, in nats, a class is at the start that the
-published layer cannot answer: it is never the answer where nothing was learned."""
+"""How much less likely than all others together, in nats, the published layer holds a
+class that it cannot answer: at home it is never the answer."""
+LIKELIER = 5.0
+"""And by how much less so among pictures like the reviewed ones."""
 
 
 class HeadError(Exception):
@@ -73,11 +75,15 @@ class Scale:
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
-def widened(logits: Numbers, more: int) -> Floats:
-    """Logits with `more` classes added that are as good as ruled out."""
+def widened(logits: Numbers, more: int, share: Floats) -> Floats:
+    """Logits with `more` classes added, as good as ruled out for pictures at home.
+
+    Less so for pictures like the reviewed ones, as far as they are (`share`, [N]).
+    """
+    against = (UNKNOWN - LIKELIER * share)[:, None]
     top = logits.max(axis=1, keepdims=True).astype(np.float64)
     total = top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
-    return np.concatenate([logits, np.repeat(total - UNKNOWN, more, axis=1)], axis=1)
+    return np.concatenate([logits, np.repeat(total - against, more, axis=1)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ class Layer:
         inputs = self.scale.inputs(features, early).astype(np.float64)
         moved = inputs @ self.change.T.astype(np.float64)
         more = len(self.change) - logits.shape[1]
-        return widened(logits, more) + self.share(early)[:, None] * moved
+        share = self.share(early)
+        return widened(logits, more, share) + share[:, None] * moved
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,8 @@ def chance_of(gains: Floats) -> float:
 def _gains(lesson: Lesson, answers: Answers) -> Floats:
     """By how much likelier each label has become, in nats."""
     ten = lesson.seen.logits.shape[1]
-    old = widened(lesson.seen.logits, len(lesson.classes) - ten)
+    never = np.zeros(len(lesson.labels))
+    old = widened(lesson.seen.logits, len(lesson.classes) - ten, never)
     known = lesson.labels < ten
     before = _losses(old, lesson.labels, known)
     return before - _losses(answers.logits, lesson.labels, known)
@@ -196,7 +197,7 @@ def _costs(
 ) -> str:
     """The sentence on what it would cost elsewhere; "" where that is little."""
     if -home.gain > MOST_LOST_AT_HOME:
-        return f"It would cost {-home.gain:.1f} points on other pictures."
+        return f"It would cost {-home.gain:.2f} points on other pictures."
     lost, name = by_class
     if lost > MOST_LOST_BY_A_CLASS:
         return f"On other pictures it would find {lost:.1f} points less of {name}."
@@ -244,10 +245,8 @@ def judge(
     if compared.mended > compared.broken and chance < CHANCE:
         return verdict(True, "gain", _offer(compared, at_home))
     if len(doubtful) > MANY_CONTRADICTED * compared.pictures:
-        labels = (
-            f"{len(doubtful)} labels contradict their pictures: look at them again."
-        )
-        return verdict(False, "labels", f"No gain that is more than chance. {labels}")
+        labels = f"{len(doubtful)} labels contradict their pictures"
+        return verdict(False, "labels", f"No clear gain. {labels}: look again.")
     return verdict(False, "chance", "No gain that is more than chance.")
 
 

@@ -4,7 +4,7 @@ From the record: learns from all reviews to date and keeps what came of it as a 
 on offer. `--use VERSION` (or `base`) puts one into service; that is another line of
 the record, so going back is the same command. Nothing comes into service by itself.
 
-    python -m model.learn [--add LABEL ...] [--json]
+    python -m model.learn [--add LABEL] [--json]
     python -m model.learn --use VERSION
 
 From folders, to see what it would be worth: learns from `--reviewed FOLDER` (a folder
@@ -39,12 +39,17 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--use", metavar="VERSION", help="serve this one, or `base`")
     parser.add_argument("--who", default="", help="your name, for the record")
     parser.add_argument(
-        "--add", nargs="+", default=[], metavar="LABEL", help="labels to make classes"
+        "--add",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="a label of your own to make a class; may be given again",
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the bundle")
     parser.add_argument("--engine", choices=["openvino", "torch"])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--progress", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--nice", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if bool(options.reviewed) != bool(options.rest):
         parser.error("--reviewed and --rest go together")
@@ -57,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One thread: two that wait for each other take a busy machine many times as long.
     # Read when numpy is first imported, so that comes after.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.nice(options.nice)
     from model.bundle import BundleError
 
     try:

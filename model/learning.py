@@ -190,17 +190,17 @@ def fit(lesson: Lesson, home: Seen, scale: Scale) -> Layer:
     gate = fit_gate(scale.early(seen.early), scale.early(home.early), GATE_STRENGTH)
     empty = Layer(scale, gate, np.zeros((0, 0), np.float32))
     own, theirs = (scale.inputs(s.features, s.early) for s in (seen, home))
-    open_, ajar = (empty.share(s.early)[:, None] for s in (seen, home))
+    open_, ajar = (empty.share(s.early) for s in (seen, home))
     taught = np.eye(len(lesson.classes), dtype=np.float32)[lesson.labels]
-    before = widened(home.logits, more)
+    before = widened(home.logits, more, ajar)
     rows = [
         _Rows(
-            (open_ * own).astype(np.float32),
-            widened(seen.logits, more).astype(np.float32),
+            (open_[:, None] * own).astype(np.float32),
+            widened(seen.logits, more, open_).astype(np.float32),
             taught,
             np.full(len(own), REVIEWED, np.float32),
         ),
-        _home_rows((ajar * theirs).astype(np.float32), before, AT_HOME),
+        _home_rows((ajar[:, None] * theirs).astype(np.float32), before, AT_HOME),
         _home_rows(theirs, before, ANYWHERE),
     ]
     old = np.full(len(lesson.classes) - more, STRENGTH)

@@ -82,7 +82,8 @@ class OnnxGraph:
         gate = self._layer("gate", early, layer.gate[None])
         share = self._add("Sigmoid", [gate])
         change = self._layer("change", inputs, layer.change)
-        self._add("Add", [self._widened(), self._add("Mul", [share, change])], "logits")
+        moved = self._add("Mul", [share, change])
+        self._add("Add", [self._widened(share), moved], "logits")
 
     def _layer(self, name: str, x: str, rows: NDArray[np.float32]) -> str:
         """A linear layer whose last column is what it adds."""
@@ -90,15 +91,18 @@ class OnnxGraph:
         bias = self._constant(f"{name}.bias", np.ascontiguousarray(rows[:, -1]))
         return self._add("Gemm", [x, weight, bias], transB=1)
 
-    def _widened(self) -> str:
+    def _widened(self, share: str) -> str:
         """The published logits, and as little as can be for classes added to them."""
         more = self._classes - len(self._tensors["fc.bias"])
         if not more:
             return "published"
         axis = self._constant("axis", np.array([1], np.int64))
         total = self._add("ReduceLogSumExp", ["published", axis], keepdims=1)
-        unknown = self._constant("unknown", np.full((1, more), -UNKNOWN, np.float32))
-        return self._add("Concat", ["published", self._add("Add", [total, unknown])],
+        one = self._constant("one", np.ones((1, more), np.float32))
+        closed = self._add("Sub", [one, share])
+        unknown = self._constant("unknown", np.array(-UNKNOWN, np.float32))
+        against = self._add("Mul", [self._add("Mul", [closed, closed]), unknown])
+        return self._add("Concat", ["published", self._add("Add", [total, against])],
                          axis=1)  # fmt: skip
 
     def _model(self) -> Any:
