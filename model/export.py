@@ -25,7 +25,7 @@ from safetensors.numpy import save
 
 from model.bundle import WEIGHTS, BundleError, known_picture
 from model.classifier import Classifier
-from model.head import Head, Layer
+from model.head import AGAINST, LEAST_AGAINST, Head, Layer
 from model.onnx_graph import OPSET, OnnxGraph
 from model.preprocess import PHOTOGRAPH_SIDE, Pixels, to_pixels
 from model.synthetic import pictures
@@ -53,7 +53,8 @@ def logits(pixels):
     early = torch.cat((means["layer2"], means["layer3"]), 1)
     early = (early - head["mean"]) / head["spread"]
     share = torch.sigmoid(early @ head["gate.weight"] + head["gate.bias"])
-    new = old.logsumexp(1, keepdim=True) - head["unknown"] * (1 - share) ** 2
+    total = old.logsumexp(1, keepdim=True)
+    new = total - (head["against"] * total).clamp(min=head["least_against"].item())
     seen = torch.cat((means["avgpool"] / head["length"], early), 1)
     change = seen @ head["change.weight"].T + head["change.bias"]
     return torch.cat((old, new.expand(-1, len(change[0]) - 10)), 1) + share * change
@@ -73,8 +74,6 @@ def network_file(classifier: Classifier) -> bytes:
 
 def head_file(layer: Layer) -> bytes:
     """What was learned, as plain linear layers."""
-    from model.head import UNKNOWN
-
     scale = layer.scale
     size = np.sqrt(np.float32(len(scale.spread)))
     tensors = {
@@ -85,7 +84,8 @@ def head_file(layer: Layer) -> bytes:
         "gate.bias": layer.gate[-1:],
         "change.weight": layer.change[:, :-1],
         "change.bias": layer.change[:, -1],
-        "unknown": np.array(UNKNOWN, np.float32),
+        "against": np.array(AGAINST, np.float32),
+        "least_against": np.array(LEAST_AGAINST, np.float32),
     }
     return save({name: np.ascontiguousarray(t) for name, t in tensors.items()})
 

@@ -27,11 +27,10 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.floating]
 
 INPUTS = FEATURE_SIZE + EARLY_SIZE + 1
-UNKNOWN = 8.0
-"""How much less likely than all others together, in nats, the published layer holds a
-class that it cannot answer: at home it is never the answer."""
-LIKELIER = 5.0
-"""And by how much less so among pictures like the reviewed ones."""
+AGAINST, LEAST_AGAINST = 0.6, 3.0
+"""Against a class that the published layer cannot answer, in nats below all others
+together: a share of the evidence that it has for any of those, and at least so much.
+A picture that it is sure about shows none; one that it can make nothing of may."""
 
 
 class HeadError(Exception):
@@ -75,15 +74,17 @@ class Scale:
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
-def widened(logits: Numbers, more: int, share: Floats) -> Floats:
-    """Logits with `more` classes added, as good as ruled out for pictures at home.
+def sigmoid(x: Numbers) -> Numbers:
+    """1 / (1 + exp(-x)), which would overflow."""
+    return np.asarray((1 + np.tanh(x / 2)) / 2, x.dtype)
 
-    Less so for pictures like the reviewed ones, as far as they are (`share`, [N]).
-    """
-    against = (UNKNOWN - LIKELIER * share)[:, None]
+
+def widened(logits: Numbers, more: int) -> Floats:
+    """The published logits with `more` classes added that it cannot answer."""
     top = logits.max(axis=1, keepdims=True).astype(np.float64)
     total = top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
-    return np.concatenate([logits, np.repeat(total - against, more, axis=1)], axis=1)
+    new = total - np.maximum(AGAINST * total, LEAST_AGAINST)
+    return np.concatenate([logits, np.repeat(new, more, axis=1)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,14 @@ class Layer:
     def share(self, early: Numbers) -> Floats:
         """How far each picture is like the reviewed ones, 0 to 1, [N]."""
         x = self.scale.early(early).astype(np.float64)
-        # Clipped where it is 0 or 1 to the last bit anyway: exp must not overflow.
-        return np.asarray(1 / (1 + np.exp(-np.clip(x @ self.gate, -60, 60))))
+        return np.asarray(sigmoid(x @ self.gate), np.float64)
 
     def logits(self, logits: Numbers, features: Numbers, early: Numbers) -> Floats:
         """The new logits, [N, classes], from what the published layer said."""
         inputs = self.scale.inputs(features, early).astype(np.float64)
         moved = inputs @ self.change.T.astype(np.float64)
         more = len(self.change) - logits.shape[1]
-        share = self.share(early)
-        return widened(logits, more, share) + share[:, None] * moved
+        return widened(logits, more) + self.share(early)[:, None] * moved
 
 
 @dataclass(frozen=True)

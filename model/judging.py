@@ -164,8 +164,7 @@ def chance_of(gains: Floats) -> float:
 def _gains(lesson: Lesson, answers: Answers) -> Floats:
     """By how much likelier each label has become, in nats."""
     ten = lesson.seen.logits.shape[1]
-    never = np.zeros(len(lesson.labels))
-    old = widened(lesson.seen.logits, len(lesson.classes) - ten, never)
+    old = widened(lesson.seen.logits, len(lesson.classes) - ten)
     known = lesson.labels < ten
     before = _losses(old, lesson.labels, known)
     return before - _losses(answers.logits, lesson.labels, known)

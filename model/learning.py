@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.calibration import negative_log_likelihood, softmax
-from model.head import Layer, Scale, widened
+from model.head import Layer, Scale, sigmoid, widened
 from model.lbfgs import minimise
 
 Floats = NDArray[np.float64]
@@ -130,7 +130,7 @@ def fit_gate(reviewed: Singles, home: Singles, strength: float) -> Singles:
     def loss(weights: Floats) -> tuple[float, Floats]:
         z = x @ weights.astype(np.float32)
         value = (counts * (np.logaddexp(0, z) - truth * z)).sum(dtype=np.float64)
-        slope = (counts * (1 / (1 + np.exp(-z)) - truth)) @ x
+        slope = (counts * (sigmoid(z) - truth)) @ x
         held = strength * float(weights @ weights) / 2
         return float(value) + held, slope + strength * weights
 
@@ -192,11 +192,11 @@ def fit(lesson: Lesson, home: Seen, scale: Scale) -> Layer:
     own, theirs = (scale.inputs(s.features, s.early) for s in (seen, home))
     open_, ajar = (empty.share(s.early) for s in (seen, home))
     taught = np.eye(len(lesson.classes), dtype=np.float32)[lesson.labels]
-    before = widened(home.logits, more, ajar)
+    before = widened(home.logits, more)
     rows = [
         _Rows(
             (open_[:, None] * own).astype(np.float32),
-            widened(seen.logits, more, open_).astype(np.float32),
+            widened(seen.logits, more).astype(np.float32),
             taught,
             np.full(len(own), REVIEWED, np.float32),
         ),

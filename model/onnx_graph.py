@@ -14,7 +14,7 @@ from onnx import TensorProto, checker, helper, numpy_helper
 
 from model.bundle import EARLY_SIZE, FEATURE_SIZE, Bundle
 from model.graph import fold_batch_norm
-from model.head import UNKNOWN, Layer
+from model.head import AGAINST, LEAST_AGAINST, Layer
 from model.preprocess import INPUT_SIZE
 
 OPSET = 21
@@ -83,7 +83,7 @@ class OnnxGraph:
         share = self._add("Sigmoid", [gate])
         change = self._layer("change", inputs, layer.change)
         moved = self._add("Mul", [share, change])
-        self._add("Add", [self._widened(share), moved], "logits")
+        self._add("Add", [self._widened(), moved], "logits")
 
     def _layer(self, name: str, x: str, rows: NDArray[np.float32]) -> str:
         """A linear layer whose last column is what it adds."""
@@ -91,19 +91,20 @@ class OnnxGraph:
         bias = self._constant(f"{name}.bias", np.ascontiguousarray(rows[:, -1]))
         return self._add("Gemm", [x, weight, bias], transB=1)
 
-    def _widened(self, share: str) -> str:
-        """The published logits, and as little as can be for classes added to them."""
+    def _widened(self) -> str:
+        """The published logits, and those of classes added to them."""
         more = self._classes - len(self._tensors["fc.bias"])
         if not more:
             return "published"
         axis = self._constant("axis", np.array([1], np.int64))
         total = self._add("ReduceLogSumExp", ["published", axis], keepdims=1)
-        one = self._constant("one", np.ones((1, more), np.float32))
-        closed = self._add("Sub", [one, share])
-        unknown = self._constant("unknown", np.array(-UNKNOWN, np.float32))
-        against = self._add("Mul", [self._add("Mul", [closed, closed]), unknown])
-        return self._add("Concat", ["published", self._add("Add", [total, against])],
-                         axis=1)  # fmt: skip
+        share, least = (
+            self._constant(name, np.full((1, more), value, np.float32))
+            for name, value in (("against", AGAINST), ("least", LEAST_AGAINST))
+        )
+        against = self._add("Max", [self._add("Mul", [total, share]), least])
+        new = self._add("Sub", [total, against])
+        return self._add("Concat", ["published", new], axis=1)
 
     def _model(self) -> Any:
         shapes = {

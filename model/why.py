@@ -75,7 +75,7 @@ def explain(classifier: Classifier, image: Image.Image, label: str) -> Why:
     if index < len(ten):
         weights = classifier.bundle.tensors["fc.weight"][index]
         found, constant = _finest(_weighed(maps[2], weights)), float(ten[index])
-    else:  # as little as can be, whatever the picture: see `widened`
+    else:  # what is against it says nothing of where: see `widened`
         found, constant = np.zeros((len(looks), CELLS, CELLS)), 0.0
     if classifier.head:
         more, added = _learned(classifier, maps, counts, index)

@@ -7,6 +7,26 @@ revision = "0010"
 down_revision = "0008"
 
 
+POSTGRES = """
+CREATE FUNCTION never_changes() RETURNS trigger AS $$
+BEGIN RAISE EXCEPTION 'rows of % never change', TG_TABLE_NAME; END
+$$ LANGUAGE plpgsql
+"""
+
+
+def _seal(table: str) -> None:
+    """Have the database itself refuse to change or delete rows."""
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for act in ("UPDATE", "DELETE"):
+        name = f"{table}_no_{act.lower()}"
+        does = (
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} never change'); END"
+            if sqlite
+            else "FOR EACH ROW EXECUTE FUNCTION never_changes()"
+        )
+        op.execute(f"CREATE TRIGGER {name} BEFORE {act} ON {table} {does}")
+
+
 def upgrade() -> None:
     """Make both tables; rows of either are never changed."""
     op.create_table(
@@ -30,3 +50,7 @@ def upgrade() -> None:
         sa.Column("version", sa.String(64), nullable=False),
         sqlite_autoincrement=True,
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(POSTGRES)
+    for table in ("models", "served"):
+        _seal(table)
