@@ -180,6 +180,6 @@ def run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         raise ValueError(str(problem)) from problem
     return {
         "version": kept.learned.version if kept.kept else None,
-        "reviewed": kept.reviewed,
+        "pictures": kept.reviewed,
         **kept.learned.report(),
     }

@@ -65,6 +65,8 @@ def explain(classifier: Classifier, image: Image.Image, label: str) -> Why:
     Raises:
         ValueError: the model has no such class, or an engine that cannot tell.
     """
+    if label not in classifier.classes:
+        raise ValueError(f"the model has no class {label}")
     index = classifier.classes.index(label)
     engine = classifier.compute
     if not isinstance(engine, Engine):

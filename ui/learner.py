@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,9 +68,11 @@ class Learner:
         with self._lock:
             if self._progress.running:
                 return False
-            self._child = self._run(who, add)
+            errors = TemporaryFile("w+")  # noqa: SIM115  # `_watch` closes it
+            self._child = child = self._run(who, add, errors)
             self._progress = Progress(running=True, who=who)
-        threading.Thread(target=self._watch, args=(self._child,), daemon=True).start()
+        watch = threading.Thread(target=self._watch, args=(child, errors), daemon=True)
+        watch.start()
         return True
 
     def cancel(self) -> None:
@@ -79,7 +82,9 @@ class Learner:
                 self._child.terminate()
                 self._progress = Progress(error="Learning was cancelled.")
 
-    def _run(self, who: str, add: Sequence[str]) -> subprocess.Popen[str]:
+    def _run(
+        self, who: str, add: Sequence[str], errors: IO[str]
+    ) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "model.learn", "--json", "--progress"]
         command += [f"--weights={self._weights}", f"--who={who}"]
         command += [f"--nice={YIELDING}", *(f"--add={label}" for label in add)]
@@ -89,17 +94,17 @@ class Learner:
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             text=True,
         )
 
-    def _watch(self, child: "subprocess.Popen[str]") -> None:
+    def _watch(self, child: "subprocess.Popen[str]", errors: IO[str]) -> None:
         """Follow what a child tells, to its end."""
-        assert child.stdout  # noqa: S101  # piped above
-        assert child.stderr  # noqa: S101
-        found = self._follow(child, child.stdout)
-        said = child.stderr.read().strip().splitlines()
-        child.wait()
+        with errors:
+            with child:
+                found = self._follow(child)
+            errors.seek(0)
+            said = errors.read().strip().splitlines()
         with self._lock:
             if child is not self._child or not self._progress.running:
                 return  # cancelled, or another one's turn by now
@@ -112,10 +117,8 @@ class Learner:
                 error="" if found else told,
             )
 
-    def _follow(
-        self, child: "subprocess.Popen[str]", lines: IO[str]
-    ) -> dict[str, Any] | None:
-        for line in lines:
+    def _follow(self, child: "subprocess.Popen[str]") -> dict[str, Any] | None:
+        for line in child.stdout or ():
             told = json.loads(line)
             if "progress" not in told:
                 return dict(told)
