@@ -28,6 +28,7 @@ from records.export_reads import Exporting
 from records.import_writes import Importing
 from records.label_book import LabelBook
 from records.label_text import MAX_LABEL, LabelRefused, clean_label, matching
+from records.models import ModelRow, Models, NewModel, Reviewed, Service
 from records.near_groups import NearCopies
 from records.picture import Reading
 from records.reviewing import Reviewing
@@ -104,16 +105,20 @@ __all__ = [
     "LabelCount",
     "LabelRefused",
     "MissingError",
+    "ModelRow",
     "NewImage",
+    "NewModel",
     "NewerSchemaError",
     "Order",
     "Page",
     "Pick",
     "Purge",
     "Respelled",
+    "Reviewed",
     "Sample",
     "SaveResult",
     "Selection",
+    "Service",
     "State",
     "Statistics",
     "Stratum",
@@ -146,6 +151,7 @@ class Database(
     Reading,
     Judged,
     Samples,
+    Models,
     Exporting,
     Importing,
     Copying,

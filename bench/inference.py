@@ -31,7 +31,7 @@ from PIL import Image
 from model.bundle import WEIGHTS, Bundle, BundleError, load_bundle
 from model.classifier import Classifier
 from model.cpu import available_cores
-from model.engines import MOST_THREADS, Engine, OpenVinoEngine, TorchEngine
+from model.engines import MOST_THREADS, OpenVinoEngine, Runner, TorchEngine
 from model.evaluate import decode, labelled_files
 from model.preprocess import INPUT_SIZE
 
@@ -52,15 +52,15 @@ class Timing:
     """Times the naive engine's speed at this batch size."""
 
 
-def _engines(bundle: Bundle) -> dict[str, Engine]:
+def _engines(bundle: Bundle) -> dict[str, Runner]:
     """The ways to compute the same network, on the same number of threads."""
     threads = min(available_cores(), MOST_THREADS)
-    engines: dict[str, Engine] = {NAIVE: TorchEngine(bundle)}
+    engines: dict[str, Runner] = {NAIVE: TorchEngine(bundle)}
     import torch  # after the engine, which sets how its threads wait
 
     torch.set_num_threads(threads)
     if find_spec("onnxruntime") and find_spec("onnx"):
-        from bench.onnx_graph import OnnxEngine
+        from bench.onnx_engine import OnnxEngine
 
         engines["ONNX Runtime f32"] = OnnxEngine(bundle, threads)
     for precision in ("f32", "bf16", "int8"):

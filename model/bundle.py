@@ -31,10 +31,13 @@ from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_t
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 WEIGHTS_FILE = "resnet18-cifar10.safetensors"
 SCOPE_FILE = "resnet18-cifar10-scope.safetensors"
+HOME_FILE = "resnet18-cifar10-home.safetensors"
 CARD_FILE = "resnet18-cifar10.json"
 FORMAT = 4
 FEATURE_SIZE = 512
 """Numbers that a picture becomes before the last layer."""
+EARLY_SIZE = 384
+"""Means of the maps after layers 2 and 3."""
 
 Tensors = dict[str, NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
@@ -268,6 +271,32 @@ def _load_tensors(file: Path, stated: object, shapes: Shapes) -> Tensors:
     if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         _refuse(file, "holds values that are not numbers")
     return tensors
+
+
+def read_home_file(folder: Path, card: dict[str, Any]) -> Tensors:
+    """What the network makes of home pictures, checked like weights.
+
+    Only learning needs them, so they are not read with the bundle.
+
+    Raises:
+        BundleError: they are missing, or not those the card was made for.
+    """
+    stated = card.get("home")
+    if not isinstance(stated, dict):
+        raise BundleError(
+            "This model cannot learn: it was published without home pictures"
+            " (`python -m model.publish --home FOLDER`)."
+        )
+    pictures = stated.get("pictures")
+    if not isinstance(pictures, int) or pictures < 1:
+        _refuse(folder / CARD_FILE, "does not say how many home pictures there are")
+    shapes = {
+        "features": (pictures, FEATURE_SIZE),
+        "early": (pictures, EARLY_SIZE),
+        "labels": (pictures,),
+        "photographs": (pictures,),
+    }
+    return _load_tensors(folder / HOME_FILE, stated.get("sha256"), shapes)
 
 
 def _verified(file: Path, stated: object) -> bytes:

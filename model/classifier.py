@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.bundle import (
+    EARLY_SIZE,
     FEATURE_SIZE,
     WEIGHTS,
     Bundle,
@@ -25,7 +26,16 @@ from model.bundle import (
 )
 from model.calibration import softmax
 from model.classes import CLASSES
-from model.engines import Engine, Logits, OpenVinoEngine, Outputs, TorchEngine
+from model.engines import (
+    Engine,
+    Logits,
+    OpenVinoEngine,
+    Outputs,
+    Runner,
+    TorchEngine,
+)
+from model.head import Head, head_version, read_head
+from model.out_of_distribution import Scope
 from model.prediction import Prediction
 from model.preprocess import Pixels, are_photographs, views_of
 
@@ -50,12 +60,36 @@ class Classifier:
     was measured, and in any case to within `SAME_ANSWER` (0.00001 in float32).
     """
 
-    def __init__(self, bundle: Bundle, engine: Engine) -> None:
-        """Join a bundle and what computes it; `load_classifier` is the usual way."""
+    def __init__(
+        self, bundle: Bundle, engine: Runner, head: bytes | None = None
+    ) -> None:
+        """Join a bundle and what computes it; `load_classifier` is the usual way.
+
+        Args:
+            bundle: the published model.
+            engine: what computes it.
+            head: what was learned from corrections (`model.head`), if anything.
+
+        Raises:
+            HeadError: it is damaged.
+        """
         self.bundle = bundle
-        self.version = bundle.version
         self.engine = engine.name
         self.compute = engine
+        self.head = read_head(head) if head is not None else None
+        self.scope = _scope(bundle, self.head)
+        self.classes = self.head.classes if self.head else CLASSES
+        self.version = (
+            bundle.version if head is None else head_version(bundle.version, head)
+        )
+
+    def with_head(self, head: bytes | None) -> "Classifier":
+        """The same network with this learned layer, or with none.
+
+        Raises:
+            HeadError: it is damaged.
+        """
+        return Classifier(self.bundle, self.compute, head)
 
     def read(self, images: Sequence[Image.Image]) -> Outputs:
         """Logits, before the temperature, and features: means over a picture's views.
@@ -69,6 +103,7 @@ class Classifier:
             return Outputs(
                 np.empty((0, len(CLASSES)), np.float32),
                 np.empty((0, FEATURE_SIZE), np.float32),
+                np.empty((0, EARLY_SIZE), np.float32),
             )
         views = [views_of(image, self.bundle.preprocessing) for image in images]
         first = self._pass([next(each) for each in views])
@@ -78,6 +113,22 @@ class Classifier:
         if more:
             self._add_looks(first, shares, more)
         return first
+
+    def looks(self, image: Image.Image) -> tuple[Pixels, NDArray[np.float64]]:
+        """The views that an answer comes from, and how much each counts.
+
+        Returns:
+            [views, 32, 32, 3] and [views], adding up to 1.
+        """
+        views = list(views_of(image, self.bundle.preprocessing))
+        share = 1.0
+        if not are_photographs([image])[0]:
+            share = float(self._shares(self._pass(views[:1]).logits)[0])
+        if share == 0:
+            views = views[:1]
+        counts = np.full(len(views), share / len(views))
+        counts[0] += 1 - share
+        return np.stack(views), counts
 
     def _pass(self, views: Sequence[Pixels]) -> Outputs:
         """What the network makes of each view alone."""
@@ -113,23 +164,50 @@ class Classifier:
 
     def predict(self, images: Sequence[Image.Image]) -> list[Prediction]:
         """Classify RGB pictures of any size; one prediction each, in order."""
-        logits, features = self.read(images)
-        temperatures = self.bundle.temperatures(are_photographs(images))
-        rows = softmax(logits, temperatures).tolist()
+        return self.answers(self.read(images), are_photographs(images))
+
+    def answers(
+        self, outputs: Outputs, photographs: NDArray[np.bool_]
+    ) -> list[Prediction]:
+        """What this version says of pictures that `read` has looked at.
+
+        Every version reads a picture alike, so that two can be compared at the price
+        of one.
+        """
+        logits, features, _ = outputs
         last = self.bundle.tensors["fc.weight"]
-        scores = self.bundle.scope.scores(logits, features, last).tolist()
+        scores = self.scope.scores(logits, features, last).tolist()
+        rows = self.probabilities(outputs, photographs).tolist()
         return [self._prediction(*each) for each in zip(rows, scores, strict=True)]
 
+    def probabilities(
+        self, outputs: Outputs, photographs: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Calibrated, one for each of `classes`: [N, classes]."""
+        published = self.bundle.temperatures(photographs)
+        if self.head is None:
+            return softmax(outputs.logits, published)
+        return self.head.probabilities(*outputs, published)
+
     def _prediction(self, probabilities: list[float], score: float) -> Prediction:
-        best = max(range(len(CLASSES)), key=probabilities.__getitem__)
+        best = max(range(len(self.classes)), key=probabilities.__getitem__)
         return Prediction(
-            label=CLASSES[best],
+            label=self.classes[best],
             confidence=probabilities[best],
             probabilities=tuple(probabilities),
             model_version=self.version,
             scope_score=score,
-            in_scope=score >= self.bundle.scope.threshold,
+            in_scope=score >= self.scope.threshold,
+            classes=self.classes,
         )
+
+
+def _scope(bundle: Bundle, head: Head | None) -> Scope:
+    """The flag, which knows the classes that were added."""
+    if head is None or head.threshold is None:
+        return bundle.scope
+    means = np.concatenate([bundle.scope.class_means, head.class_means])
+    return Scope(bundle.scope.method, head.threshold, means)
 
 
 def _make_engine(bundle: Bundle, engine: str | None) -> Engine:

@@ -7,10 +7,11 @@ library is imported before an engine of it is made.
 
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,15 +43,33 @@ class Outputs(NamedTuple):
     """[N, classes]"""
     features: Features
     """What the last layer makes the logits of: [N, 512], none negative."""
+    early: Features
+    """Means of the maps after layers 2 and 3: [N, 384], none negative.
+
+    They tell sources of pictures apart, and know what the last layer has forgotten.
+    """
 
 
-class Engine(Protocol):
+Maps = tuple[Features, Features, Features]
+"""What layers 2, 3 and 4 make of pictures: [N, channels, cells, cells] each."""
+
+
+class Runner(Protocol):
     """Runs the network; may be called from several threads at once."""
 
     name: str
 
     def __call__(self, pixels: Pixels) -> Outputs:
-        """Logits and features of pictures [N, 32, 32, 3]."""
+        """What the network makes of pictures [N, 32, 32, 3]."""
+        ...
+
+
+@runtime_checkable
+class Engine(Runner, Protocol):
+    """What serves: it can also be asked why."""
+
+    def maps(self, pixels: Pixels) -> Maps:
+        """Where in pictures [N, 32, 32, 3] it sees that, to explain an answer."""
         ...
 
 
@@ -102,9 +121,10 @@ class OpenVinoEngine:
 
         eight_bit = precision == "int8" or (precision is None and multiplies_bytes())
         ranges = bundle.ranges if eight_bit else None
-        graph = Graph(bundle.tensors, bundle.preprocessing, ranges)
+        graph = self._graph = Graph(bundle.tensors, bundle.preprocessing, ranges)
         streams = min(available_cores(), MOST_THREADS)
-        compiled = _compile(graph.model, None if eight_bit else precision, streams)
+        self._asked_for = None if eight_bit else precision
+        compiled = _compile(graph.model, self._asked_for, streams)
         found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self.precision = "int8" if eight_bit else found
         self.name = f"OpenVINO {ov.__version__.split('-')[0]} {self.precision}"
@@ -115,13 +135,28 @@ class OpenVinoEngine:
             self._requests.put(compiled.create_infer_request())
         self._streams = streams
         self._pool = ThreadPoolExecutor(streams, "openvino")
+        self._explaining: Any = None
+        self._explaining_lock = threading.Lock()
 
     def __call__(self, pixels: Pixels) -> Outputs:
-        """Logits and features of pictures [N, 32, 32, 3]."""
+        """What the network makes of pictures [N, 32, 32, 3]."""
         parts = [part for part in np.array_split(pixels, self._streams) if len(part)]
         if len(parts) == 1:
             return self._infer(parts[0])
         return _joined(self._pool.map(self._infer, parts))
+
+    def maps(self, pixels: Pixels) -> Maps:
+        """Where in pictures [N, 32, 32, 3] it sees that, to explain an answer."""
+        with self._explaining_lock:
+            if self._explaining is None:  # for the first who asks why
+                model = self._graph.explaining()
+                compiled = _compile(model, self._asked_for, streams=1)
+                self._explaining = compiled.create_infer_request()
+            # One by one: for each number of them it keeps megabytes (see `SIZES`).
+            found = [self._explaining.infer([one[None]]) for one in pixels]
+            parts = [[np.array(m, np.float32) for m in f.values()] for f in found]
+        second, third, last = (np.concatenate(e) for e in zip(*parts, strict=True))
+        return second, third, last
 
     def _infer(self, pixels: Pixels) -> Outputs:
         request = self._requests.get()
@@ -133,7 +168,7 @@ class OpenVinoEngine:
 
 def _asked(request: Any, pixels: Pixels) -> Outputs:
     found = request.infer([pixels])
-    return Outputs(*(np.array(found[i], np.float32) for i in (0, 1)))
+    return Outputs(*(np.array(found[i], np.float32) for i in range(3)))
 
 
 def largest_activations(bundle: Bundle, batches: list[Pixels]) -> dict[str, float]:
@@ -161,25 +196,39 @@ class TorchEngine:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         import torch
 
-        from model.network import build_network, features
+        from model.network import build_network, maps
 
         self.name = f"torch {torch.__version__.split('+')[0]} f32"
         network = build_network(len(bundle.tensors["fc.bias"]))
         state = {name: torch.from_numpy(t) for name, t in bundle.tensors.items()}
         network.load_state_dict(network.state_dict() | state)
         network.eval().requires_grad_(False)
-        self._features: Callable[[Any], Any] = partial(features, network)
+        self._maps: Callable[[Any], Any] = partial(maps, network)
         self._last: Callable[[Any], Any] = network.fc
         self._mean = torch.tensor(bundle.preprocessing.mean)
         self._std = torch.tensor(bundle.preprocessing.std)
 
+    def _see(self, pixels: Pixels) -> Any:
+        import torch
+
+        x = (torch.from_numpy(pixels).float() / 255 - self._mean) / self._std
+        # As planes, like torchvision's transforms make them: one picture takes
+        # 22 ms, not 28, and 64 take as long as with their channels last.
+        return self._maps(x.permute(0, 3, 1, 2).contiguous())
+
     def __call__(self, pixels: Pixels) -> Outputs:
-        """Logits and features of pictures [N, 32, 32, 3]."""
+        """What the network makes of pictures [N, 32, 32, 3]."""
         import torch
 
         with torch.inference_mode():
-            x = (torch.from_numpy(pixels).float() / 255 - self._mean) / self._std
-            # As planes, like torchvision's transforms make them: one picture takes
-            # 22 ms, not 28, and 64 take as long as with their channels last.
-            found = self._features(x.permute(0, 3, 1, 2).contiguous())
-            return Outputs(self._last(found).numpy(), found.numpy())
+            second, third, found = (each.mean((2, 3)) for each in self._see(pixels))
+            early = torch.cat((second, third), 1)
+            return Outputs(self._last(found).numpy(), found.numpy(), early.numpy())
+
+    def maps(self, pixels: Pixels) -> Maps:
+        """Where in pictures [N, 32, 32, 3] it sees that, to explain an answer."""
+        import torch
+
+        with torch.inference_mode():
+            second, third, last = (each.numpy() for each in self._see(pixels))
+        return second, third, last

@@ -1,7 +1,8 @@
 """Measure the model: `python -m model.evaluate --data FOLDER [--json]`.
 
 FOLDER holds one folder a class, as an export of the page does. With `--download DIR`
-instead, it is the test split of CIFAR-10. Every picture takes the way it takes in the
+instead, it is the test split of CIFAR-10. Folders named after no class of the model
+are counted apart, and never as wrong. Every picture takes the way it takes in the
 page: read by `intake`, classified by `Classifier`; nothing is measured that is not
 served.
 
@@ -15,10 +16,10 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +30,17 @@ from intake.pictures import read_pictures
 from model.bundle import WEIGHTS, BundleError
 from model.calibration import Temperature, expected_calibration_error, softmax
 from model.classes import CLASSES
-from model.classifier import Classifier, load_classifier
+from model.classifier import Classifier
+from model.engines import Outputs
 from model.predict import read_file
 from model.preprocess import are_photographs
+from model.versions import load_version
 
 CHUNK = 256
 """Pictures held at a time: memory stays flat whatever the folder holds."""
 
 Sample = tuple[bytes, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Readings:
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
+    early: NDArray[np.float32]
     labels: NDArray[np.int64]
     photographs: NDArray[np.bool_]
     refused: int
@@ -62,6 +67,8 @@ class Report:
     ece: float
     per_class: dict[str, float]
     refused: int
+    others: int = 0
+    """Pictures of labels that the model does not know, in none of the figures."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, to two places: more would be noise."""
@@ -72,7 +79,27 @@ class Report:
             "ece": round(self.ece, 2),
             "per_class": {name: round(v, 2) for name, v in self.per_class.items()},
             "refused": self.refused,
+            "others": self.others,
         }
+
+
+def label_files(folder: Path) -> list[tuple[Path, str]]:
+    """Every file under `folder/<label>/`, and the label; sorted.
+
+    Raises:
+        ValueError: there is no such folder, or there are no files.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder")
+    branches = sorted(path for path in folder.iterdir() if path.is_dir())
+    found = [
+        (path, branch.name)
+        for branch in branches
+        for path in sorted(path for path in branch.rglob("*") if path.is_file())
+    ]
+    if not found:
+        raise ValueError(f"{folder} holds no pictures in folders named after classes")
+    return found
 
 
 def labelled_files(folder: Path) -> list[tuple[Path, int]]:
@@ -81,25 +108,48 @@ def labelled_files(folder: Path) -> list[tuple[Path, int]]:
     Raises:
         ValueError: a folder is not named after a class, or there are no files.
     """
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder")
-    found: list[tuple[Path, int]] = []
-    for branch in sorted(path for path in folder.iterdir() if path.is_dir()):
+    files = label_files(folder)
+    for branch in (path for path in folder.iterdir() if path.is_dir()):
         if branch.name not in CLASSES:
             raise ValueError(f"{branch} is not named after one of the ten classes")
-        label = CLASSES.index(branch.name)
-        files = (path for path in branch.rglob("*") if path.is_file())
-        found += [(path, label) for path in sorted(files)]
-    if not found:
-        raise ValueError(f"{folder} holds no pictures in folders named after classes")
-    return found
+    return [(path, CLASSES.index(label)) for path, label in files]
 
 
-def folder_samples(folder: Path) -> Iterator[Sample]:
-    """The bytes and class of every file, read one at a time; b"" where it cannot be."""
-    for path, label in labelled_files(folder):
+def folder_samples(folder: Path, *, leave_out: int = 0) -> Iterator[Sample]:
+    """The bytes and class of every file, read one at a time; b"" where it cannot be.
+
+    Args:
+        folder: of class folders.
+        leave_out: the first of every so many files; none where it is 0.
+    """
+    files = labelled_files(folder)
+    for path, label in _without(files, leave_out):
         data = read_file(path)
         yield data if isinstance(data, bytes) else b"", label
+
+
+def known_samples(folder: Path, classes: Sequence[str]) -> tuple[Iterator[Sample], int]:
+    """The bytes and class of every file of these classes, and how many others.
+
+    Raises:
+        ValueError: there is no such folder, or none is named after a class.
+    """
+    files = label_files(folder)
+    known = [(path, classes.index(name)) for path, name in files if name in classes]
+    if not known:
+        raise ValueError(f"{folder} holds no folder that is named after a class")
+
+    def read() -> Iterator[Sample]:
+        for path, label in known:
+            data = read_file(path)
+            yield data if isinstance(data, bytes) else b"", label
+
+    return read(), len(files) - len(known)
+
+
+def _without(files: list[T], every: int) -> list[T]:
+    """All but the first of every so many."""
+    return [f for n, f in enumerate(files) if not every or n % every]
 
 
 def cifar10_samples(root: Path) -> Iterator[Sample]:
@@ -138,47 +188,78 @@ def read_all(
         photographs.append(are_photographs(images))
         labels += [label for _, label in good]
         refused += len(part) - len(good)
-    logits, features = (np.concatenate(part) for part in zip(*outputs, strict=True))
+    read = Outputs(*(np.concatenate(part) for part in zip(*outputs, strict=True)))
     true, large = np.array(labels, np.int64), np.concatenate(photographs)
-    return Readings(logits, features, true, large, refused)
+    return Readings(read.logits, read.features, read.early, true, large, refused)
 
 
 def report(readings: Readings, temperature: Temperature) -> Report:
-    """Work out the figures.
+    """Work out the published model's figures.
 
     Raises:
         ValueError: there is no picture to count.
     """
-    labels = readings.labels
+    probabilities = softmax(readings.logits, temperature)
+    return figures(probabilities, readings.labels, CLASSES, readings.refused)
+
+
+def figures(
+    probabilities: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    refused: int,
+) -> Report:
+    """Work out the figures of answers to pictures of these classes.
+
+    Raises:
+        ValueError: there is no picture to count.
+    """
     if not len(labels):
         raise ValueError("none of the files could be read as a picture")
-    right = readings.logits.argmax(axis=1) == labels
+    right = probabilities.argmax(axis=1) == labels
     per_class = {
         name: 100 * float(right[labels == index].mean())
-        for index, name in enumerate(CLASSES)
+        for index, name in enumerate(classes)
         if (labels == index).any()
     }
-    probabilities = softmax(readings.logits, temperature)
     return Report(
         n=len(labels),
         top1=100 * float(right.mean()),
         macro=sum(per_class.values()) / len(per_class),
         ece=100 * expected_calibration_error(probabilities, labels),
         per_class=per_class,
-        refused=readings.refused,
+        refused=refused,
     )
 
 
-def as_text(figures: Report, classifier: Classifier) -> str:
+def measure(classifier: Classifier, options: argparse.Namespace) -> Report:
+    """The figures of one version, on what the command line names.
+
+    Raises:
+        OSError, ValueError: there is nothing to measure.
+    """
+    samples, others = cifar10_samples(options.download), 0
+    if options.data:
+        samples, others = known_samples(options.data, classifier.classes)
+    readings = read_all(classifier, decode(samples))
+    outputs = Outputs(readings.logits, readings.features, readings.early)
+    found = classifier.probabilities(outputs, readings.photographs)
+    counted = figures(found, readings.labels, classifier.classes, readings.refused)
+    return replace(counted, others=others)
+
+
+def as_text(found: Report, classifier: Classifier) -> str:
     """The report for a person."""
     lines = [
         f"model {classifier.version} on {classifier.engine}",
-        f"{figures.n} pictures, {figures.refused} more could not be read",
-        f"top-1 accuracy              {figures.top1:6.2f}%",
-        f"mean over classes           {figures.macro:6.2f}%",
-        f"expected calibration error  {figures.ece:6.2f}%",
+        f"{found.n} pictures, {found.refused} more could not be read",
+        f"top-1 accuracy              {found.top1:6.2f}%",
+        f"mean over classes           {found.macro:6.2f}%",
+        f"expected calibration error  {found.ece:6.2f}%",
     ]
-    lines += [f"  {name:<26}{value:6.2f}%" for name, value in figures.per_class.items()]
+    if found.others:
+        lines.insert(2, f"{found.others} of labels that the model does not know")
+    lines += [f"  {name:<26}{value:6.2f}%" for name, value in found.per_class.items()]
     return "\n".join(lines)
 
 
@@ -196,6 +277,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the bundle")
     parser.add_argument("--engine", choices=["openvino", "torch"])
+    parser.add_argument(
+        "--model",
+        metavar="VERSION",
+        default="base",
+        help="a version on record, or `base`: the published one (default)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args(arguments)
 
@@ -203,21 +290,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure as the command line says; 1 if there was nothing to measure."""
     options = parse_arguments(arguments)
-    if options.data:
-        samples = folder_samples(options.data)
-    else:
-        samples = cifar10_samples(options.download)
     try:
-        classifier = load_classifier(options.weights, options.engine)
-        readings = read_all(classifier, decode(samples))
-        temperatures = classifier.bundle.temperatures(readings.photographs)
-        figures = report(readings, temperatures)
+        classifier = load_version(options.weights, options.engine, options.model)
+        found = measure(classifier, options)
     except (BundleError, OSError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    print(
-        json.dumps(figures.as_dict()) if options.json else as_text(figures, classifier)
-    )
+    print(json.dumps(found.as_dict()) if options.json else as_text(found, classifier))
     return 0
 
 

@@ -46,8 +46,10 @@ class Graph:
     """Builds the network once; `model` is the result.
 
     Attributes:
-        model: pixels [N, 32, 32, 3] as bytes in; logits [N, classes] out, and the
-            features [N, 512] that the last layer makes them of.
+        model: pixels [N, 32, 32, 3] as bytes in; logits [N, classes] out, the
+            features [N, 512] that the last layer makes them of, and the means of the
+            maps after layers 2 and 3 [N, 384].
+        maps: the maps after layers 2, 3 and 4.
         activations: the inputs of the convolutions that can run in eight bits, by
             name, in the order they are computed.
     """
@@ -64,14 +66,23 @@ class Graph:
         self._ranges = ranges
         shape = ov.PartialShape([-1, INPUT_SIZE, INPUT_SIZE, 3])
         pixels = ops.parameter(shape, np.uint8, name="pixels")
-        x = self._stem(self._normalise(pixels, preprocessing))
+        self.maps = self._maps(self._stem(self._normalise(pixels, preprocessing)))
+        layer2, layer3, features = (
+            ops.reduce_mean(x, np.array([2, 3]), keep_dims=False) for x in self.maps
+        )
+        x = ops.matmul(features, tensors["fc.weight"], False, True)
+        logits = ops.add(x, tensors["fc.bias"])
+        early = ops.concat([layer2, layer3], 1)
+        outputs = [logits, features, early]
+        self.model = ov.Model(outputs, [pixels], "resnet18-cifar10")
+
+    def _maps(self, x: Any) -> list[Any]:
+        found = []
         for stage in (1, 2, 3, 4):
             x = self._block(x, f"layer{stage}.0", stride=1 if stage == 1 else 2)
             x = self._block(x, f"layer{stage}.1", stride=1, last=stage == 4)
-        features = ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)
-        x = ops.matmul(features, tensors["fc.weight"], False, True)
-        logits = ops.add(x, tensors["fc.bias"])
-        self.model = ov.Model([logits, features], [pixels], "resnet18-cifar10")
+            found.append(x)
+        return found[1:]
 
     @staticmethod
     def _normalise(pixels: Any, preprocessing: Preprocessing) -> Any:
@@ -110,6 +121,10 @@ class Graph:
             return x
         low, high = np.float32(0), np.float32(self._ranges[name])
         return ops.fake_quantize(x, low, high, low, high, 256)
+
+    def explaining(self) -> ov.Model:
+        """The same network, giving the maps whose means the answer is made of."""
+        return ov.Model(self.maps, self.model.get_parameters(), "explaining")
 
     def largest_activations(self) -> ov.Model:
         """The same network, giving the largest value of each activation instead."""

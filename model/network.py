@@ -103,8 +103,14 @@ def start_training(network: nn.Module, frozen: Iterable[str]) -> None:
         network.get_submodule(part).eval()
 
 
+def maps(network: ResNet, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What layers 2, 3 and 4 make of pictures: 16, 8 and 4 cells a side."""
+    x = network.relu(network.bn1(network.conv1(images)))
+    second = network.layer2(network.layer1(x))
+    third = network.layer3(second)
+    return second, third, network.layer4(third)
+
+
 def features(network: ResNet, images: Tensor) -> Tensor:
     """The 512 numbers a picture becomes before the last layer: [N, 512]."""
-    x = network.relu(network.bn1(network.conv1(images)))
-    x = network.layer4(network.layer3(network.layer2(network.layer1(x))))
-    return torch.flatten(network.avgpool(x), 1)
+    return torch.flatten(network.avgpool(maps(network, images)[-1]), 1)

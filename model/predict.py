@@ -22,8 +22,9 @@ from typing import Any
 
 from intake.pictures import MAX_BYTES, Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
-from model.classifier import Classifier, load_classifier
+from model.classifier import Classifier
 from model.prediction import Prediction
+from model.versions import load_version
 
 CHUNK = 32
 """Files in hand at a time: enough to keep every core busy, and lines keep coming."""
@@ -147,6 +148,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the bundle")
     parser.add_argument("--engine", choices=["openvino", "torch"])
+    parser.add_argument(
+        "--model",
+        metavar="VERSION",
+        default="base",
+        help="a version on record, or `base`: the published one (default)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser.parse_args(arguments)
 
@@ -155,8 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Classify as the command line says; returns the exit status."""
     options = parse_arguments(arguments)
     try:
-        classifier = load_classifier(options.weights, options.engine)
-    except BundleError as problem:
+        classifier = load_version(options.weights, options.engine, options.model)
+    except (BundleError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     lines = classified = 0

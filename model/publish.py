@@ -19,7 +19,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,6 +35,7 @@ from model.bundle import (
     CARD_FILE,
     FEATURE_SIZE,
     FORMAT,
+    HOME_FILE,
     SCOPE_FILE,
     WEIGHTS,
     WEIGHTS_FILE,
@@ -53,7 +55,8 @@ from model.classes import CLASSES
 from model.classifier import SAME_ANSWER, Classifier, load_classifier
 from model.cpu import describe_machine
 from model.engines import OpenVinoEngine, TorchEngine
-from model.evaluate import Readings, decode, folder_samples, read_all, report
+from model.evaluate import Readings, Sample, decode, folder_samples, read_all, report
+from model.learning.home import EVERY, home_entry, home_file, read_home_pictures
 from model.out_of_distribution import METHODS, PASSES, USED, Scope
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
 from model.publishing.card_text import readme
@@ -143,16 +146,18 @@ def exact(classifier: Classifier) -> Classifier | None:
 
 
 def _figures(
-    classifier: Classifier, reference: Classifier | None, folder: Path
+    classifier: Classifier,
+    reference: Classifier | None,
+    samples: Callable[[], Iterable[Sample]],
 ) -> dict[str, Any]:
     bundle = classifier.bundle
-    readings = read_all(classifier, decode(folder_samples(folder)))
+    readings = read_all(classifier, decode(samples()))
     before = report(readings, 1.0)
     temperatures = bundle.temperatures(readings.photographs)
     after = report(readings, temperatures)
     passing = scores(bundle, readings) >= bundle.scope.threshold
     right = readings.logits.argmax(axis=1) == readings.labels
-    precise = reference and read_all(reference, decode(folder_samples(folder)))
+    precise = reference and read_all(reference, decode(samples()))
     return after.as_dict() | {
         "top1_float32": round(report(precise or readings, 1.0).top1, 2),
         "ece_before": round(before.ece, 2),
@@ -188,10 +193,16 @@ def measure(classifier: Classifier, options: argparse.Namespace) -> dict[str, An
     }
     reference = exact(classifier)
     return {
-        name: _figures(classifier, reference, path)
+        name: _figures(classifier, reference, _not_at_home(path, options.home))
         for name, path in sets.items()
         if path
     }
+
+
+def _not_at_home(folder: Path, home: Path | None) -> Callable[[], Iterable[Sample]]:
+    """A folder's pictures, less those that became home pictures."""
+    shared = home is not None and home.resolve() == folder.resolve()
+    return partial(folder_samples, folder, leave_out=EVERY if shared else 0)
 
 
 def known_probabilities(bundle: Bundle) -> list[float]:
@@ -284,7 +295,11 @@ def make_card(
 
 
 def write_bundle(
-    folder: Path, weights: bytes, scope: bytes, card: dict[str, Any]
+    folder: Path,
+    weights: bytes,
+    scope: bytes,
+    card: dict[str, Any],
+    home: bytes | None = None,
 ) -> None:
     """Write weights, class means, card and README, each whole or not at all.
 
@@ -295,6 +310,8 @@ def write_bundle(
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
     write_atomically(folder / WEIGHTS_FILE, weights)
     write_atomically(folder / SCOPE_FILE, scope)
+    if home is not None:
+        write_atomically(folder / HOME_FILE, home)
     write_atomically(folder / CARD_FILE, text.encode())
     write_atomically(folder / "README.md", readme(card).encode())
 
@@ -309,10 +326,15 @@ def publish(options: argparse.Namespace) -> Classifier:
     classifier = scoped(classifier, training, options.held_out)
     card = make_card(classifier, training, about, options)
     scope = scope_file(classifier.bundle.scope)
+    home = None
+    if options.home:
+        readings = read_home_pictures(classifier, options.home)
+        home = home_file(readings)
+        card["home"] = home_entry(home, len(readings.labels))
     with TemporaryDirectory() as folder:
-        write_bundle(Path(folder), weights, scope, card)
+        write_bundle(Path(folder), weights, scope, card, home)
         load_classifier(Path(folder))
-    write_bundle(options.out, weights, scope, card)
+    write_bundle(options.out, weights, scope, card, home)
     return load_classifier(options.out)
 
 
@@ -343,6 +365,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--test", type=Path, help="measured once, on nothing chosen")
     parser.add_argument("--photos", type=Path, help="photographs in class folders")
     parser.add_argument("--outside", type=Path, help="photographs of something else")
+    parser.add_argument(
+        "--home",
+        type=Path,
+        help="no weights were chosen on it: every other picture goes with the weights",
+    )
     parser.add_argument("--near-copies", type=Path, help="JSON of model.near_copies")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--views", type=parse_views, default=Preprocessing.views)

@@ -99,8 +99,8 @@ def compare_scores(
     rows: list[dict[str, Any]] = []
     for name, score in candidates(training).items():
         known = score(inside.logits, inside.features, reference)
-        far = {kind: score(*read, reference) for kind, read in drawn.items()}
-        row = _against(known, inside.labels, score(*photographs, reference))
+        far = {kind: score(*read[:2], reference) for kind, read in drawn.items()}
+        row = _against(known, inside.labels, score(*photographs[:2], reference))
         synthetics = {k: round(100 * auroc(known, s), 1) for k, s in far.items()}
         rows.append({"method": name, **row, "synthetic": synthetics})
     return rows

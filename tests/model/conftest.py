@@ -4,13 +4,22 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator, Tensor
 
+from db import Database
 from model import train
-from model.bundle import WEIGHTS
+from model.bundle import WEIGHTS, known_picture
+from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
+from model.head import Layer
+from model.learning.fit import Lesson, Seen, fit
+from model.learning.home import load_home
+from model.learning.teaching import teach
+from model.preprocess import are_photographs, to_pixels
+from tests.support.lessons import HOME, SCALE, lesson
 from tests.support.models import picture, publish_random, random_weights
 from tests.support.training import command
 
@@ -96,3 +105,37 @@ def images() -> Tensor:
 @pytest.fixture(scope="module")
 def classifier(published: Path) -> Classifier:
     return load_classifier(published)
+
+
+@pytest.fixture(scope="module")
+def learned(published: Path, classifier: Classifier) -> bytes:
+    """Two classes of one's own, taught by pictures of two sizes."""
+    images = [picture(n, (20 + 40 * (n % 2),) * 2) for n in range(60)]
+    outputs = classifier.read(images)
+    labels = np.where(np.arange(60) % 3 == 0, 10, np.arange(60) % 2)
+    labels[1::6] = 11
+    temperatures = classifier.bundle.temperatures(are_photographs(images))
+    lesson = Lesson(
+        Seen(*outputs, temperatures), labels, (*CLASSES, "kite", "Ärmel"), np.arange(60)
+    )
+    home = load_home(classifier.bundle, published)
+    hashes = [f"{n:064x}" for n in range(60)]
+    return teach(lesson, home, classifier.bundle, hashes, always=True).head
+
+
+@pytest.fixture(scope="module")
+def pixels(classifier: Classifier) -> np.ndarray:
+    images = [known_picture(), *(picture(n) for n in range(5))]
+    return to_pixels(images, classifier.bundle.preprocessing)
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    monkeypatch.setenv("DATABASE_URL", url)
+    return Database.open(url, CLASSES)
+
+
+@pytest.fixture(scope="module")
+def layer() -> Layer:
+    return fit(lesson(), HOME, SCALE)

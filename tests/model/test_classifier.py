@@ -19,11 +19,17 @@ from intake.decode import WORKING_SIDE
 from intake.pictures import read_picture
 from model import cpu as machine
 from model import engines
-from model.bundle import FEATURE_SIZE, BundleError, known_picture
+from model.bundle import (
+    EARLY_SIZE,
+    FEATURE_SIZE,
+    Bundle,
+    BundleError,
+    known_picture,
+)
 from model.calibration import softmax
 from model.classes import CLASSES
 from model.classifier import BATCH, GRADUAL, SAME_ANSWER, Classifier, load_classifier
-from model.engines import OpenVinoEngine, Outputs, TorchEngine
+from model.engines import Engine, OpenVinoEngine, Outputs, TorchEngine
 from model.preprocess import (
     PANORAMA_SIDE,
     PHOTOGRAPH_SIDE,
@@ -53,6 +59,7 @@ def test_a_prediction_is_complete_and_plain_data(classifier: Classifier) -> None
         "model_version",
         "scope_score",
         "in_scope",
+        "classes",
     }
 
 
@@ -210,6 +217,23 @@ def test_openvino_computes_what_torch_computes(real: Classifier) -> None:
     assert theirs.features.shape == (len(theirs.logits), FEATURE_SIZE)
     assert theirs.features.max() > 0.1
     assert np.abs(ours.features - theirs.features).max() < 1e-3
+    assert theirs.early.shape == (len(theirs.logits), EARLY_SIZE)
+    assert theirs.early.max() > 0.1
+    assert np.abs(ours.early - theirs.early).max() < 1e-3
+
+
+@pytest.mark.parametrize("make", [OpenVinoEngine, TorchEngine])
+def test_an_answer_is_the_mean_of_the_maps_it_is_explained_by(
+    make: Callable[[Bundle], Engine], real: Classifier
+) -> None:
+    engine = make(real.bundle)
+    pixels = to_pixels([picture(1), picture(2)], real.bundle.preprocessing)
+    second, third, last = engine.maps(pixels)
+    assert [m.shape[2:] for m in (second, third, last)] == [(16, 16), (8, 8), (4, 4)]
+    found = engine(pixels)
+    means = [each.mean(axis=(2, 3)) for each in (second, third)]
+    assert np.allclose(last.mean(axis=(2, 3)), found.features, atol=1e-3)
+    assert np.allclose(np.concatenate(means, axis=1), found.early, atol=1e-3)
 
 
 @pytest.mark.threat("G52")
@@ -221,7 +245,7 @@ def test_any_number_of_pictures_comes_to_openvino_in_few_sizes(
 
     def asked(_: object, pixels: Pixels) -> Outputs:
         met.add(len(pixels))
-        return Outputs(*[pixels[:, 0, 0, :1].astype(np.float32)] * 2)
+        return Outputs(*[pixels[:, 0, 0, :1].astype(np.float32)] * 3)
 
     monkeypatch.setattr(engines, "_asked", asked)
     engine = OpenVinoEngine(classifier.bundle)
@@ -423,7 +447,7 @@ class Eyes:
         logits = np.zeros((len(pixels), 10), np.float32)
         logits[:, 3] = pixels[:, 0, 0, 0] / 10
         features = np.repeat(logits[:, 3:4], FEATURE_SIZE, axis=1)
-        return Outputs(logits, features)
+        return Outputs(logits, features, features[:, :EARLY_SIZE])
 
 
 def two_sided(left: int, right: int) -> Image.Image:

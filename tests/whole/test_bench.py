@@ -23,7 +23,7 @@ from tests.support.server import Server
 
 def test_onnx_computes_what_torch_computes(published: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from bench.onnx_graph import OnnxEngine
+    from bench.onnx_engine import OnnxEngine
 
     bundle = load_bundle(published)
     pixels = np.stack([np.asarray(picture(n)) for n in range(5)])
@@ -31,6 +31,7 @@ def test_onnx_computes_what_torch_computes(published: Path) -> None:
     assert np.abs(theirs.logits).max() > 1
     assert np.abs(ours.logits - theirs.logits).max() < 1e-3
     assert np.abs(ours.features - theirs.features).max() < 1e-3
+    assert np.abs(ours.early - theirs.early).max() < 1e-3
 
 
 def test_pictures_are_timed_and_compared_in_every_way(

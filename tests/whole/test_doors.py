@@ -44,6 +44,8 @@ EXCEPTIONS = {
     ("model/evaluate.py", "intake"),
     ("model/publish.py", "intake"),
     ("bench/history.py", "records"),
+    ("model/learning/reviewed.py", "intake"),
+    ("model/learning/record.py", "db"),
 }
 
 # What guards the routes asks Streamlit who posts.

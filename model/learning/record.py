@@ -1,0 +1,185 @@
+"""The record, as the command lines of the model know it.
+
+The only file in `model/` that opens the database: reviews to learn from, versions to
+classify with, and which one serves.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db import Database, DatabaseError, NewModel, Reviewed, configured_url
+from model.classes import CLASSES
+from model.classifier import Classifier, load_classifier
+from model.learning.home import load_home
+from model.learning.reviewed import lesson_of, read_labelled
+from model.learning.teaching import MOST_REVIEWED, Learned, own_classes, teach
+from model.versions import BASE
+
+AT_ONCE = 32
+READING = 0.5
+"""Share of the work that reading pictures is taken for."""
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What came of learning from the record.
+
+    Attributes:
+        reviewed: how many pictures it was learned from.
+        learned: what it is.
+        kept: whether it is on record now, to be put into service.
+    """
+
+    reviewed: int
+    learned: Learned
+    kept: bool
+
+
+def open_record() -> Database:
+    """The database that the environment names.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    try:
+        return Database.open(configured_url(), CLASSES)
+    except DatabaseError as problem:
+        raise ValueError(str(problem)) from problem
+
+
+def with_version(classifier: Classifier, version: str) -> Classifier:
+    """The same model as the version of this name on record.
+
+    Raises:
+        ValueError: it is not on record, or was learned on another published model.
+    """
+    try:
+        database = open_record()
+        rows = {row.version: row for row in database.models()}
+        head = database.model_head(version)
+    except DatabaseError as problem:
+        raise ValueError(str(problem)) from problem
+    if head is None:
+        raise ValueError(f"there is no version {version} on record")
+    base = rows[version].base
+    if base != classifier.bundle.version:
+        raise ValueError(f"version {version} was learned on another model ({base})")
+    return classifier.with_head(head)
+
+
+def _groups(pictures: Sequence[Reviewed]) -> NDArray[np.int64]:
+    names = [picture.group for picture in pictures]
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+def _samples(
+    database: Database, pictures: Sequence[Reviewed]
+) -> Iterator[tuple[bytes, str]]:
+    """The bytes and the label of each, a few in memory at a time."""
+    for first in range(0, len(pictures), AT_ONCE):
+        part = pictures[first : first + AT_ONCE]
+        data = database.originals([picture.image_id for picture in part])
+        for picture in part:
+            yield data.get(picture.image_id, b""), picture.label
+
+
+def learn(
+    database: Database,
+    classifier: Classifier,
+    folder: Path,
+    *,
+    add: Sequence[str] = (),
+    who: str = "",
+    progress: Progress = lambda share: None,
+) -> Kept:
+    """Learn from all reviews to date; what may be offered is kept on record.
+
+    Args:
+        database: where the reviews are.
+        classifier: the published model.
+        folder: where its home pictures are.
+        add: labels of people's own to make classes, as far as they can be.
+        who: for whom.
+        progress: told the share that is done.
+
+    Raises:
+        BundleError, DatabaseError: with the reason.
+    """
+    home = load_home(classifier.bundle, folder)
+    pictures, newest = database.reviewed(MOST_REVIEWED)
+    groups = _groups(pictures)
+    can = own_classes([p.label for p in pictures], groups.tolist())
+    classes = (*CLASSES, *(label for label in can if label in add))
+    some = [p for p in pictures if p.label in classes]
+    found = read_labelled(
+        classifier,
+        _samples(database, some),
+        lambda done: progress(READING * done / max(len(some), 1)),
+    )
+    by_hash = {p.sha256: group for p, group in zip(pictures, groups, strict=True)}
+    own = np.array([by_hash.get(sha256, -1) for sha256 in found.hashes], np.int64)
+    lesson, hashes = lesson_of(classifier, found, own, classes)
+    learned = teach(
+        lesson,
+        home,
+        classifier.bundle,
+        hashes,
+        progress=lambda share: progress(READING + (1 - READING) * share),
+    )
+    if learned.verdict.proposed:
+        database.keep_model(_new(learned, classifier, newest, hashes), who)
+    return Kept(len(lesson.labels), learned, learned.verdict.proposed)
+
+
+def _new(
+    learned: Learned, classifier: Classifier, newest: int, hashes: Sequence[str]
+) -> NewModel:
+    report = learned.report()
+    suspects = [hashes[place] for place in report["suspects"]]
+    return NewModel(
+        version=learned.version,
+        base=classifier.bundle.version,
+        newest_review=newest,
+        classes=learned.classes,
+        head=learned.head,
+        report=report | {"suspects": suspects, "pictures": len(hashes)},
+    )
+
+
+def run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Learn from the record, or put a version into service.
+
+    Raises:
+        BundleError, ValueError: with the reason.
+    """
+    database = open_record()
+    try:
+        classifier = load_classifier(options.weights, options.engine)
+        if options.use:
+            base = classifier.bundle.version
+            version = base if options.use == BASE else options.use
+            database.serve(version, base, options.who)
+            return {"serving": version}
+        kept = learn(
+            database,
+            classifier,
+            options.weights,
+            add=options.add,
+            who=options.who,
+            progress=progress,
+        )
+    except DatabaseError as problem:
+        raise ValueError(str(problem)) from problem
+    return {
+        "version": kept.learned.version if kept.kept else None,
+        "pictures": kept.reviewed,
+        **kept.learned.report(),
+    }
