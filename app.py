@@ -20,8 +20,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from dataset.write import NothingToExport, export_zip
 from db import DatabaseError
-from export import NothingToExport, export_zip
 from intake.errors import Refused
 from intake.tray import forget_looks, valid_tray_id
 from model.bundle import BundleError

@@ -21,8 +21,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dataset.write import export_zip
 from db import Database, HistoryQuery, NewImage
-from export import export_zip
 from model.labels import CLASSES
 
 

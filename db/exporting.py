@@ -166,7 +166,7 @@ class Exporting(Base):
             return next((export for export in noted if fits(export.selection)), None)
 
     def record_export(self, selection: Selection, what: str, who: str = "") -> None:
-        """Note what was taken away, for "only what changed" (`export/marks.py`)."""
+        """Note what was taken away, for "only what changed" (`dataset/since.py`)."""
         values = {
             "created": now(),
             "who": who,

@@ -20,12 +20,12 @@ from sqlalchemy import update
 from test_db import db, entry, path  # noqa: F401  # fixtures
 from torchvision.datasets import ImageFolder
 
+from dataset.names import folders, safe_folder, split_of
+from dataset.read import Export
+from dataset.write import NothingToExport, Options, export_zip
 from db import Database, HistoryQuery
 from db.schema import state
 from db.work import Work
-from export import NothingToExport, Options, export_zip
-from export.names import folders, safe_folder, split_of
-from importing import Export
 from model.labels import CLASSES
 from ui.dataset import since_text
 
@@ -190,7 +190,7 @@ def test_a_stream_is_one_moment_and_holds_nobody_back(
     db: Database,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("export.zipping.CHUNK", 1)
+    monkeypatch.setattr("dataset.zip_writer.CHUNK", 1)
     db.save([picture(1, "cat"), picture(2, "cat")])
     stream = export_zip(db, HistoryQuery())
     head = [next(stream)]

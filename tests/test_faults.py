@@ -22,8 +22,8 @@ from conftest import ROOT
 from hostile import bombs, encoded, scene
 from test_db import count, db, entry, path  # noqa: F401  # fixtures
 
+from dataset.write import export_zip
 from db import Database, DatabaseError, HistoryQuery
-from export import export_zip
 from intake import pictures, tray
 from intake.errors import Refused
 from intake.pictures import read_picture, read_pictures
@@ -38,7 +38,7 @@ KILLS = int(os.environ.get("KILLS", 20))
 
 # Children start from a server that has imported everything: a kill loop is then cheap.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["test_db", "export", "ui.workflow"])
+FORKS.set_forkserver_preload(["test_db", "dataset.write", "ui.workflow"])
 
 
 def _save_review_export(file: str, first: int, out: Connection) -> None:

@@ -11,9 +11,9 @@ import pytest
 from hostile import encoded, scene
 from test_db import db, entry, path  # noqa: F401  # fixtures
 
+from dataset.names import neutral
+from dataset.write import export_zip
 from db import Database, HistoryQuery, LabelCount, LabelRefused, clean_label
-from export import export_zip
-from export.names import neutral
 from intake.pictures import read_picture
 from intake.tray import Item, Tray, new_tray_id
 from ui.cards import card_html

@@ -19,9 +19,9 @@ from hostile import encoded, scene
 from test_db import db, entry, path  # noqa: F401  # fixtures
 from test_history import check_counts
 
+from dataset.read import Export, ImportRefused
+from dataset.write import Options, export_zip
 from db import Database, HistoryQuery, ImportedImage
-from export import Options, export_zip
-from importing import Export, ImportRefused
 from intake.pictures import read_picture
 from model.labels import CLASSES
 from ui.import_zip import Imported, read_back, summary
@@ -228,7 +228,7 @@ def test_a_long_list_is_read_line_by_line(
     monkeypatch: pytest.MonkeyPatch,
 ):
     before, archive = content(path), exported(busy)
-    monkeypatch.setattr("importing.MAX_WHOLE", 10)
+    monkeypatch.setattr("dataset.read.MAX_WHOLE", 10)
     busy.clear()
     assert imported(busy, archive).saved == 3
     assert content(path) == before
@@ -250,7 +250,7 @@ def test_a_long_list_is_read_line_by_line(
 def test_a_long_list_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ):
-    monkeypatch.setattr("importing.MAX_WHOLE", 10)
+    monkeypatch.setattr("dataset.read.MAX_WHOLE", 10)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("labels.json", text)
@@ -266,8 +266,8 @@ def test_a_list_of_many_pictures_takes_no_memory(monkeypatch: pytest.MonkeyPatch
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("cat/x.png", b"x")
         archive.writestr("labels.json", text + '\n],"left_out":[]}\n')
-    monkeypatch.setattr("importing.MAX_WHOLE", 10)
-    monkeypatch.setattr("importing.MAX_RATIO", 10_000)
+    monkeypatch.setattr("dataset.read.MAX_WHOLE", 10)
+    monkeypatch.setattr("dataset.read.MAX_RATIO", 10_000)
     del text
     tracemalloc.start()
     assert len(Export(out)) == 20_000
@@ -411,8 +411,8 @@ def test_too_many_entries_are_refused_from_the_end_record(
     monkeypatch: pytest.MonkeyPatch,
 ):
     data = archive_of({f"cat/{n}.png": b"" for n in range(50)})
-    monkeypatch.setattr("importing.MAX_DIRECTORY", 1000)
-    monkeypatch.setattr("importing.zipfile.ZipFile", None)  # it is not even opened
+    monkeypatch.setattr("dataset.read.MAX_DIRECTORY", 1000)
+    monkeypatch.setattr("dataset.read.zipfile.ZipFile", None)  # it is not even opened
     with pytest.raises(ImportRefused, match="more than"):
         Export(io.BytesIO(data))
 

@@ -17,8 +17,8 @@ from stand_in import Handler, host
 from streamlit.testing.v1 import AppTest
 from test_db import entry
 
+from dataset.write import Options, export_zip
 from db import Change, Conflict, Event, HistoryQuery, HistoryRow, LabelCount, Statistics
-from export import Options, export_zip
 from intake.fetch import TEST_SETTING
 from intake.tray import valid_tray_id
 from model.bundle import BundleError

@@ -8,8 +8,8 @@ from test_db import db, entry, names, path  # noqa: F401  # fixtures
 from test_export import exported, lines, opened, picture
 from test_page import button, data, html, page, png, upload  # noqa: F401  # fixtures
 
+from dataset.write import NothingToExport
 from db import Database, HistoryQuery
-from export import NothingToExport
 from ui import resources
 from ui.clock import here
 from ui.trash import purges_html

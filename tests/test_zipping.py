@@ -12,8 +12,8 @@ from tempfile import TemporaryFile
 
 import pytest
 
-from export import zipping
-from export.zipping import DEFLATED, Deflated, ZipWriter, gathered
+from dataset import zip_writer
+from dataset.zip_writer import DEFLATED, Deflated, ZipWriter, gathered
 
 
 def whole(entries: dict[str, bytes]) -> Iterator[bytes]:
@@ -33,10 +33,10 @@ def whole(entries: dict[str, bytes]) -> Iterator[bytes]:
 ENTRIES = {f"猫/{n}.jpg": bytes([n]) * n * 40 for n in range(200)}
 
 
-@pytest.mark.parametrize("limit", [zipping.LIMIT, 3000], ids=["plain", "ZIP64"])
+@pytest.mark.parametrize("limit", [zip_writer.LIMIT, 3000], ids=["plain", "ZIP64"])
 def test_others_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int):
-    monkeypatch.setattr(zipping, "LIMIT", limit)
-    monkeypatch.setattr(zipping, "MOST_ENTRIES", limit)
+    monkeypatch.setattr(zip_writer, "LIMIT", limit)
+    monkeypatch.setattr(zip_writer, "MOST_ENTRIES", limit)
     file = tmp_path / "made.zip"
     file.write_bytes(b"".join(whole(ENTRIES)))
     with zipfile.ZipFile(file) as archive:
@@ -83,4 +83,4 @@ def test_pieces_are_large_and_nothing_is_lost():
     parts = [bytes([n % 256]) * (n * 50) for n in range(500)]
     pieces = list(gathered(parts))
     assert b"".join(pieces) == b"".join(parts)
-    assert all(len(piece) >= zipping.CHUNK for piece in pieces[:-1])
+    assert all(len(piece) >= zip_writer.CHUNK for piece in pieces[:-1])

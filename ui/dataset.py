@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from dataset.since import last_export
+from dataset.write import Options, select
 from db import Database, DatabaseError, Export, HistoryQuery
-from export import Options, select
-from export.marks import last_export
 from model.labels import CLASSES
 from ui.backup import render_backup
 from ui.clock import here

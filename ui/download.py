@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import get_args
 from urllib.parse import urlencode
 
+from dataset.write import Options
 from db import HistoryQuery, State
-from export import Options
 
 SWITCHES = ("unreviewed", "changed", "split")
 MOST_TEXT = 2048

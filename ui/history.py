@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from dataset.write import Options
 from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused
-from export import Options
 from model.labels import CLASSES
 from ui.again import render_review_again
 from ui.download import address

@@ -12,8 +12,8 @@ from typing import IO
 
 from starlette.requests import Request
 
+from dataset.read import ImportRefused
 from db import DatabaseError
-from importing import ImportRefused
 from ui import login, resources
 from ui.admission import LONG_PATIENCE
 from ui.import_zip import Imported, read_back, summary

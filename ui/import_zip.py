@@ -15,8 +15,8 @@ from typing import IO
 
 import streamlit as st
 
+from dataset.read import Export, ImportRefused
 from db import Database, DatabaseError, ImportedImage, Respelled
-from importing import Export, ImportRefused
 from intake.archive import MAX_ARCHIVE
 from intake.pictures import Picture, read_pictures
 from ui import resources

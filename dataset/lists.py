@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
+from dataset.names import neutral
+from dataset.zip_writer import Deflated
 from db import ExportRow
-from export.names import neutral
-from export.zipping import Deflated
 
 FORMAT = 1
 """Of `labels.json`, for the reader of an export."""

@@ -25,6 +25,10 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from tempfile import TemporaryFile
 
+from dataset.lists import Lists
+from dataset.names import SPLITS, file_name, folders, split_of
+from dataset.since import RULE, last_export
+from dataset.zip_writer import DEFLATED, ZipWriter, gathered
 from db import (
     Database,
     DatabaseError,
@@ -33,10 +37,6 @@ from db import (
     Pick,
     Selection,
 )
-from export.lists import Lists
-from export.marks import RULE, last_export
-from export.names import SPLITS, file_name, folders, split_of
-from export.zipping import DEFLATED, ZipWriter, gathered
 
 PURGED = "deleted for good while the export ran"
 ALTERED = "the stored bytes do not match their hash"
@@ -53,7 +53,7 @@ class Options:
     Attributes:
         unreviewed: also what nobody judged, under its predicted label.
         changed: only what changed since the last export of these pictures, or of all,
-            that was taken whole (`export/marks.py`).
+            that was taken whole (`dataset/since.py`).
         split: in parts for training, validation and test.
     """
 
