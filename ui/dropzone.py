@@ -11,6 +11,7 @@ its labels are wanted too.
 """
 
 from intake.archive import MAX_ARCHIVE
+from intake.junk import PATTERN
 from intake.pictures import MAX_BYTES
 from intake.tray import MAX_PICTURES, Tray
 from ui.assets import component
@@ -36,6 +37,7 @@ def render_dropzone(tray: Tray, generation: int) -> None:
             "tray": tray.tray_id,
             "generation": generation,
             "limits": {"file": MAX_BYTES, "zip": MAX_ARCHIVE},
+            "junk": PATTERN,
             "words": WORDS,
         },
         on_arrived_change=lambda: None,

@@ -309,7 +309,7 @@ const connect = (parent, context) => {
     const input = find(`input[name=${name}]`);
     find(`button.${name}`).onclick = () => input.click();
     input.onchange = () => {
-      take(fromList(input.files));
+      take(fromList(input.files, context.junk));
       input.value = ""; // the same files may be chosen again
     };
   }
@@ -352,7 +352,7 @@ const connectPage = (zone, take, context) => {
   listen("drop", async (event) => {
     event.preventDefault();
     mark(0);
-    take(await fromDrop(event.dataTransfer));
+    take(await fromDrop(event.dataTransfer, context.junk));
   });
   listen("paste", (event) => {
     const files = fromPaste(event);
@@ -367,7 +367,9 @@ const mounted = new WeakMap();
 const mount = (parent, data) => {
   if (!uploads.has(data.tray)) uploads.set(data.tray, newState());
   const state = uploads.get(data.tray);
-  const context = { tray: data.tray, state, limits: data.limits, cleanups: [] };
+  const junk = new RegExp(data.junk, "i");
+  const { tray, limits } = data;
+  const context = { tray, state, limits, junk, cleanups: [] };
   context.find = connect(parent, context);
   context.cleanups.push(foldInTime(context.find, state));
   context.find(".limits").textContent = data.words;
