@@ -31,8 +31,8 @@ _FILES = (
 PATTERN = (
     rf"/\.(?!\.?(/|$))|(^|/)({'|'.join(_FOLDERS)})(/|$)|(^|/)({'|'.join(_FILES)})$"
 )
-"""Whether a path is junk, without case. Hidden is what begins with a dot below the
-folder that was given; a file that was given by its own name is no more than named so."""
+"""Whether a path is junk, without case. What begins with a dot is hidden where it lies
+below the folder that was given; a file given by its own name is only named so."""
 
 _JUNK = re.compile(PATTERN, re.IGNORECASE)
 

@@ -26,6 +26,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+if __name__ == "__main__":  # what follows takes seconds to load
+    from model.command_line import say_when_interrupted
+
+    say_when_interrupted()
+
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -33,6 +38,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet
 
 from model.average import Average
+from model.command_line import run
 from model.data import Labelled, load_cifar10, load_folder
 from model.device import autocast, choose_device, compiled, describe
 from model.epochs import Batch, Epoch, normalise
@@ -377,4 +383,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)
