@@ -17,8 +17,11 @@ def marked() -> set[str]:
     }
 
 
-def test_there_are_52_threats_in_order():
-    assert [int(number[1:]) for number in listed()] == list(range(1, 53))
+def test_numbers_are_unique_and_none_of_the_first_52_is_gone():
+    numbers = [int(number[1:]) for number in listed()]
+    assert len(numbers) == len(set(numbers))
+    assert {*range(1, 53)} <= {*numbers}
+    assert list(listed()) == sorted(listed(), key=lambda n: (n[0], int(n[1:])))
 
 
 @pytest.mark.parametrize("number", listed())
