@@ -1,18 +1,24 @@
 """Decoding, as it happens inside a worker process: hostile bytes to a small picture.
 
-Only Pillow's JPEG and PNG decoders can run: they are called by name, so no file can
-choose another one. Of a PNG only the parts that make the picture reach the decoder;
-comments, colour profiles and animation frames, the places where bombs are hidden, are
-skipped, their checksums apart. Everything is bounded before it is decoded: bytes,
-pixels, shape.
+Only JPEG and PNG decoders can run: they are called by name, so no file can choose
+another one. Of a PNG only the parts that make the picture reach the decoder; comments,
+colour profiles and animation frames, the places where bombs are hidden, are skipped,
+their checksums apart. Everything is bounded before it is decoded: bytes, pixels, shape.
+
+A picture is whole or refused. Pillow drops what libjpeg says of damage it had to guess
+its way around, and takes a PNG whose pixels end early; simplejpeg decodes the same
+pixels with the same libjpeg-turbo and passes on what it says, and a PNG's last row is
+looked at here.
 """
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import simplejpeg
 from PIL import Image, ImageChops
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -28,13 +34,34 @@ MAX_ASPECT = 50
 WORKING_SIDE = 512
 """Long side of the copy the model gets, in pixels; its own input is far smaller."""
 THUMBNAIL_SIDE = 256
+FULL_COLOUR_BELOW = 64
+"""Thumbnails whose long side has fewer pixels keep the colour of each."""
 BACKGROUND = (255, 255, 255)
 """What shows through transparency: white, as on paper and most web pages."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_PARTS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
+_OPTIONAL = 0x20
+"""The bit of a PNG chunk's first letter that says the picture can do without it."""
 _DEPTH_AT = 24
 """Where a PNG says how many bits a sample has."""
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_AT_ONCE = ((0, 0, 1, 1),)
+_ADAM7 = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
+"""First column and row, steps across and down, of an interlaced PNG's passes."""
+_PIECE = 2**20
+_COLOURS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+_LOSSES = ("Corrupt JPEG data", "Premature end", "Inconsistent progression")
+"""How libjpeg begins to tell of lost pixels; its other warnings are of headers that
+pictures can do without."""
+_DEEP = re.compile("cannot handle (12|16)-bit")
+_LEFT = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
+_AHEAD = 16
+"""Bytes behind the pixels that the decoder takes in before it stops; it does not count
+them among those it left."""
 _ORIENTATION = 0x0112
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -112,11 +139,18 @@ def sniff(data: bytes) -> str:
     raise Refused(f"Not a JPEG or PNG: it is {kind}" if kind else "Not a JPEG or PNG")
 
 
+def _strange(kind: bytes) -> str:
+    if not kind.isalpha():
+        return "File is damaged"
+    return f"This kind of PNG is not supported ({kind.decode()})"
+
+
 def _png_parts(data: bytes) -> Iterator[bytes]:
     """The chunks that make the picture; ends at IEND.
 
     Raises:
-        Refused: the file ends before IEND does, or a chunk is damaged.
+        Refused: the file ends before IEND does, or a chunk is damaged, or one that the
+            picture cannot do without is of no kind known here (Apple's CgBI).
     """
     at = len(PNG_SIGNATURE)
     while at + 12 <= len(data):
@@ -131,6 +165,8 @@ def _png_parts(data: bytes) -> Iterator[bytes]:
             raise Refused("File is damaged")
         if kind in _PNG_PARTS:
             yield data[at:end]
+        elif not kind[0] & _OPTIONAL:
+            raise Refused(_strange(kind))
         if kind == b"IEND":
             return
         at = end
@@ -138,9 +174,16 @@ def _png_parts(data: bytes) -> Iterator[bytes]:
 
 
 def _open(data: bytes, kind: str) -> ImageFile:
-    if kind == "JPEG":
+    if kind == "PNG":
+        return PngImageFile(io.BytesIO(PNG_SIGNATURE + b"".join(_png_parts(data))))
+    try:
         return JpegImageFile(io.BytesIO(data))
-    return PngImageFile(io.BytesIO(PNG_SIGNATURE + b"".join(_png_parts(data))))
+    except SyntaxError as problem:
+        if _DEEP.search(str(problem)):
+            raise Refused(
+                "JPEG with more than 8 bits a colour is not supported; save it with 8"
+            ) from problem
+        raise
 
 
 def _check_shape(width: int, height: int) -> None:
@@ -223,12 +266,14 @@ def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def _thumbnail(picture: Image.Image) -> bytes:
     size = _fitted(picture.size, THUMBNAIL_SIDE)
     if size != picture.size:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=88)
+    # At half the resolution the colours of a small picture run over its edges.
+    subsampling = "4:4:4" if max(size) < FULL_COLOUR_BELOW else "4:2:0"
+    picture.save(out, "JPEG", quality=88, subsampling=subsampling)
     return out.getvalue()
 
 
@@ -241,18 +286,94 @@ def _load(picture: Image.Image) -> None:
         raise Refused("File is incomplete" if cut else "File is damaged") from problem
 
 
+def _rows_missing(picture: Image.Image, data: bytes) -> bool:
+    """Whether a PNG's pixels end early, which Pillow takes and leaves the rest at 0.
+
+    A last row that is not all 0 was there. Else, and where the last row is not what
+    comes last, the bytes are counted, at the price of half a decode.
+    """
+    depth, colour, interlaced = data[24], data[25], data[28]
+    width, height = picture.size
+    if not interlaced and any(picture.crop((0, height - 1, width, height)).tobytes()):
+        return False
+    needed = 0
+    for x, y, across, down in _ADAM7 if interlaced else _AT_ONCE:
+        columns, rows = -(-(width - x) // across), -(-(height - y) // down)
+        if columns > 0:
+            bits = columns * depth * _CHANNELS[colour]
+            needed += max(0, rows) * (1 + -(-bits // 8))
+    return _inflated(data) < needed
+
+
+def _inflated(data: bytes) -> int:
+    """How many bytes a PNG's pixels unpack to; they are not kept."""
+    stream, size = zlib.decompressobj(), 0
+    for part in _png_parts(data):
+        rest = part[8:-4] if part[4:8] == b"IDAT" else b""
+        while rest:
+            size += len(stream.decompress(rest, _PIECE))
+            rest = stream.unconsumed_tail
+    return size + len(stream.flush())
+
+
+def _png(picture: ImageFile, data: bytes) -> Image.Image:
+    _load(picture)
+    if _rows_missing(picture, data):
+        raise Refused("File is incomplete")
+    return picture
+
+
+def _jpeg_loss(warning: str, data: bytes) -> str:
+    """Why a JPEG is refused that libjpeg warns of; "" where all its pixels are there.
+
+    Some cameras fill a file with zeros up to its end mark. They were never pixels if
+    the decoder left nearly all of them.
+    """
+    if not warning.startswith(_LOSSES) or "ICC" in warning:
+        return ""
+    if warning.startswith("Premature end of JPEG"):
+        return "File is incomplete"
+    if left := _LEFT.search(warning):
+        fill, end = int(left[1]), b"\xff\xd9"
+        if bytes(fill) + end in data and bytes(fill + _AHEAD) + end not in data:
+            return ""
+    return "File is damaged"
+
+
+def _jpeg(head: ImageFile, data: bytes, least: tuple[int, int]) -> Image.Image:
+    """Decode a JPEG to no less than a size.
+
+    libjpeg scales while it decodes: a quarter of the time for a camera's photograph.
+    What simplejpeg does not know (odd subsampling), Pillow does.
+    """
+    room = min(head.width // least[0], head.height // least[1])
+    scale = next(n for n in (8, 4, 2, 1) if n <= room)
+    size = -(-head.width // scale), -(-head.height // scale)
+    wanted = size if scale > 1 else (0, 0)
+    try:
+        pixels = simplejpeg.decode_jpeg(
+            data, _COLOURS[head.mode], min_width=wanted[0], min_height=wanted[1]
+        )
+    except ValueError as problem:
+        if reason := _jpeg_loss(str(problem), data):
+            raise Refused(reason) from problem
+        head.draft(None, least)
+        _load(head)
+        return head
+    # Of print's four colours nearly all files hold the opposite, as Photoshop does.
+    raw = "CMYK;I" if head.mode == "CMYK" else head.mode
+    return Image.frombytes(head.mode, size, pixels.tobytes(), "raw", raw)
+
+
 def _decode(data: bytes) -> Decoded:
     kind = sniff(data)
-    picture = _open(data, kind)
-    width, height = picture.size
+    head = _open(data, kind)
+    width, height = head.size
     _check_shape(width, height)
     working = _fitted((width, height), WORKING_SIDE)
-    if kind == "JPEG":
-        # libjpeg scales while it decodes: a quarter of the time for a camera's
-        # photograph, and never below the size wanted here.
-        picture.draft(None, working)
-    orientation = _orientation(picture)
-    _load(picture)
+    picture = _jpeg(head, data, working) if kind == "JPEG" else _png(head, data)
+    # Only now: to look for EXIF Pillow loads a PNG that has none, and drops the error.
+    orientation = _orientation(head)
     rgb = _to_rgb(picture, data)
     if rgb.size != working:
         # Not a box alone: from 1,000 pixels to 512 its weights jump from one to two,
@@ -264,7 +385,7 @@ def _decode(data: bytes) -> Decoded:
     if orientation >= 5:  # on its side
         width, height = height, width
     rgb.info = {}
-    return Decoded(kind, width, height, _jpeg(rgb), rgb.size, rgb.tobytes())
+    return Decoded(kind, width, height, _thumbnail(rgb), rgb.size, rgb.tobytes())
 
 
 def decode(data: bytes) -> Decoded:

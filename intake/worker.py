@@ -33,6 +33,8 @@ START_LIMIT = 60.0
 WORKERS = min(4, os.cpu_count() or 1)
 
 _ROOT = Path(__file__).resolve().parent.parent
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy would set address space aside for every core, of what the limit grants."""
 _LENGTH = struct.Struct(">Q")
 _COUNT = struct.Struct(">B")
 _MOST = 2**25
@@ -77,6 +79,7 @@ def _started() -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [sys.executable, "-m", "intake.worker"],
             cwd=_ROOT,
+            env=os.environ | _ONE_THREAD,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -2,9 +2,10 @@
 
 Small good files and bombs are mutated (bits, lengths, chunks, splices; a PNG's
 checksums mended half of the time, or nothing behind them would ever be tried) and go
-through a real worker process. Anything but a lawful picture or a plain refusal is a
-finding: it is cut down while it still shows and kept in `tests/findings/`, where
-`test_findings.py` tries it for ever after.
+through a real worker process, as do PNGs of every kind with a spoilt pixel stream.
+Anything but a lawful picture or a plain refusal is a finding, and so is a PNG that
+Pillow refuses and the door takes. It is cut down while it still shows and kept in
+`tests/findings/`, where `test_findings.py` tries it for ever after.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import damage  # noqa: E402
 from hostile import SIGNATURE, bombs, small_files  # noqa: E402
 
 from intake.decode import MAX_ASPECT, MAX_PIXELS, THUMBNAIL_SIDE, WORKING_SIDE, Decoded  # noqa: E402  # noqa: E402
@@ -29,6 +31,8 @@ from intake.worker import Pool  # noqa: E402
 
 PATIENCE = 60.0
 """Seconds for one file: a machine that is busy fuzzing is no finding."""
+SPOILT = 0.3
+"""Share of the files that are PNGs with a spoilt pixel stream."""
 FINDINGS = Path(__file__).with_name("findings")
 EXTREMES = (
     0,
@@ -128,11 +132,22 @@ def verdict(pool: Pool, data: bytes) -> tuple[str, str]:
     try:
         found = pool.decode(data)
     except Refused as problem:
-        said = str(problem).split(":")[0]
+        said = str(problem).split(":")[0].split(" (")[0]
         return said, said if "could not be decoded" in said else ""
     except Exception as problem:
         return "raised", repr(problem)
     return "picture", unlawful(found)
+
+
+def spoilt(pool: Pool, rng: random.Random) -> tuple[bytes, str, str]:
+    """A PNG with a spoilt pixel stream, what the door said, and what is wrong."""
+    whole, bad = damage.png(rng)
+    answer, wrong = verdict(pool, bad)
+    if answer == "picture" and damage.refused_by_pillow(bad):
+        wrong = "Pillow refuses it"
+    if verdict(pool, whole)[0] != "picture":
+        return whole, "refused", "whole, and refused"
+    return bad, answer, wrong
 
 
 def reduced(pool: Pool, data: bytes) -> bytes:
@@ -173,8 +188,11 @@ def main() -> int:
     seeds = [*small_files().values()] * 3 + small
     ends, findings = time.monotonic() + 60 * given.minutes, 0
     while time.monotonic() < ends:
-        data = mutated(rng, seeds)
-        answer, wrong = verdict(pool, data)
+        if rng.random() < SPOILT:
+            data, answer, wrong = spoilt(pool, rng)
+        else:
+            data = mutated(rng, seeds)
+            answer, wrong = verdict(pool, data)
         said[answer] += 1
         if wrong:
             findings += 1
