@@ -97,7 +97,7 @@ def test_what_is_no_picture_is_named_with_its_reason(page: Page):
     choose(page, {"<b>bad</b>.png": b"x", "good.png": png(1), "empty.png": b""})
     said(page, "1 picture received, 2 refused.")
     refusals = page.locator(".refusals li")
-    expect(refusals.first).to_have_text("<b>bad</b>.png: Not a JPEG or PNG")
+    expect(refusals.first).to_have_text("<b>bad</b>.png: Not a picture")
     expect(refusals.last).to_have_text("empty.png: File is empty")
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator(".summary")).to_be_hidden()
@@ -146,7 +146,7 @@ def test_what_is_packed_otherwise_is_called_no_zip(page: Page):
     packed = {"name": "a.gz", "mimeType": "application/gzip", "buffer": b"\x1f\x8b" * 9}
     page.locator("input[name=files]").set_input_files([packed])
     said(page, "0 pictures received, 1 refused.")
-    expect(page.locator(".refusals")).to_contain_text("Not a JPEG or PNG")
+    expect(page.locator(".refusals")).to_contain_text("Not a picture")
 
 
 def dispatch(page: Page, kind: str, files: dict[str, bytes]) -> None:
@@ -394,7 +394,7 @@ def test_what_the_disk_has_no_room_for_is_tried_again(browser: Browser, tmp_path
             tab.get_by_role("button", name="Try again").click()
             said(tab, "5 pictures received, 1 refused.")
             expect(tab.locator(".refusals li")).to_have_text(
-                "readme.txt: Not a JPEG or PNG"
+                "readme.txt: Not a picture"
             )
             expect(tab.get_by_role("button", name="Try again")).to_be_hidden()
         finally:

@@ -17,7 +17,7 @@ from intake.tray import MAX_PICTURES, Tray
 from ui.assets import component
 
 WORDS = (
-    f"JPEG and PNG up to {MAX_BYTES // 2**20} MB each, ZIP up to "
+    f"Pictures up to {MAX_BYTES // 2**20} MB each, also HEIC and WebP, ZIP up to "
     f"{MAX_ARCHIVE // 2**30} GB, {MAX_PICTURES:,} pictures in all"
 )
 
