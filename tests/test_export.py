@@ -13,6 +13,7 @@ import zipfile
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hostile import encoded, scene
@@ -22,7 +23,7 @@ from torchvision.datasets import ImageFolder
 
 from dataset.names import folders, safe_folder, split_of
 from dataset.read import Export
-from dataset.write import NothingToExport, Options, export_zip
+from dataset.write import NothingToExport, Options, export_table, export_zip
 from db import Database, HistoryQuery
 from db.schema import state
 from db.work import Work
@@ -63,9 +64,15 @@ def opened(data: bytes) -> zipfile.ZipFile:
     return archive
 
 
-def lines(archive: zipfile.ZipFile) -> list[dict[str, str]]:
-    text = archive.read("metadata.csv").decode()
-    return list(csv.DictReader(io.StringIO(text)))
+def lines(archive: zipfile.ZipFile) -> list[dict[str, Any]]:
+    text = archive.read("metadata.jsonl").decode()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def table(database: Database, **options) -> list[dict[str, str]]:
+    text = b"".join(export_table(database, HistoryQuery(), Options(**options)))
+    assert text.startswith("\ufeff".encode())
+    return list(csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline="")))
 
 
 def test_the_folder_loads_as_it_is(db: Database, tmp_path: Path):  # noqa: F811
@@ -84,11 +91,13 @@ def test_lists_say_everything(db: Database):  # noqa: F811
     (line,) = lines(archive)
     assert line["file_name"] in archive.namelist()
     assert (line["label"], line["predicted"]) == ("cat", "deer")
-    assert (line["correct"], line["reviewed"]) == ("false", "true")
+    assert (line["correct"], line["reviewed"]) == (False, True)
     assert archive.read(line["file_name"]) == given.data
     (exact,) = json.loads(archive.read("labels.json"))["images"]
     assert exact["sha256"] == given.sha256
-    assert exact["probabilities"] == list(given.probabilities)
+    assert exact["probabilities"] == dict(
+        zip(CLASSES, given.probabilities, strict=True)
+    )
     assert exact["source"] == given.source
     assert exact["model_version"] == "first"
     assert exact["created"]
@@ -106,7 +115,7 @@ def test_selections(db: Database):  # noqa: F811
     assert count(label="boat") == 1
     everything = lines(opened(exported(db, unreviewed=True)))
     assert len(everything) == 4
-    assert [r["label"] for r in everything if r["reviewed"] == "false"] == ["frog"]
+    assert [r["label"] for r in everything if not r["reviewed"]] == ["frog"]
 
 
 def test_nothing_to_export_is_said_at_once(db: Database):  # noqa: F811
@@ -172,17 +181,18 @@ def test_folders_depend_on_labels_alone():
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
 def test_no_cell_is_a_formula(db: Database, start: str):  # noqa: F811
     db.save([picture(1, "cat", name=f"{start}cmd()", source=f"{start}x")])
-    archive = opened(exported(db))
-    (line,) = lines(archive)
+    (line,) = table(db)
     assert (line["name"], line["source"]) == (f"'{start}cmd()", f"'{start}x")
+    archive = opened(exported(db))
     assert json.loads(archive.read("labels.json"))["images"][0]["source"] == f"{start}x"
+    assert lines(archive)[0]["source"] == f"{start}x"  # no spreadsheet opens that
 
 
 @pytest.mark.parametrize("name", ["a\rb.png", "a\nb.png", 'a"\r\n,b.png'])
 def test_a_name_with_the_end_of_a_line_is_one_cell(db: Database, name: str):  # noqa: F811
     db.save([picture(1, "cat", name=name), picture(2, "cat")])
-    found = lines(opened(exported(db)))
-    assert [line["name"] for line in found] == [name, "2.png"]
+    for found in (lines(opened(exported(db))), table(db)):
+        assert [line["name"] for line in found] == [name, "2.png"]
 
 
 @pytest.mark.threat("E45")
@@ -422,15 +432,15 @@ def test_every_part_of_a_split_numbers_labels_alike(
 def test_each_part_of_a_split_has_its_list(db: Database):  # noqa: F811
     db.save([picture(n, "cat") for n in range(30)])
     archive = opened(exported(db, split=True))
-    lists = [n for n in archive.namelist() if n.endswith("metadata.csv")]
+    lists = [n for n in archive.namelist() if n.endswith("metadata.jsonl")]
     assert lists == [
-        "test/metadata.csv",
-        "train/metadata.csv",
-        "validation/metadata.csv",
+        "test/metadata.jsonl",
+        "train/metadata.jsonl",
+        "validation/metadata.jsonl",
     ]
     for name in lists:
-        text = archive.read(name).decode()
-        for line in csv.DictReader(io.StringIO(text)):
+        for text in archive.read(name).decode().splitlines():
+            line = json.loads(text)
             assert f"{name.split('/')[0]}/{line['file_name']}" in archive.namelist()
 
 
@@ -468,7 +478,7 @@ def loaded(folder: Path, tmp_path: Path) -> dict[str, list[str]]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-LIKE_PARTS = ["train", "toy train", "test 1", "dev.", "Val", "metadata.csv"]
+LIKE_PARTS = ["train", "toy train", "test 1", "dev.", "Val", "metadata.jsonl"]
 """Labels whose folders could be taken for a part of a split, or for a list."""
 
 

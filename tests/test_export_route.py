@@ -14,7 +14,8 @@ from ui import resources
 @pytest.fixture
 def client(db: Database, monkeypatch: pytest.MonkeyPatch) -> TestClient:  # noqa: F811
     monkeypatch.setattr(resources, "database", lambda: db)
-    return TestClient(Starlette(routes=[Route("/export.zip", app.export)]))
+    routes = [Route("/export.zip", app.export), Route("/labels.csv", app.export_labels)]
+    return TestClient(Starlette(routes=routes))
 
 
 def test_asking_what_there_is_notes_no_download(
@@ -33,3 +34,18 @@ def test_asking_what_there_is_notes_no_download(
     assert noted
     assert noted.pictures == 1
     assert client.head("/export.zip?changed=1").status_code == 404
+
+
+def test_the_table_is_a_download_of_its_own_and_counts_as_none(
+    db: Database,  # noqa: F811
+    client: TestClient,
+):
+    db.save([entry(1, "cat"), entry(2, "hund")])
+    answer = client.get("/labels.csv?label=hund")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert 'filename="labels.csv"' in answer.headers["content-disposition"]
+    assert answer.content.startswith("\ufefffile_name,label,".encode())
+    assert len(answer.text.splitlines()) == 2
+    assert client.get("/labels.csv?state=trash").status_code == 400
+    assert client.get("/labels.csv?label=none").status_code == 404
+    assert db.last_export(lambda _: True) is None

@@ -41,13 +41,17 @@ def export_count(database: Database, query: HistoryQuery, options: Options) -> i
 def render_link(database: Database, query: HistoryQuery, options: Options) -> None:
     """Draw the download of a selection."""
     n = export_count(database, query, options)
-    st.link_button(
-        f"Download ZIP ({count(n, 'picture')})",
-        address(query, options),
-        type="primary",
-        icon=":material/download:",
-        disabled=not n,
-    )
+    with st.container(horizontal=True):
+        st.link_button(
+            f"Download ZIP ({count(n, 'picture')})",
+            address(query, options),
+            type="primary",
+            icon=":material/download:",
+            disabled=not n,
+        )
+        st.link_button(
+            "Table only (CSV)", address(query, options, "labels.csv"), disabled=not n
+        )
     if not n:
         st.caption(
             "None of these has changed since."
@@ -72,9 +76,9 @@ def since_text(export: Export | None) -> str:
 def _render_download(database: Database) -> None:
     st.subheader("Download")
     st.write(
-        "A ZIP with the original pictures in one folder a label, ready for "
+        "A ZIP with the original pictures in one folder per label, ready for "
         "`torchvision.datasets.ImageFolder` and Hugging Face `imagefolder`, with "
-        "`metadata.csv` and `labels.json`."
+        "`metadata.jsonl` and `labels.json`."
     )
     chosen = st.segmented_control(
         "Pictures", list(SELECTIONS), default="All reviewed", required=True, key="what"
