@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 from intake.decode import MAX_BYTES
+from intake.errors import Refused
 from intake.junk import is_junk
 
 _Identity: TypeAlias = tuple[int, int]
@@ -97,3 +98,63 @@ def read_file(path: Path) -> bytes | str:
             return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:
         return _why(problem)
+
+
+class Folder:
+    """A folder on disk, read as `intake.archive.Archive` reads a ZIP.
+
+    Attributes:
+        names: of its files, with slashes, from the folder on.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """List what is in it.
+
+        Raises:
+            Refused: it cannot be looked into, or a folder in it cannot.
+        """
+        self._root = root
+        self.names: list[str] = []
+        for found in walk([root]):
+            if found.problem:
+                raise Refused(f"{found.path}: {found.problem}")
+            self.names.append(found.path.relative_to(root).as_posix())
+
+    def read(self, name: str, most: int = MAX_BYTES) -> bytes:
+        """One file's bytes.
+
+        Raises:
+            Refused: it is larger, or cannot be read.
+        """
+        path = self._root / name
+        if most == MAX_BYTES:
+            data = read_file(path)
+            if isinstance(data, str):
+                raise Refused(data)
+            return data
+        with self.open(name, most) as file:
+            return file.read()
+
+    def size(self, name: str) -> int:
+        """How many bytes a file has.
+
+        Raises:
+            Refused: it is not there.
+        """
+        try:
+            return (self._root / name).stat().st_size
+        except OSError as problem:
+            raise Refused(_why(problem)) from problem
+
+    def open(self, name: str, most: int) -> IO[bytes]:
+        """A file to be read in pieces.
+
+        Raises:
+            Refused: it is larger than `most`, or cannot be opened.
+        """
+        if self.size(name) > most:
+            raise Refused(f"Too large: the limit is {most // 2**20} MB")
+        try:
+            return (self._root / name).open("rb")
+        except OSError as problem:
+            raise Refused(_why(problem)) from problem

@@ -1,10 +1,10 @@
-"""An export on its way back into the history, whichever part of the page sends it.
+"""A labelled set on its way into the history, whichever part of the page sends it.
 
 `POST /import?who=`: the ZIP is the whole body. It is let in like a ZIP of pictures
 (`ui/upload_route.py`): asked for by this page only, no faster than it is read, onto
 disk and never into memory, and dealt with when it is its turn. The answer is a line of
-JSON a batch, with how far it is, and at the end what was done, in words. Whoever breaks
-off keeps what is in: importing again adds the rest.
+JSON a batch, with how far it is, and at the end what was done, in words. An interrupted
+import keeps the batches already written; repeat it to add the rest.
 """
 
 from contextlib import ExitStack
@@ -14,9 +14,10 @@ from starlette.requests import Request
 
 from dataset.read import ImportRefused
 from db import DatabaseError
+from model.bundle import BundleError
 from ui import login, resources
 from ui.admission import LONG_PATIENCE
-from ui.import_zip import Imported, read_back, summary
+from ui.import_zip import Imported, opened, read_back, summary
 from ui.upload_route import (
     Lines,
     answered,
@@ -41,9 +42,10 @@ def _person(request: Request) -> str:
 def _imported(file: IO[bytes], person: str) -> Lines:
     counts, trouble = Imported(), ""
     try:
-        for counts in read_back(resources.database(), file, person):
+        files, model = opened(file), resources.classifier
+        for counts in read_back(resources.database(), files, model, person):
             yield line(done=counts.done, total=counts.listed)
-    except ImportRefused as problem:
+    except (ImportRefused, BundleError) as problem:
         yield line(said=f"Nothing was imported. {problem}")
         return
     except DatabaseError as problem:
