@@ -22,11 +22,12 @@ from test_db import db, entry, path  # noqa: F401  # fixtures
 from torchvision.datasets import ImageFolder
 
 from dataset.names import folders, safe_folder, split_of
-from dataset.read import Export
+from dataset.sets import open_set
 from dataset.write import NothingToExport, Options, export_table, export_zip
 from db import Database, HistoryQuery
 from db.schema import state
 from db.work import Work
+from intake.archive import DATA_SETS, Archive
 from model.labels import CLASSES
 from ui.dataset import since_text
 
@@ -426,7 +427,7 @@ def test_every_part_of_a_split_numbers_labels_alike(
     assert [data.class_to_idx for data in sets] == [{"cat": 0, "dog": 1}] * 3
     assert sum(len(data) for data in sets) == 39
     assert sum(target == 0 for data in sets for target in data.targets) == 1
-    assert len(Export(archive.fp)) == 39
+    assert len(open_set(Archive(archive.fp, DATA_SETS), CLASSES)) == 39
 
 
 def test_each_part_of_a_split_has_its_list(db: Database):  # noqa: F811

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hostile import HEIC, encoded, scene
 from PIL import Image
-from test_db import db, path  # noqa: F401  # fixtures
+from test_db import db, entry, path  # noqa: F401  # fixtures
 from test_export import exported, lines, loaded, opened, picture, table
 from torchvision.datasets import ImageFolder
 
@@ -129,7 +129,7 @@ def test_what_image_folder_cannot_load_is_there_as_a_copy(
         "f.bmp": encoded(scene(), "BMP"),
     }
     db.save(
-        picture(n, "cat", **real(data, name))
+        entry(n, "cat", **real(data, name))
         for n, (name, data) in enumerate(formats.items())
     )
     archive = opened(exported(db))
@@ -138,16 +138,16 @@ def test_what_image_folder_cannot_load_is_there_as_a_copy(
     entries = json.loads(archive.read("labels.json"))["images"]
     endings = [e["file_name"].rsplit(".")[-1] for e in entries]
     assert endings == ["jpg", "png", "jpg", "webp", "tif", "bmp"]
-    for entry in entries:
-        original = formats[entry["name"]]
-        same = archive.read(entry["file_name"]) == original
-        assert same == ("converted_from" not in entry)
-        with Image.open(tmp_path / "set" / entry["file_name"]) as shown:
+    for told in entries:
+        original = formats[told["name"]]
+        same = archive.read(told["file_name"]) == original
+        assert same == ("converted_from" not in told)
+        with Image.open(tmp_path / "set" / told["file_name"]) as shown:
             assert shown.size == read_picture(original).image.size
 
 
 def test_an_export_of_other_formats_gives_the_same_bytes(db: Database):  # noqa: F811
-    db.save([picture(1, "cat", **real(HEIC, "a.heic"))])
+    db.save([entry(1, "cat", **real(HEIC, "a.heic"))])
     one, other = exported(db), exported(db)
     assert one == other
     assert zipfile.ZipFile(io.BytesIO(one)).testzip() is None
