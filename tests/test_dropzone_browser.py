@@ -180,6 +180,34 @@ def test_a_drop_and_a_paste_anywhere_on_the_page(page: Page, server: Server):
     assert re.fullmatch(r"pasted \d\d-\d\d-\d\d 1\.png", names[2])
 
 
+DROP_A_LINK = """(link) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.setData("text/uri-list", link);
+  const init = {bubbles: true, cancelable: true, dataTransfer};
+  document.body.dispatchEvent(new DragEvent("drop", init));
+}"""
+
+
+def test_a_link_from_another_page_is_fetched_as_an_address(page: Page):
+    """One of this page's own pictures is left where it is."""
+    page.evaluate(DROP_A_LINK, f"{page.url.split('?')[0]}tray/x.jpg")
+    page.evaluate(DROP_A_LINK, "http://10.0.0.1/cat.png")
+    refused = page.locator("ul.refused li")
+    expect(refused).to_have_text(
+        "http://10.0.0.1/cat.png: This address is not allowed", timeout=SLOW
+    )
+
+
+def test_what_a_stick_of_a_mac_brings_along_is_left_out(page: Page, tmp_path: Path):
+    folder = tmp_path / "STICK"
+    for name in ("photos/1.png", "photos/._1.png", ".Trashes/2.png", "@eaDir/3.png"):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(png(len(name)))
+    page.locator("input[name=folder]").set_input_files(folder)
+    said(page, "1 picture received.")
+
+
 REMOVE_ONCE_LISTED = """() => {
   const real = DataTransferItem.prototype.webkitGetAsEntry;
   DataTransferItem.prototype.webkitGetAsEntry = function () {

@@ -23,7 +23,8 @@ from hostile import encoded, scene
 from intake import fetch as door
 from intake.address import NOT_ALLOWED, is_public
 from intake.errors import Refused
-from intake.fetch import fetch, fetch_all, parse_urls
+from intake.fetch import fetch, fetch_all
+from intake.pasted import parse_urls
 
 BODY = encoded(scene())
 

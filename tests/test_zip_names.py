@@ -42,7 +42,7 @@ def unicode_field(raw: bytes, name: str, version: int = 1) -> bytes:
     return struct.pack("<HH", 0x7075, len(data)) + data
 
 
-@pytest.mark.threat("E90")
+@pytest.mark.threat("E93")
 @pytest.mark.parametrize(
     ("code_page", "names"),
     [
@@ -91,7 +91,7 @@ def test_a_folder_is_none_of_the_files_whatever_marks_it():
             Archive(file)
 
 
-@pytest.mark.threat("E90")
+@pytest.mark.threat("E93")
 @pytest.mark.parametrize(
     ("number", "called"),
     [(9, "Deflate64"), (93, "Zstandard"), (96, "WinZip"), (98, "PPMd"), (77, "77")],
@@ -132,7 +132,7 @@ MEANT = [
 ]
 
 
-@pytest.mark.threat("E90")
+@pytest.mark.threat("E93")
 def test_what_systems_leave_behind_is_left_out_without_a_word():
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

@@ -49,6 +49,14 @@ const fromDrop = async (transfer, junk) => {
   return found.length ? found : given.filter((it) => it?.isDirectory).map(empty);
 };
 
+// Addresses of what was dragged from another page, a line each; "" for anything else.
+const linksOf = (transfer) =>
+  transfer
+    .getData("text/uri-list")
+    .split(/\r?\n/)
+    .filter((line) => /^https?:/i.test(line) && !line.startsWith(location.origin))
+    .join("\n");
+
 // Of an entry, or where the browser has none, the file itself.
 const fileOf = (entry) =>
   entry.file ? new Promise((yes, no) => entry.file(yes, no)) : entry;
