@@ -75,19 +75,16 @@ def _named(
 
 
 def _entry(row: ExportRow, path: str, classes: Sequence[str]) -> dict[str, Any]:
-    """All there is to know, for whoever wants it and for the way back."""
-    record = row["record"]
-    made = [
-        {**p, "probabilities": _named(p["probabilities"], classes)}
-        for p in record["predictions"]
-    ]
+    """All there is to know, for whoever wants it and for the way back.
+
+    The newest prediction names its classes; those of the record are in their order.
+    """
     return {
         **row,
         "file_name": path,
         "label": _label(row),
         "reviewed": row["label"] is not None,
         "probabilities": _named(row["probabilities"], classes),
-        "record": {**record, "predictions": made},
     }
 
 
@@ -110,8 +107,9 @@ class _Samples:
         """Columns in which every value was like a date until now."""
 
     def add(self, sample: dict[str, Any]) -> None:
-        dated = {key for key in ("label", "name") if _DATE.fullmatch(sample[key])}
-        self._dated &= dated
+        dated = [key for key in ("label", "name") if _DATE.fullmatch(sample[key])]
+        if self._dated:
+            self._dated.intersection_update(dated)
         if dated:
             self._waiting.write(orjson.dumps(sample) + b"\n")
         else:

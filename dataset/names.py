@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from db import ExportRow, Pick
-from intake.pictures import COPIES
+from intake.kinds import COPIES
 
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif"}
 """Of the formats that `ImageFolder` loads; what has another is exported as one."""
@@ -21,6 +21,8 @@ SPLITS = (("train", 80), ("validation", 10), ("test", 10))
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.I)
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _~-]*[A-Za-z0-9_~-])?")
+"""What needs no further look: most names of cameras and phones."""
 _LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "labels.json")
 _PARTS = re.compile(
     r"(?<![^-._ 0-9])"
@@ -50,6 +52,8 @@ def split_of(group: str) -> str:
 def _safe(text: str, most: int) -> str:
     """A name of at most `most` bytes for a file or folder; it may be empty."""
     text = _PARTS.sub(r"\1~", text)
+    if len(text) <= most and _PLAIN.fullmatch(text):
+        return text
     name = unicodedata.normalize("NFC", _UNSAFE.sub("_", text)).strip(" .")
     name = "".join(c if unicodedata.category(c)[0] != "C" else "_" for c in name)
     name = name.encode()[:most].decode(errors="ignore").strip(" .")

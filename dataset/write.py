@@ -40,7 +40,7 @@ from db import (
     Selection,
 )
 from intake.errors import Refused
-from intake.pictures import COPIES, loadable_copy
+from intake.kinds import COPIES
 
 PURGED = "deleted for good while the export ran"
 ALTERED = "the stored bytes do not match their hash"
@@ -89,6 +89,8 @@ def _loadable(row: ExportRow, data: bytes) -> tuple[bytes, dict[str, str]]:
     """The bytes to write, and what the list says where they are not the original's."""
     if row["format"] not in COPIES:
         return data, {}
+    from intake.pictures import loadable_copy  # decoders: most exports need none
+
     copy = loadable_copy(data, row["format"])
     digest = hashlib.sha256(copy).hexdigest()
     return copy, {"converted_from": row["format"], "file_sha256": digest}

@@ -8,6 +8,9 @@ from intake.errors import Refused
 MAX_BYTES = 25 * 2**20
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+COPIES = {"GIF": "PNG", "HEIF": "JPEG", "AVIF": "JPEG"}
+"""Formats that few programs load, and what a copy of them for those is in."""
+
 _STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
     (PNG_SIGNATURE, "PNG"),

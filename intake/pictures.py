@@ -18,12 +18,11 @@ from PIL import Image
 
 from intake.decode import MAX_BYTES, MAX_PIXELS, Decoded
 from intake.errors import Refused
-from intake.kinds import kind_of
+from intake.kinds import COPIES, kind_of
 from intake.near import dhash
 from intake.worker import WORKERS, Pool
 
 __all__ = [
-    "COPIES",
     "MAX_BYTES",
     "MAX_PIXELS",
     "Picture",
@@ -31,9 +30,6 @@ __all__ = [
     "read_picture",
     "read_pictures",
 ]
-
-COPIES = {"GIF": "PNG", "HEIF": "JPEG", "AVIF": "JPEG"}
-"""Formats that few programs load, and what a copy of them for those is in."""
 
 GROUP = 8
 GROUP_BYTES = 64 * 2**10

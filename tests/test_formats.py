@@ -21,7 +21,7 @@ from PIL import Image, ImageCms
 from intake import other_formats
 from intake.decode import MAX_PIXELS, decode, loadable_copy
 from intake.errors import Refused
-from intake.pictures import COPIES
+from intake.kinds import COPIES
 from intake.pictures import loadable_copy as made_by_a_worker
 
 OTHERS = ("WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")

@@ -479,8 +479,7 @@ def test_an_export_of_the_first_format_is_read(busy: Database, path: Path):  # n
         old = f"{entry_['file_name'].split('/')[0]}/{entry_['sha256'][:32]}.png"
         names[entry_["file_name"]] = old
         entry_["file_name"] = old
-        for made in (entry_, *entry_["record"]["predictions"]):
-            made["probabilities"] = list(made["probabilities"].values())
+        entry_["probabilities"] = list(entry_["probabilities"].values())
     found = {"format": 1, "images": found["images"], "left_out": []}
     old = edited(archive, {"labels.json": lambda _: json.dumps(found).encode()})
     busy.clear()
@@ -495,7 +494,8 @@ def test_probabilities_keep_their_classes_in_any_order(db: Database, path: Path)
     def turned(text: bytes) -> bytes:
         found = json.loads(text)
         (made,) = found["images"][0]["record"]["predictions"]
-        made["probabilities"] = dict(reversed(made["probabilities"].items()))
+        named = zip(CLASSES, made["probabilities"], strict=True)
+        made["probabilities"] = dict(reversed([*named]))
         return json.dumps(found).encode()
 
     db.clear()
