@@ -10,17 +10,12 @@ A ZIP that was downloaded here is known by its directory, and the person asked w
 its labels are wanted too.
 """
 
-from collections.abc import Callable
-
-import streamlit as st
-
 from intake.archive import MAX_ARCHIVE
 from intake.junk import PATTERN
 from intake.pictures import MAX_BYTES
 from intake.tray import MAX_PICTURES, Tray
 from ui.assets import component
 
-KEY = "dropzone"
 WORDS = (
     f"Pictures up to {MAX_BYTES // 2**20} MB each, also HEIC and WebP, ZIP up to "
     f"{MAX_ARCHIVE // 2**30} GB, {MAX_PICTURES:,} pictures in all"
@@ -29,18 +24,18 @@ WORDS = (
 _dropzone = component("dropzone", "files", "strip", "exports")
 
 
-def render_dropzone(
-    tray: Tray, generation: int, on_links: Callable[[str], None]
-) -> None:
+def render_dropzone(tray: Tray, generation: int) -> str:
     """Draw it.
 
     Args:
         tray: where the pictures go.
         generation: another number takes the last summary off the page.
-        on_links: hears of addresses that were dropped, a line each.
+
+    Returns:
+        Addresses that were dropped just now, a line each.
     """
-    _dropzone(
-        key=KEY,
+    answer = _dropzone(
+        key="dropzone",
         data={
             "tray": tray.tray_id,
             "generation": generation,
@@ -49,5 +44,6 @@ def render_dropzone(
             "words": WORDS,
         },
         on_arrived_change=lambda: None,
-        on_links_change=lambda: on_links(st.session_state[KEY]["links"]),
+        on_links_change=lambda: None,
     )
+    return answer.get("links") or ""

@@ -39,11 +39,6 @@ def queue_urls() -> None:
         st.session_state[URL_BOX] = ""
 
 
-def queue_dropped(links: str | None) -> None:
-    """Line up addresses that were dragged from another page."""
-    _line_up(links or "")
-
-
 def retry_urls() -> None:
     """Line up once more what may come at a second try; the rest stays as it is."""
     outcomes = st.session_state[OUTCOMES]
@@ -148,7 +143,7 @@ def render_upload(tray: Tray, classifier: Classifier | None) -> None:
     """Draw the panel that pictures come in by."""
     files, urls = st.columns([3, 2])
     with files:
-        render_dropzone(tray, st.session_state.get(GENERATION, 0), queue_dropped)
+        _line_up(render_dropzone(tray, st.session_state.get(GENERATION, 0)))
     with urls:
         _render_urls(tray, classifier)
     _render_outcomes()
