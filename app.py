@@ -10,9 +10,10 @@ let other sites embed it.
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -20,8 +21,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from dataset.write import NothingToExport, export_zip
-from db import DatabaseError
+from dataset.write import NothingToExport, Options, export_table, export_zip
+from db import Database, DatabaseError, HistoryQuery
 from intake.errors import Refused
 from model.bundle import BundleError
 from routes.export import BadSelection, selection
@@ -37,6 +38,7 @@ SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+Make: TypeAlias = Callable[[Database, HistoryQuery, Options], Iterator[bytes]]
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -70,23 +72,35 @@ def tray_thumbnail(request: Request) -> Response:
         return _jpeg(None)
 
 
-def export(request: Request) -> Response:
-    """`/export.zip?state=&label=&search=&split=&who=…`: the data set, streamed."""
+def _download(request: Request, make: Make, name: str, kind: str) -> Response:
+    """What an address selects, streamed as a file."""
     try:
         query, options = selection(request.query_params)
-        name = request.query_params.get("who")
-        who = person(request.headers, request.cookies, name)
-        pieces = export_zip(resources.database(), query, options, who)
+        pieces = make(resources.database(), query, options)
     except BadSelection as problem:
         return PlainTextResponse(str(problem), 400, headers=SAFE)
     except NothingToExport as problem:
         return PlainTextResponse(str(problem), 404, headers=SAFE)
     except DatabaseError as problem:
         return PlainTextResponse(str(problem), 503, headers=SAFE)
-    headers = SAFE | {"Content-Disposition": 'attachment; filename="dataset.zip"'}
+    headers = SAFE | {"Content-Disposition": f'attachment; filename="{name}"'}
     if request.method == "HEAD":  # an export taken to its end is noted as one
         pieces = iter(())
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+    return StreamingResponse(pieces, media_type=kind, headers=headers)
+
+
+def export(request: Request) -> Response:
+    """`/export.zip?state=&label=&search=&split=&who=…`: the data set, streamed."""
+    name = request.query_params.get("who")
+    who = person(request.headers, request.cookies, name)
+    make = partial(export_zip, who=who)
+    return _download(request, make, "dataset.zip", "application/zip")
+
+
+def export_labels(request: Request) -> Response:
+    """`/labels.csv?…`: the same selection as a table for people."""
+    kind = "text/csv; charset=utf-8"
+    return _download(request, export_table, "labels.csv", kind)
 
 
 @asynccontextmanager
@@ -113,6 +127,7 @@ app = st.App(
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
         Route("/export.zip", export),
+        Route("/labels.csv", export_labels),
         Route("/review/{tray}", review, methods=["POST"]),
         Route("/import", import_archive, methods=["POST"]),
         Route("/upload/{tray}", upload, methods=["POST"]),

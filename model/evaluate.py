@@ -1,9 +1,10 @@
 """Measure the model: `python -m model.evaluate --data FOLDER [--json]`.
 
-FOLDER holds one folder a class, as an export of the page does. With `--download DIR`
-instead, it is the test split of CIFAR-10. Every picture takes the way it takes in the
-page: read by `intake`, classified by `Classifier`; nothing is measured that is not
-served.
+FOLDER holds one folder a class, as an export of the page does. Pictures in folders of
+other names show none of the ten: of those the share is told that the model flags. With
+`--download DIR` instead of a folder, it is the test split of CIFAR-10. Every picture
+takes the way it takes in the page: read by `intake`, classified by `Classifier`;
+nothing is measured that is not served.
 
 Top-1 accuracy is the share classified right, over all pictures and over each class
 (recall). The expected calibration error says how far the confidence is from that
@@ -13,30 +14,48 @@ share, over 15 bins. A picture that cannot be read is counted apart, never as wr
 import argparse
 import io
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+if __name__ == "__main__":  # what follows takes seconds to load
+    from model.command_line import say_when_interrupted
+
+    say_when_interrupted()
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from intake.errors import Refused
-from intake.pictures import read_pictures
+from intake.files import read_file
+from intake.pictures import Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
 from model.calibration import Temperature, expected_calibration_error, softmax
+from model.class_folders import ClassFolders, class_folders
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
-from model.predict import read_file
+from model.command_line import progress, run
 from model.preprocess import are_photographs
 
 CHUNK = 256
 """Pictures held at a time: memory stays flat whatever the folder holds."""
 
-Sample = tuple[bytes, int]
+LOG = logging.getLogger(__name__)
+"""Hears of each file that is left out, and why; unless told otherwise, it is written
+to the standard error."""
+
+
+class Sample(NamedTuple):
+    """A picture file's bytes, the index of its class, and its path if it has one."""
+
+    data: bytes
+    label: int
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +68,21 @@ class Readings:
     photographs: NDArray[np.bool_]
     refused: int
     """Pictures that could not be read, and are in none of the arrays."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Pictures in folders of none of the ten: how many, and what is flagged of them."""
+
+    n: int = 0
+    flagged: int = 0
+    refused: int = 0
+    folders: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; the share in percent, null where there is no picture."""
+        share = round(100 * self.flagged / self.n, 2) if self.n else None
+        return {**vars(self), "flagged": share, "folders": list(self.folders)}
 
 
 @dataclass(frozen=True)
@@ -79,27 +113,25 @@ def labelled_files(folder: Path) -> list[tuple[Path, int]]:
     """Every file under `folder/<class>/`, and the class's index; sorted.
 
     Raises:
-        ValueError: a folder is not named after a class, or there are no files.
+        OSError, ValueError: as `class_folders` does.
     """
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder")
-    found: list[tuple[Path, int]] = []
-    for branch in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if branch.name not in CLASSES:
-            raise ValueError(f"{branch} is not named after one of the ten classes")
-        label = CLASSES.index(branch.name)
-        files = (path for path in branch.rglob("*") if path.is_file())
-        found += [(path, label) for path in sorted(files)]
-    if not found:
-        raise ValueError(f"{folder} holds no pictures in folders named after classes")
-    return found
+    return class_folders(folder).files
+
+
+def samples_of(files: Iterable[tuple[Path, int]]) -> Iterator[Sample]:
+    """The bytes and class of every file, read one at a time; b"" where it cannot be."""
+    for path, label in files:
+        data = read_file(path)
+        if isinstance(data, str):
+            LOG.warning("%s: %s", path, data)
+            yield Sample(b"", label)
+        else:
+            yield Sample(data, label, str(path))
 
 
 def folder_samples(folder: Path) -> Iterator[Sample]:
-    """The bytes and class of every file, read one at a time; b"" where it cannot be."""
-    for path, label in labelled_files(folder):
-        data = read_file(path)
-        yield data if isinstance(data, bytes) else b"", label
+    """What `samples_of` makes of the files in class folders."""
+    return samples_of(labelled_files(folder))
 
 
 def cifar10_samples(root: Path) -> Iterator[Sample]:
@@ -110,16 +142,26 @@ def cifar10_samples(root: Path) -> Iterator[Sample]:
     for pixels, label in zip(data.data, data.targets, strict=True):
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, "PNG")
-        yield file.getvalue(), label
+        yield Sample(file.getvalue(), label)
+
+
+def read_samples(
+    samples: Iterable[Sample],
+) -> Iterator[tuple[Sample, Picture | Refused]]:
+    """Read pictures through the page's door; those refused are named."""
+    rest = iter(samples)
+    while part := list(islice(rest, CHUNK)):
+        pictures = read_pictures([sample.data for sample in part])
+        for picture, sample in zip(pictures, part, strict=True):
+            if isinstance(picture, Refused) and sample.path:
+                LOG.warning("%s: %s", sample.path, picture)
+            yield sample, picture
 
 
 def decode(samples: Iterable[Sample]) -> Iterator[tuple[Image.Image | None, int]]:
-    """Read pictures through the page's door; None for one that is refused."""
-    rest = iter(samples)
-    while part := list(islice(rest, CHUNK)):
-        pictures = read_pictures([data for data, _ in part])
-        for picture, (_, label) in zip(pictures, part, strict=True):
-            yield None if isinstance(picture, Refused) else picture.image, label
+    """The pictures as the model takes them; None for one that is refused."""
+    for sample, picture in read_samples(samples):
+        yield picture.image if isinstance(picture, Picture) else None, sample.label
 
 
 def read_all(
@@ -141,6 +183,18 @@ def read_all(
     logits, features = (np.concatenate(part) for part in zip(*outputs, strict=True))
     true, large = np.array(labels, np.int64), np.concatenate(photographs)
     return Readings(logits, features, true, large, refused)
+
+
+def read_outside(classifier: Classifier, others: dict[str, list[Path]]) -> Outside:
+    """Ask of pictures of none of the ten whether they are known as such."""
+    paths = [(path, 0) for files in others.values() for path in files]
+    flagged: list[bool] = []
+    decoded = decode(progress(samples_of(paths), len(paths)))
+    while part := list(islice(decoded, CHUNK)):
+        images = [image for image, _ in part if image is not None]
+        flagged += [answer.in_scope is False for answer in classifier.predict(images)]
+    refused = len(paths) - len(flagged)
+    return Outside(len(flagged), sum(flagged), refused, tuple(others))
 
 
 def report(readings: Readings, temperature: Temperature) -> Report:
@@ -169,7 +223,17 @@ def report(readings: Readings, temperature: Temperature) -> Report:
     )
 
 
-def as_text(figures: Report, classifier: Classifier) -> str:
+def _about_outside(outside: Outside) -> list[str]:
+    if not outside.folders:
+        return []
+    share = outside.as_dict()["flagged"]
+    said = f"{share}% of them flagged as none of the ten" if outside.n else "none read"
+    more = f", {outside.refused} more could not be read" if outside.refused else ""
+    kinds = ", ".join(outside.folders)
+    return [f"{outside.n} pictures of none of the ten ({kinds}){more}: {said}"]
+
+
+def as_text(figures: Report, outside: Outside, classifier: Classifier) -> str:
     """The report for a person."""
     lines = [
         f"model {classifier.version} on {classifier.engine}",
@@ -179,7 +243,7 @@ def as_text(figures: Report, classifier: Classifier) -> str:
         f"expected calibration error  {figures.ece:6.2f}%",
     ]
     lines += [f"  {name:<26}{value:6.2f}%" for name, value in figures.per_class.items()]
-    return "\n".join(lines)
+    return "\n".join(lines + _about_outside(outside))
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -200,26 +264,32 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
+def _samples(options: argparse.Namespace) -> tuple[Iterator[Sample], ClassFolders]:
+    """The labelled pictures the command line names, and what else lies beside them."""
+    if not options.data:
+        return cifar10_samples(options.download), ClassFolders()
+    found = class_folders(options.data)
+    return progress(samples_of(found.files), len(found.files)), found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure as the command line says; 1 if there was nothing to measure."""
     options = parse_arguments(arguments)
-    if options.data:
-        samples = folder_samples(options.data)
-    else:
-        samples = cifar10_samples(options.download)
     try:
+        samples, found = _samples(options)
         classifier = load_classifier(options.weights, options.engine)
         readings = read_all(classifier, decode(samples))
         temperatures = classifier.bundle.temperatures(readings.photographs)
         figures = report(readings, temperatures)
+        outside = read_outside(classifier, found.others)
     except (BundleError, OSError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    print(
-        json.dumps(figures.as_dict()) if options.json else as_text(figures, classifier)
-    )
+    as_json = figures.as_dict() | {"outside": outside.as_dict()}
+    text = as_text(figures, outside, classifier)
+    print(json.dumps(as_json) if options.json else text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

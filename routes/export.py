@@ -1,4 +1,4 @@
-"""The address of a download: what the page asks for, as `/export.zip` reads it."""
+"""The address of a download: what the page asks for, as `app.py` reads it."""
 
 from collections.abc import Mapping
 from typing import get_args
@@ -16,8 +16,13 @@ class BadSelection(ValueError):
     """The address asks for what there is not."""
 
 
-def address(query: HistoryQuery, options: Options, who: str = "") -> str:
-    """Where the browser gets this selection; `who` takes it, for the record."""
+def address(
+    query: HistoryQuery, options: Options, who: str = "", file: str = "export.zip"
+) -> str:
+    """Where the browser gets this selection, as a ZIP or a table (`labels.csv`).
+
+    `who` takes it, for the record.
+    """
     asked = {
         "state": query.state,
         "search": query.search,
@@ -26,7 +31,7 @@ def address(query: HistoryQuery, options: Options, who: str = "") -> str:
         "who": who,
     }
     asked |= {name: "1" for name in SWITCHES if getattr(options, name)}
-    return f"/export.zip?{urlencode({k: v for k, v in asked.items() if v})}"
+    return f"/{file}?{urlencode({k: v for k, v in asked.items() if v})}"
 
 
 def selection(asked: Mapping[str, str]) -> tuple[HistoryQuery, Options]:

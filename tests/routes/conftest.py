@@ -64,7 +64,8 @@ def tray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tray:
 @pytest.fixture
 def downloads(db: Database, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     monkeypatch.setattr(resources, "database", lambda: db)
-    return TestClient(Starlette(routes=[Route("/export.zip", app.export)]))
+    routes = [Route("/export.zip", app.export), Route("/labels.csv", app.export_labels)]
+    return TestClient(Starlette(routes=routes))
 
 
 @pytest.fixture
