@@ -154,6 +154,8 @@ def export_zip(
     query: HistoryQuery,
     options: Options | None = None,
     who: str = "",
+    *,
+    noted: bool = True,
 ) -> Iterator[bytes]:
     """Stream a selection as a ZIP.
 
@@ -162,6 +164,7 @@ def export_zip(
         query: which pictures; its order does not matter.
         options: what else; see `Options`.
         who: the person who takes it, for the note of it.
+        noted: whether "what changed since" counts from this one, once it is whole.
 
     Returns:
         The ZIP's bytes, piece by piece. A failure while it streams raises out of the
@@ -175,8 +178,11 @@ def export_zip(
     selection = select(database, query, options)
     if not selection.picks:
         raise NothingToExport("No picture fits this selection.")
+    stream = gathered(_parts(database, selection, options))
+    if not noted:
+        return stream
     asked = {"query": asdict(query), "options": asdict(options), "rule": RULE}
-    return _recorded(database, selection, options, json.dumps(asked), who)
+    return _recorded(stream, database, selection, json.dumps(asked), who)
 
 
 def export_table(
@@ -206,9 +212,13 @@ def _places(
 
 
 def _recorded(
-    database: Database, selection: Selection, options: Options, query: str, who: str
+    stream: Iterator[bytes],
+    database: Database,
+    selection: Selection,
+    query: str,
+    who: str,
 ) -> Iterator[bytes]:
     """The ZIP in pieces; taken to its end, it is noted."""
-    yield from gathered(_parts(database, selection, options))
+    yield from stream
     with suppress(DatabaseError):  # the ZIP is complete; only the note is missing
         database.record_export(selection, query, who)

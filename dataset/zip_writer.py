@@ -150,14 +150,21 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of about `CHUNK` or more."""
+    """The same bytes in pieces of `CHUNK`: none waits large for a reader."""
     held: list[bytes] = []
     size = 0
     for part in parts:
         held.append(part)
         size += len(part)
         if size >= CHUNK:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
+            *whole, rest = _cut(b"".join(held))
+            yield from whole
+            held, size = [rest], len(rest)
+    if size:
         yield b"".join(held)
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    """Pieces of `CHUNK`, and at last what is left, perhaps nothing."""
+    for at in range(0, len(data) + 1, CHUNK):
+        yield data[at : at + CHUNK]

@@ -2,9 +2,10 @@
 
 An archive is judged by its directory before anything is unpacked: how many entries,
 how much they claim to hold, how far they claim to have been squeezed. What an entry
-really holds is counted while it is read, because a claim is only a claim. Names are
-data: nothing is ever written under one. What a picture is, the door for pictures
-decides.
+really holds is counted while it is read, because a claim is only a claim. A ZIP
+that says one thing in one place and another elsewhere is refused: programs differ in
+which they believe. Names are data: nothing is ever written under one. What a picture
+is, the door for pictures decides.
 """
 
 import stat
@@ -30,16 +31,17 @@ MAX_RATIO = 100
 RATIO_FROM = 2**20
 """Below so many unpacked bytes a ratio says nothing: a white icon squeezes well."""
 
-_END = struct.Struct("<4s4H2LH")
-_LOCATOR = struct.Struct("<4sLQL")
-_END64 = struct.Struct("<4sQ2H2L4Q")
+_LARGE_END = 56 + 20
+"""Bytes of the second end record and of what points to it."""
 _ENTRY = b"PK\x01\x02"
-_FIXED, _FLAGS, _UTF8 = 46, 9, 0x08
-"""Bytes of a directory's entry before its name; where it has a flag that the name is
-UTF-8, and which."""
-_HEADER, _HEADER_FLAGS = 30, 7
-"""The same of what stands before the entry itself."""
-_LENGTHS = struct.Struct("<3H")
+_HEADER = struct.Struct("<4s6H3L3H")
+"""The start of an entry in the directory, as far as its last length."""
+_HEADER_SIZE, _HEADER_FLAGS = 46, 9
+"""Bytes before an entry's name in the directory; where its flags' second byte is."""
+_LOCAL_SIZE, _LOCAL_FLAGS = 30, 7
+"""The same of what stands before the entry's data. Its name is there once more."""
+_UTF8 = 0x08
+"""The flag, in that byte, that a name is UTF-8."""
 _DAMAGED = "The ZIP is damaged or incomplete"
 _FOREIGN_METHODS = {
     1: "Shrink",
@@ -80,30 +82,81 @@ def is_archive(head: bytes) -> bool:
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def _directory_size(file: IO[bytes]) -> tuple[int, int]:
-    """Entries and bytes of the directory, read from the archive's end record.
+def _end(file: IO[bytes]) -> list[Any]:
+    """The end record that `zipfile` will go by, read as it does.
 
-    `zipfile` makes an object of every entry before one can be counted.
+    A ZIP may have two, the second for large ones, and programs differ in which they
+    believe. One that is honest says the same in both.
+
+    Raises:
+        Refused: there is none, or two that contradict each other.
     """
-    size = file.seek(0, 2)
-    start = file.seek(max(0, size - _END.size - 65_535))
-    tail = file.read()
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < _END.size:
+    read = zipfile._EndRecData  # type: ignore[attr-defined]  # not for everybody
+    try:
+        end = read(file)
+        if end is None:
+            raise Refused(_DAMAGED)
+        file.seek(end[9])
+        (_, *first, _) = struct.unpack("<4s4H2LH", file.read(22))
+    except (zipfile.BadZipFile, struct.error, OSError, ValueError) as problem:
+        raise Refused(_DAMAGED) from problem
+    widest = (0xFFFF,) * 4 + (0xFFFFFFFF,) * 2
+    for small, large, elsewhere in zip(first, end[1:7], widest, strict=True):
+        if small not in (large, elsewhere):
+            raise Refused(_DAMAGED)
+    if end[3] != end[4] or end[9] < end[5]:
         raise Refused(_DAMAGED)
-    end = _END.unpack_from(tail, at)
-    entries, length = end[4], end[5]
-    locator = start + at - _LOCATOR.size
-    if entries != 0xFFFF and length != 0xFFFFFFFF:
-        return entries, length
-    file.seek(max(0, locator))
-    mark, _, offset, _ = _LOCATOR.unpack(file.read(_LOCATOR.size))
-    file.seek(min(offset, size))
-    record = file.read(_END64.size)
-    if mark != b"PK\x06\x07" or len(record) < _END64.size:
+    return list(end)
+
+
+def _entries_in(directory: bytes) -> int:
+    """How many entries `zipfile` would make objects of."""
+    count = at = 0
+    while at < len(directory):
+        try:
+            mark, *_, name, extra, comment = _HEADER.unpack_from(directory, at)
+        except struct.error as problem:
+            raise Refused(_DAMAGED) from problem
+        if mark != _ENTRY:
+            raise Refused(_DAMAGED)
+        at += _HEADER_SIZE + name + extra + comment
+        count += 1
+    return count
+
+
+def _open_zip(file: IO[bytes], limits: Limits) -> zipfile.ZipFile:
+    """Open a ZIP whose directory is as it says, and whose entries lie side by side.
+
+    `zipfile` goes by the directory's length alone and makes an object of every entry
+    before one can be counted. So they are counted first.
+
+    Raises:
+        Refused: it has more, it is damaged, or says one thing here and another there.
+    """
+    end = _end(file)
+    start = end[9] - end[5] - (_LARGE_END if end[0] == b"PK\x06\x06" else 0)
+    if end[4] > limits.entries or end[5] > limits.directory:
+        raise Refused(f"The ZIP holds more than {limits.entries:,} files")
+    if start < end[6]:
         raise Refused(_DAMAGED)
-    large = _END64.unpack(record)
-    return large[7], large[8]
+    file.seek(start)
+    if _entries_in(file.read(end[5])) != end[4]:
+        raise Refused(_DAMAGED)
+    file.seek(0)
+    try:
+        opened = _Readable(file).directory()
+    except Exception as problem:  # a version it does not know is none of BadZipFile
+        raise Refused(_DAMAGED) from problem
+    _check_places(opened.infolist(), start)
+    return opened
+
+
+def _check_places(entries: Sequence[zipfile.ZipInfo], end: int) -> None:
+    """Refuse a ZIP that has the same bytes unpacked more than once."""
+    for entry in sorted(entries, key=lambda entry: -entry.header_offset):
+        if entry.header_offset + _LOCAL_SIZE + entry.compress_size > end:
+            raise Refused("The ZIP holds the same bytes more than once")
+        end = entry.header_offset
 
 
 class _Readable:
@@ -125,8 +178,8 @@ class _Readable:
     def read(self, size: int = -1) -> bytes:
         at = self._file.tell()
         data = self._file.read(size)
-        if at in self._headers and size == _HEADER:
-            return data[:_HEADER_FLAGS] + b"\0" + data[_HEADER_FLAGS + 1 :]
+        if at in self._headers and size == _LOCAL_SIZE:
+            return data[:_LOCAL_FLAGS] + b"\0" + data[_LOCAL_FLAGS + 1 :]
         return data
 
     def directory(self) -> zipfile.ZipFile:
@@ -145,11 +198,12 @@ class _Readable:
     def _mended(self, directory: bytes) -> bytes:
         """A directory without the mark for UTF-8 on names that are not."""
         out, at, number = bytearray(directory), 0, 0
-        while directory.startswith(_ENTRY, at) and at + _FIXED <= len(directory):
-            name, extra, comment = _LENGTHS.unpack_from(directory, at + 28)
-            end = at + _FIXED + name
-            if out[at + _FLAGS] & _UTF8 and not _is_utf8(directory[at + _FIXED : end]):
-                out[at + _FLAGS] ^= _UTF8
+        while directory.startswith(_ENTRY, at) and at + _HEADER_SIZE <= len(directory):
+            *_, size, extra, comment = _HEADER.unpack_from(directory, at)
+            name = at + _HEADER_SIZE
+            flags, end = at + _HEADER_FLAGS, name + size
+            if out[flags] & _UTF8 and not _is_utf8(directory[name:end]):
+                out[flags] ^= _UTF8
                 self._mistaken.append(number)
             at, number = end + extra + comment, number + 1
         return bytes(out)
@@ -165,16 +219,6 @@ def _is_utf8(name: bytes) -> bool:
 
 def _squeezed(unpacked: int, packed: int) -> bool:
     return unpacked > RATIO_FROM and unpacked > MAX_RATIO * max(packed, 1)
-
-
-def _check(file: IO[bytes], limits: Limits) -> None:
-    """Refuse by the end record alone."""
-    try:
-        entries, length = _directory_size(file)
-    except struct.error as problem:
-        raise Refused(_DAMAGED) from problem
-    if entries > limits.entries or length > limits.directory:
-        raise Refused(f"The ZIP holds more than {limits.entries:,} files")
 
 
 def _check_sizes(everything: Sequence[zipfile.ZipInfo], most: int | None) -> None:
@@ -217,15 +261,8 @@ class Archive:
         Raises:
             Refused: it is damaged, too large, empty, or squeezed beyond belief.
         """
-        _check(file, limits)
-        file.seek(0)
-        try:
-            self._zip = _Readable(file).directory()
-        except Exception as problem:  # a version it does not know is none of BadZipFile
-            raise Refused(_DAMAGED) from problem
+        self._zip = _open_zip(file, limits)
         everything = self._zip.infolist()
-        if len(everything) > limits.entries:
-            raise Refused(f"The ZIP holds more than {limits.entries:,} files")
         _check_sizes(everything, limits.unpacked)
         self._entries = [
             (name, entry)

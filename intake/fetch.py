@@ -14,12 +14,20 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import closing, suppress
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    closing,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass
-from typing import Any
+from io import BytesIO
+from itertools import islice
+from typing import Any, TypeAlias
 from urllib.parse import urlunsplit
 
 import requests
@@ -47,6 +55,9 @@ MAX_REDIRECTS = 3
 HEADERS = {"User-Agent": "image-classification", "Accept-Encoding": "identity"}
 TEST_SETTING = "CLASSIFY_TEST_ALLOW_ADDRESS"
 """Environment variable that lets tests reach one address of this machine, any port."""
+
+Turn: TypeAlias = Callable[[threading.Event], AbstractContextManager[object]]
+_Attempt: TypeAlias = tuple[bytes | Refused, ExitStack]
 
 _STATUS = {
     401: "The server asks for a login (401)",
@@ -223,16 +234,16 @@ def _body(answer: requests.Response, deadline: _Deadline) -> bytes:
     announced = answer.headers.get("Content-Length", "")
     if announced.isdecimal() and int(announced) > MAX_BYTES:
         raise Refused(too_large)
-    body = bytearray()
+    body = BytesIO()  # gives out what it holds without a copy
     for piece in answer.raw.stream(2**16, decode_content=False):
-        body += piece
-        if len(body) > MAX_BYTES:
+        body.write(piece)
+        if body.tell() > MAX_BYTES:
             raise Refused(too_large)
         if deadline.over():
             raise Refused("The server takes too long", retry=True)
-    if announced.isdecimal() and len(body) < int(announced):
+    if announced.isdecimal() and body.tell() < int(announced):
         raise Refused("The download is incomplete", retry=True)
-    return bytes(body)
+    return body.getvalue()
 
 
 def _translated(problem: Exception, deadline: _Deadline) -> Refused:
@@ -295,38 +306,58 @@ def fetch(url: str, *, seconds: float = DEADLINE) -> bytes:
         raise Refused("The address leads on too often")
 
 
-def _attempt(url: str, cancel: threading.Event) -> bytes | Refused:
-    if cancel.is_set():
-        return Refused("Cancelled", retry=True)
+def _no_turn(_: threading.Event) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+def _attempt(url: str, stop: threading.Event, turn: Turn) -> _Attempt:
+    """Fetch once it is this address's turn; what it holds is the second, to close."""
     try:
-        return fetch(url)
+        with ExitStack() as held:
+            held.enter_context(turn(stop))
+            if stop.is_set():
+                raise Refused("Cancelled", retry=True)
+            return fetch(url), held.pop_all()
     except Refused as problem:
-        return problem
+        return problem, ExitStack()
+
+
+def _let_go(attempt: "Future[_Attempt]") -> None:
+    if not attempt.cancelled() and not attempt.exception():
+        attempt.result()[1].close()
 
 
 def fetch_all(
-    urls: Sequence[str], *, workers: int = 8, cancel: threading.Event | None = None
-) -> Generator[tuple[str, bytes | Refused]]:
-    """Fetch many addresses, a few at a time; yields each as it is done.
+    urls: Sequence[str], *, workers: int = 8, turn: Turn = _no_turn
+) -> Generator[list[tuple[str, bytes | Refused]]]:
+    """Fetch many addresses, a few at a time; yields those that are done, together.
 
-    Bodies that nobody has taken yet are bounded by `workers`. Closing the iterator, or
-    setting `cancel`, starts no more; those under way end with their deadline.
+    Closing the iterator starts no more; those under way end with their deadline.
+
+    Args:
+        urls: http or https.
+        workers: how many at a time; no more bodies than that lie in memory.
+        turn: gives the room that one address takes, from before it is asked until the
+            next list is wanted. The event says that nobody waits for it any more.
     """
-    stop = cancel or threading.Event()
-    left = iter(urls)
+    stop, left = threading.Event(), iter(urls)
     threads = ThreadPoolExecutor(workers, thread_name_prefix="fetch")
-    running: dict[Future[bytes | Refused], str] = {}
+    running: dict[Future[_Attempt], str] = {}
     try:
         while True:
-            for url in left:
-                running[threads.submit(_attempt, url, stop)] = url
-                if len(running) >= workers:
-                    break
+            for url in islice(left, workers - len(running)):
+                running[threads.submit(_attempt, url, stop, turn)] = url
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield running.pop(future), future.result()
+            try:
+                yield [(running.pop(one), one.result()[0]) for one in done]
+            finally:
+                for one in done:
+                    _let_go(one)
+            del done, one  # else the bodies would stay while others come
     finally:
         stop.set()
+        for one in running:
+            one.add_done_callback(_let_go)
         threads.shutdown(wait=False, cancel_futures=True)

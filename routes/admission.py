@@ -1,50 +1,74 @@
-"""How much comes in at once: uploads take turns, and the server's memory is bounded.
+"""How much is in memory at once, and how long anybody may take to send or to read.
 
-A batch lies in memory from its first byte to its last answer. Before a byte is read it
-takes so much room as it may need, and gives it back once it is answered. Where there is
-none it waits in line, unread; who has waited too long is told to come again, which the
-drop zone does by itself with batches and offers with a ZIP.
+What came in lies on disk (`routes/spool.py`). Before it is read it takes so much room
+in memory as it may need, and gives it back once it is answered. Where there is none it
+waits in line; who has waited too long is told to come again, which the drop zone does
+by itself with batches and offers with a ZIP. Small batches have room of their own: they
+never wait for large ones. Whoever holds least is next, and nobody holds more than half
+but with one thing alone.
 """
 
 import asyncio
+import threading
 import time
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
+from starlette.types import Message, Send
 
-from intake.decode import WORKING_SIDE
+from intake.decode import MAX_BYTES, WORKING_SIDE
 from workflow.receive import AT_ONCE, CHUNK
 
 ROOM = 512 * 2**20
 """Bytes of files and decoded pictures at once, whoever sends them."""
-PATIENCE = 20.0
-"""Seconds to wait for room; what has come in already waits `LONG_PATIENCE`."""
-LONG_PATIENCE = 50.0
-"""A proxy before the page gives up after a minute."""
-DECODED = AT_ONCE * CHUNK * 3 * WORKING_SIDE**2
-"""Bytes of the pictures that one request has decoded at a time."""
+SMALL = 2**20
+"""Bytes of a batch that counts as small: what a page sends first is."""
+SMALL_ROOM = 128 * 2**20
+"""Bytes of such batches and their pictures at once."""
+FETCHED_ROOM = 16 * MAX_BYTES
+"""Bytes of what is fetched from addresses at once: none says how much it will be."""
+PATIENCE = 50.0
+"""Seconds to wait for room; a proxy before the page gives up after a minute."""
 GRACE = 30.0
-"""Seconds before a slow sender is cut off: nobody holds room by saying nothing."""
+"""Seconds that a sender may be silent, and that a slow one has in hand."""
 SLOWEST = 32 * 2**10
-"""Bytes a second that a sender must keep up with in the long run."""
-_LOOK = 0.02
-"""Seconds between two looks whether it is one's turn."""
+"""Bytes a second that a sender or a reader must keep up with in the long run."""
+STALL = 60.0
+"""Seconds that a reader may not read; a person may be asked where to keep a file."""
+_LOOK = 0.3
+"""Seconds between two looks whether somebody who waits still wants to."""
+
+
+def decoded(pictures: int) -> int:
+    """Bytes of so many files' pictures that one request has decoded at a time."""
+    return min(pictures, AT_ONCE * CHUNK) * 3 * WORKING_SIDE**2
+
+
+@dataclass(eq=False)
+class _Ticket:
+    visitor: str
+    wanted: int
+    called: Future[None] = field(default_factory=Future)
+    let_in: bool = False
 
 
 class Room:
-    """Room for so many bytes, given out first come, first served.
-
-    All of it happens on the server's event loop; nothing needs a lock.
-    """
+    """Room for so many bytes; used by the event loop and by the page's threads."""
 
     def __init__(self, size: int = ROOM) -> None:
         """Nothing is taken yet."""
         self.size = size
         self.taken = 0
-        self._line: deque[object] = deque()
+        self._held: Counter[str] = Counter()
+        self._line: list[_Ticket] = []
+        self._lock = threading.Lock()
 
-    async def take(self, wanted: int, patience: float) -> None:
+    async def take(self, wanted: int, patience: float, visitor: str = "") -> None:
         """Wait for one's turn and take room; whoever did so calls `give_back`.
 
         More than there is counts as all of it.
@@ -52,21 +76,80 @@ class Room:
         Raises:
             TimeoutError: there was none in time.
         """
-        wanted, ticket = min(wanted, self.size), object()
-        until = time.monotonic() + patience
-        self._line.append(ticket)
+        ticket = self._ask(wanted, visitor)
         try:
-            while self._line[0] is not ticket or self.taken + wanted > self.size:
-                if time.monotonic() > until:
-                    raise TimeoutError
-                await asyncio.sleep(_LOOK)
-            self.taken += wanted
-        finally:
-            self._line.remove(ticket)
+            async with asyncio.timeout(patience):
+                await asyncio.wrap_future(ticket.called)
+        except BaseException:
+            self._leave(ticket)
+            raise
 
-    def give_back(self, wanted: int) -> None:
+    @contextmanager
+    def held(
+        self, wanted: int, visitor: str, waiting: Callable[[], object]
+    ) -> Iterator[None]:
+        """Hold room until the block ends; for threads.
+
+        Args:
+            wanted: bytes.
+            visitor: who wants them.
+            waiting: called again and again meanwhile; what it raises ends the waiting.
+        """
+        ticket = self._ask(wanted, visitor)
+        try:
+            while not ticket.let_in:
+                waiting()
+                with suppress(FutureTimeout):
+                    ticket.called.result(_LOOK)
+            yield
+        finally:
+            self._leave(ticket)
+
+    def give_back(self, wanted: int, visitor: str = "") -> None:
         """Let the next one in."""
-        self.taken -= min(wanted, self.size)
+        with self._lock:
+            self._free(min(wanted, self.size), visitor)
+            self._call()
+
+    def _ask(self, wanted: int, visitor: str) -> _Ticket:
+        ticket = _Ticket(visitor, min(wanted, self.size))
+        with self._lock:
+            self._line.append(ticket)
+            self._call()
+        return ticket
+
+    def _leave(self, ticket: _Ticket) -> None:
+        with self._lock:
+            if ticket.let_in:
+                self._free(ticket.wanted, ticket.visitor)
+            else:
+                self._line.remove(ticket)
+            self._call()
+
+    def _free(self, size: int, visitor: str) -> None:
+        self.taken -= size
+        self._held[visitor] -= size
+        self._held += Counter()  # forget whoever holds nothing
+
+    def _call(self) -> None:
+        """Let in as many as there is room for, who holds least first."""
+        while ticket := self._next():
+            if self.taken + ticket.wanted > self.size:
+                return  # nobody overtakes: a large one would wait for ever
+            self._line.remove(ticket)
+            ticket.let_in = True
+            self.taken += ticket.wanted
+            self._held[ticket.visitor] += ticket.wanted
+            if ticket.called.set_running_or_notify_cancel():
+                ticket.called.set_result(None)
+
+    def _next(self) -> _Ticket | None:
+        def within_share(ticket: _Ticket) -> bool:
+            held = self._held[ticket.visitor]
+            return not held or 2 * (held + ticket.wanted) <= self.size
+
+        able = filter(within_share, self._line)
+        return min(able, key=lambda ticket: self._held[ticket.visitor], default=None)
 
 
 async def at_some_speed(request: Request) -> AsyncIterator[bytes]:
@@ -75,12 +158,43 @@ async def at_some_speed(request: Request) -> AsyncIterator[bytes]:
     Raises:
         TimeoutError: they come slower than `SLOWEST`, or not at all.
     """
-    pieces = request.stream()
-    began, seen = asyncio.get_running_loop().time(), 0
+    pieces, now = request.stream(), asyncio.get_running_loop().time
+    began, seen = now(), 0
     while True:
-        async with asyncio.timeout_at(began + GRACE + seen / SLOWEST):
+        # Nor may it be quick at first, and silent then for as long as that has won.
+        until = min(now(), began + seen / SLOWEST) + GRACE
+        async with asyncio.timeout_at(until):
             piece = await anext(pieces, None)
         if piece is None:
             return
         seen += len(piece)
         yield piece
+
+
+class Unread(Exception):
+    """Nobody reads an answer any more, or at some speed."""
+
+
+def to_a_reader(send: Send) -> Send:
+    """Send an answer to somebody who reads it.
+
+    What waits to be read lies in memory. Only the time that the reader takes counts,
+    not what passes until there is something to read.
+
+    Raises:
+        Unread: the answer is not read for `STALL`, or slower than `SLOWEST`.
+    """
+    waited, sent = 0.0, 0
+
+    async def sending(message: Message) -> None:
+        nonlocal waited, sent
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(STALL + min(0.0, sent / SLOWEST - waited)):
+                await send(message)
+        except TimeoutError as problem:
+            raise Unread from problem
+        waited += time.monotonic() - began
+        sent += len(message.get("body", b""))
+
+    return sending

@@ -1,15 +1,39 @@
-"""The address of a download: what the page asks for, as `app.py` reads it."""
+"""The data set on its way out: what is asked for, and the stream.
 
-from collections.abc import Mapping
-from typing import get_args
+`/export.zip` is all of it, `/labels.csv` a table of the same selection for people.
+
+So many run at once, shared among visitors, and to somebody who reads
+(`routes/admission.py` ends the others). A download that another site's page set off is
+not the person's: what changed since does not count from it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import TypeAlias, get_args
 from urllib.parse import urlencode
 
-from dataset.write import Options
-from db import HistoryQuery, State
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
+from dataset.write import NothingToExport, Options, export_table, export_zip
+from db import DatabaseError, HistoryQuery, State
+from routes import login
+from routes.origin import SAFE, is_from_elsewhere
+from routes.spool import DOWNLOADS, Shares, SpoolFull
+from routes.upload import Held
+from workflow import resources
+
+Select: TypeAlias = Callable[[Request], Iterator[bytes]]
+MANY = (
+    "As many downloads run as may, of everybody's or of yours. Try again when one is "
+    "done."
+)
 SWITCHES = ("unreviewed", "changed", "split")
 MOST_TEXT = 2048
 """Characters of a term: people search for addresses, which are long."""
+
+_downloads = Shares(DOWNLOADS, 0)
 
 
 class BadSelection(ValueError):
@@ -55,3 +79,45 @@ def selection(asked: Mapping[str, str]) -> tuple[HistoryQuery, Options]:
         predicted=texts["predicted"] or None,
     )
     return query, Options(**{name: asked.get(name) == "1" for name in SWITCHES})
+
+
+def _pictures(request: Request) -> Iterator[bytes]:
+    query, options = selection(request.query_params)
+    noted = not is_from_elsewhere(request.headers)
+    name = request.query_params.get("who")
+    who = login.person(request.headers, request.cookies, name)
+    return export_zip(resources.database(), query, options, who, noted=noted)
+
+
+def _labels(request: Request) -> Iterator[bytes]:
+    query, options = selection(request.query_params)
+    return export_table(resources.database(), query, options)
+
+
+async def _download(request: Request, select: Select, name: str, kind: str) -> Response:
+    with ExitStack() as place:
+        try:
+            place.enter_context(_downloads.place(login.visitor(request)))
+            pieces = await run_in_threadpool(select, request)
+        except SpoolFull:
+            return PlainTextResponse(MANY, 503, headers=SAFE)
+        except BadSelection as problem:
+            return PlainTextResponse(str(problem), 400, headers=SAFE)
+        except NothingToExport as problem:
+            return PlainTextResponse(str(problem), 404, headers=SAFE)
+        except DatabaseError as problem:
+            return PlainTextResponse(str(problem), 503, headers=SAFE)
+        if request.method == "HEAD":  # an export taken to its end is noted as one
+            pieces = iter(())
+        named = SAFE | {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Held(pieces, place.pop_all(), media_type=kind, headers=named)
+
+
+async def export(request: Request) -> Response:
+    """`/export.zip?state=&label=&search=&split=&who=…`: the data set, streamed."""
+    return await _download(request, _pictures, "dataset.zip", "application/zip")
+
+
+async def export_labels(request: Request) -> Response:
+    """`/labels.csv?…`: the same selection as a table for people."""
+    return await _download(request, _labels, "labels.csv", "text/csv; charset=utf-8")

@@ -16,13 +16,12 @@ from dataset.read import ImportRefused
 from db import DatabaseError
 from model.bundle import BundleError
 from routes import login
-from routes.admission import LONG_PATIENCE
 from routes.upload import (
     Lines,
     answered,
     check_asked_by_page,
     line,
-    received,
+    received_zip,
     take_room,
 )
 from workflow import resources
@@ -52,8 +51,8 @@ def _imported(file: IO[bytes], person: str) -> Lines:
 async def import_archive(request: Request, place: ExitStack) -> Lines:
     """`POST /import?who=`: one export, read back here."""
     check_asked_by_page(request)
-    file = await received(request, place)
-    await take_room(CHUNK_BYTES + DIRECTORY, place, LONG_PATIENCE)
+    file = await received_zip(request, place)
+    await take_room(request, CHUNK_BYTES + DIRECTORY, place)
     name = request.query_params.get("who")
     person = login.person(request.headers, request.cookies, name)
     return _imported(file, person)

@@ -1,8 +1,10 @@
-"""ZIPs on disk, from their first byte until they have been read: bounded.
+"""What lies on disk or streams for visitors at once: bounded, and shared among them.
 
-Each is let in, or not, before a byte of it is read: so many at once, so many bytes of
-them, and none that would nearly fill the disk. What one visitor has is never more than
-what was left, so that the next one finds a place. Whoever is sent away may try again.
+Each ZIP and batch is let in, or not, before a byte of it is read: so many at once, so
+many bytes of them, and none that would nearly fill the disk. Slow senders wait there,
+and nobody for them. What one visitor has is never more than what was left, so that the
+next one finds a place. Whoever is sent away may try again. Downloads go by the same
+rule.
 """
 
 from collections.abc import Iterator
@@ -14,28 +16,64 @@ ARCHIVES = 16
 """ZIPs at once, whoever sends them."""
 SPOOL = 4 * MAX_ARCHIVE
 """Bytes of them."""
+BATCHES = 256
+"""Batches of files at once: as many people on slow lines, and more."""
+BATCH_BYTES = 2**31
+"""Bytes of them."""
+DOWNLOADS = 16
+"""Exports at once: each reads the history, and holds some megabytes of it."""
 TIMES = 2
 """How often a ZIP's bytes come to lie on disk: its pictures are kept beside it."""
 
 
 class SpoolFull(Exception):
-    """There are as many ZIPs as there may be, of everybody's or of this visitor's."""
+    """There are as many as there may be, of everybody's or of this visitor's."""
 
 
 class DiskFull(Exception):
-    """The ZIP would nearly fill the disk."""
+    """What comes would nearly fill the disk."""
 
 
-class Spool:
-    """The ZIPs on disk: whose, and how large; used on the server's event loop only."""
+class Shares:
+    """So many places and bytes, and who holds which; for the event loop only."""
 
-    def __init__(self) -> None:
-        """None is there."""
+    def __init__(self, places: int, size: int) -> None:
+        """None is held."""
+        self.places, self.size = places, size
         self.held: list[tuple[str, int]] = []
 
     @contextmanager
+    def place(self, visitor: str, size: int = 0) -> Iterator[None]:
+        """Hold a place until the block ends.
+
+        Raises:
+            SpoolFull: there is none.
+        """
+        self._check(visitor, size)
+        self.held.append((visitor, size))
+        try:
+            yield
+        finally:
+            self.held.remove((visitor, size))
+
+    def _check(self, visitor: str, size: int) -> None:
+        own = [size for who, size in self.held if who == visitor] + [size]
+        left = self.size - self.taken
+        if len(own) > self.places - len(self.held) or sum(own) > left:
+            raise SpoolFull
+
+    @property
+    def taken(self) -> int:
+        """Bytes that are held."""
+        return sum(size for _, size in self.held)
+
+
+class Spool(Shares):
+    """What lies on disk from its first byte until it has been read."""
+
+    @contextmanager
     def let_in(self, visitor: str, size: int, spare: int) -> Iterator[None]:
-        """Hold a place for a ZIP until the block ends.
+        """Hold a place until the block ends.
 
         Args:
             visitor: who sends it.
@@ -45,16 +83,10 @@ class Spool:
         Raises:
             SpoolFull, DiskFull: there is no place.
         """
-        there = sum(size for _, size in self.held)
-        own = [size for who, size in self.held if who == visitor] + [size]
-        if len(own) > ARCHIVES - len(self.held) or sum(own) > SPOOL - there:
-            raise SpoolFull
+        self._check(visitor, size)
         # As if the others had not written a byte yet: too strict by a few gigabytes,
         # which a disk with room for its users has to spare.
-        if TIMES * (there + size) > spare:
+        if TIMES * (self.taken + size) > spare:
             raise DiskFull
-        self.held.append((visitor, size))
-        try:
+        with self.place(visitor, size):
             yield
-        finally:
-            self.held.remove((visitor, size))

@@ -2,9 +2,10 @@
 
 A batch is one request: four bytes that say how long the list is, the list as JSON
 (`[{"name": …, "size": …}, …]`), then the files one after another. No multipart parser
-stands between, and the sizes are known and checked before a file is read. The answer
-is a line of JSON for each file, with what the model says of it, written as soon as the
-picture is on disk.
+stands between, and the sizes are known and checked before a file is read. It goes to
+disk as it comes and is read from there when it is its turn, so a slow sender keeps
+nobody waiting. The answer is a line of JSON for each file, with what the model says of
+it, written as soon as the picture is on disk.
 
 A ZIP comes alone, as the whole body of a request; its name stands in the address.
 """
@@ -19,6 +20,7 @@ from collections.abc import (
     Callable,
     Generator,
     Iterable,
+    Iterator,
     Sequence,
 )
 from contextlib import ExitStack, suppress
@@ -35,12 +37,21 @@ from intake.errors import Refused
 from model.bundle import BundleError
 from model.classifier import Classifier
 from routes import login
-from routes.admission import DECODED, LONG_PATIENCE, PATIENCE, Room, at_some_speed
-from routes.spool import DiskFull, Spool, SpoolFull
+from routes.admission import PATIENCE, SMALL, SMALL_ROOM, Room, at_some_speed, decoded
+from routes.spool import (
+    ARCHIVES,
+    BATCH_BYTES,
+    BATCHES,
+    SPOOL,
+    DiskFull,
+    Spool,
+    SpoolFull,
+)
 from routes.xsrf import may_post
 from workflow import resources
 from workflow.receive import AT_ONCE, CHUNK_BYTES, Outcome, Source, receive_in_chunks
 from workflow.tray import Tray, valid_tray_id
+from workflow.tray_shares import SHARES
 
 MAX_FILES = 100
 MAX_BATCH = 32 * 2**20
@@ -52,17 +63,16 @@ Lines: TypeAlias = Generator[bytes, None, None]
 """An answer as it is made; closing it ends the work."""
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
-MANY_ZIPS = (
-    "The server holds as many ZIPs as it may, of everybody's or of yours. Try again in "
-    "a minute."
+MANY = (
+    "The server holds as many uploads as it may, of everybody's or of yours. Try again "
+    "in a minute."
 )
-NO_DISK = (
-    "The server's disk has no room for this ZIP. Send a smaller one, or try again once "
-    "there is more."
-)
+NO_DISK = "The server's disk has no room for this. Send less, or try again later."
 
 _room = Room()
-_spool = Spool()
+_small_room = Room(SMALL_ROOM)
+_zips = Spool(ARCHIVES, SPOOL)
+_batches = Spool(BATCHES, BATCH_BYTES)
 _LENGTH = struct.Struct(">I")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -91,12 +101,17 @@ def check_asked_by_page(request: Request) -> None:
         raise BadBatch(403, "This request did not come from the page. Reload it.")
 
 
-def _tray(request: Request) -> Tray:
+async def _tray(request: Request) -> Tray:
     check_asked_by_page(request)
-    tray = request.path_params["tray"]
-    if not valid_tray_id(tray):
+    tray_id = request.path_params["tray"]
+    if not valid_tray_id(tray_id):
         raise BadBatch(404, "There is no such tray.")
-    return resources.tray(tray)
+    tray = resources.tray(tray_id)
+    try:
+        await asyncio.to_thread(SHARES.let_in, tray, login.visitor(request))
+    except Refused as problem:
+        raise BadBatch(503, f"{problem}.") from problem
+    return tray
 
 
 def _classifier() -> Classifier | None:
@@ -115,14 +130,24 @@ def _declared(request: Request, limit: int) -> int:
     return int(declared)
 
 
-async def take_room(size: int, place: ExitStack, patience: float) -> None:
-    """Wait until there is room for files of this size; closing `place` frees it."""
-    wanted = size + DECODED
+async def take_room(
+    request: Request, size: int, place: ExitStack, pictures: int = MAX_FILES
+) -> None:
+    """Wait until there is room in memory; closing `place` frees it.
+
+    Args:
+        request: whose visitor waits.
+        size: bytes of files that are in memory at a time.
+        place: what the request holds.
+        pictures: how many there are.
+    """
+    room = _small_room if size <= SMALL else _room
+    wanted, who = size + decoded(pictures), login.visitor(request)
     try:
-        await _room.take(wanted, patience)
+        await room.take(wanted, PATIENCE, who)
     except TimeoutError as problem:
         raise BadBatch(503, BUSY) from problem
-    place.callback(_room.give_back, wanted)
+    place.callback(room.give_back, wanted, who)
 
 
 async def _bounded(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -153,26 +178,30 @@ def _entries(text: bytes | bytearray) -> list[tuple[str, int]]:
     return listed
 
 
-def parse_batch(body: bytes | bytearray) -> list[Source]:
-    """Cut a batch into its files.
+def parse_list(file: IO[bytes]) -> list[tuple[str, int]]:
+    """Names and sizes of a batch's files, which follow in it.
 
     Raises:
-        BadBatch: it is not one.
+        BadBatch: it is no batch, or not all of one.
     """
-    if len(body) < _LENGTH.size:
+    whole = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
         raise BadBatch(400, "The batch is incomplete.")
-    (length,) = _LENGTH.unpack_from(body)
+    (length,) = _LENGTH.unpack(head)
     if length > MAX_LIST:
         raise BadBatch(413, "The list of files is too long.")
-    at = _LENGTH.size + length
-    listed = _entries(body[_LENGTH.size : at])
-    if len(body) - at != sum(size for _, size in listed):
+    listed = _entries(file.read(length))
+    if whole - _LENGTH.size - length != sum(size for _, size in listed):
         raise BadBatch(400, "The batch is incomplete.")
-    sources, files = [], memoryview(body)  # cut without copying twice
+    return listed
+
+
+def _sources(file: IO[bytes], listed: Iterable[tuple[str, int]]) -> Iterator[Source]:
+    """The files of a batch, read as they are wanted."""
     for name, size in listed:
-        sources.append(Source(name, bytes(files[at : at + size])))
-        at += size
-    return sources
+        yield Source(name, file.read(size))
 
 
 def line(**fields: Any) -> bytes:
@@ -191,24 +220,27 @@ def _received_lines(sources: Iterable[Source], tray: Tray) -> Lines:
     yield from _lines(receive_in_chunks(sources, tray, _classifier()))
 
 
-class _Lines(StreamingResponse):
-    """Lines as they are made; the place is free when the last one is written.
+class Held(StreamingResponse):
+    """An answer as it is made; what it holds is free once its last piece is written.
 
     Where the browser has gone meanwhile, writing ends with an error, and what is in
     work is finished before the place is free.
     """
 
-    def __init__(self, lines: Lines, place: ExitStack) -> None:
-        super().__init__(lines, media_type="application/x-ndjson", headers=_HEADERS)
-        self._made = lines
+    def __init__(self, made: Iterator[bytes], place: ExitStack, **options: Any) -> None:
+        """Answer with what is made; `place` closes then."""
+        super().__init__(made, **options)
+        self._made = made
         self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
         with self._place:
             try:
                 await super().__call__(scope, receive, send)
             finally:
-                await asyncio.to_thread(self._made.close)
+                if isinstance(self._made, Generator):
+                    await asyncio.to_thread(self._made.close)
 
 
 def answered(
@@ -232,20 +264,11 @@ def answered(
                 return Response(status_code=400)
             except OSError:
                 return PlainTextResponse("The disk is full or read-only.", 507)
-            return _Lines(lines, place.pop_all())
+            kind = "application/x-ndjson"
+            held = place.pop_all()
+            return Held(lines, held, media_type=kind, headers=_HEADERS)
 
     return endpoint
-
-
-@answered
-async def upload(request: Request, place: ExitStack) -> Lines:
-    """`POST /upload/<tray>`: a batch of files."""
-    body, limit = bytearray(), _LENGTH.size + MAX_LIST + MAX_BATCH
-    tray = _tray(request)
-    await take_room(_declared(request, limit), place, PATIENCE)
-    async for piece in _bounded(request, limit):
-        body += piece
-    return _received_lines(parse_batch(body), tray)
 
 
 def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Lines:
@@ -261,12 +284,6 @@ def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Lines:
     yield from _received_lines(sources, tray)
 
 
-def _visitor(request: Request) -> str:
-    """Who logged in, where there is a login; else the address that asks."""
-    known = login.who_asks(request.headers, request.cookies)
-    return known or (request.client.host if request.client else "")
-
-
 def _temporary() -> tuple[IO[bytes], int]:
     """A file without a name, gone once closed, and what its disk has to spare.
 
@@ -277,29 +294,47 @@ def _temporary() -> tuple[IO[bytes], int]:
     return tempfile.TemporaryFile(dir=folder), spare_bytes(folder)
 
 
-async def received(request: Request, place: ExitStack) -> IO[bytes]:
-    """An archive as a file on disk, until `place` closes.
+async def received(
+    request: Request, place: ExitStack, spool: Spool, limit: int
+) -> IO[bytes]:
+    """A body as a file on disk, until `place` closes.
 
     On its way it needs no room in memory. There is a place for it before it is read.
     """
-    size = _declared(request, MAX_ARCHIVE)
+    size = _declared(request, limit)
     file, spare = await asyncio.to_thread(_temporary)
     place.enter_context(file)
     try:
-        place.enter_context(_spool.let_in(_visitor(request), size, spare))
+        place.enter_context(spool.let_in(login.visitor(request), size, spare))
     except SpoolFull as problem:
-        raise BadBatch(503, MANY_ZIPS) from problem
+        raise BadBatch(503, MANY) from problem
     except DiskFull as problem:
         raise BadBatch(507, NO_DISK) from problem
-    async for piece in _bounded(request, MAX_ARCHIVE):
+    async for piece in _bounded(request, limit):
         await asyncio.to_thread(file.write, piece)
     return file
+
+
+async def received_zip(request: Request, place: ExitStack) -> IO[bytes]:
+    """A ZIP as a file on disk, until `place` closes."""
+    return await received(request, place, _zips, MAX_ARCHIVE)
+
+
+@answered
+async def upload(request: Request, place: ExitStack) -> Lines:
+    """`POST /upload/<tray>`: a batch of files."""
+    tray = await _tray(request)
+    file = await received(request, place, _batches, _LENGTH.size + MAX_LIST + MAX_BATCH)
+    listed = await asyncio.to_thread(parse_list, file)
+    weight = min(sum(size for _, size in listed), AT_ONCE * CHUNK_BYTES)
+    await take_room(request, weight, place, len(listed))
+    return _received_lines(_sources(file, listed), tray)
 
 
 @answered
 async def upload_archive(request: Request, place: ExitStack) -> Lines:
     """`POST /upload/<tray>/zip?name=`: one ZIP, unpacked here."""
-    tray = _tray(request)
-    file = await received(request, place)
-    await take_room(AT_ONCE * CHUNK_BYTES, place, LONG_PATIENCE)
+    tray = await _tray(request)
+    file = await received_zip(request, place)
+    await take_room(request, AT_ONCE * CHUNK_BYTES, place)
     return _unpacked(file, request.query_params.get("name", "archive.zip"), tray)

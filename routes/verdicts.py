@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from db import ORDERS, Database, DatabaseError
 from routes import login
+from routes.admission import at_some_speed
 from routes.xsrf import may_post
 from workflow import resources
 from workflow.tray import Tray, valid_tray_id
@@ -69,7 +70,7 @@ def _judge(tray: Tray, verdicts: list[Said]) -> list[Answer]:
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for piece in request.stream():
+    async for piece in at_some_speed(request):
         body += piece
         if len(body) > MAX_BODY:
             raise ValueError("too long")
@@ -88,6 +89,8 @@ async def review(request: Request) -> Response:
         who = login.person(request.headers, request.cookies, name)
         verdicts = parse_verdicts(await _body(request), who)
         judged = await run_in_threadpool(_judge, resources.tray(tray), verdicts)
+    except TimeoutError:
+        return PlainTextResponse("The verdicts came too slowly. Try again.", 408)
     except (ValueError, ClientDisconnect):
         return PlainTextResponse("The verdicts cannot be read.", 400)
     except OSError:

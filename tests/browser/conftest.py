@@ -1,7 +1,8 @@
 """A browser, and who is served by what."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,8 +30,9 @@ from tests.support.dropzone import mounted
 from tests.support.imports import exported, picture
 from tests.support.provider import ADA, Provider
 from tests.support.proxy import HOST, SECRET
+from tests.support.rebinding import NAME, Evil, Relay
 from tests.support.server import Server, start_server
-from tests.support.stand_in import host
+from tests.support.stand_in import host, served
 from tests.support.team import PEOPLE, Team
 from tests.support.waiting import SLOW
 
@@ -181,3 +183,24 @@ def archive(tmp_path: Path) -> bytes:
     database = Database.open(tmp_path / "other.db", CLASSES)
     database.save([picture(1, "cat"), picture(2)], "Ada")
     return exported(database)
+
+
+@pytest.fixture(scope="module")
+def evil() -> Iterator[int]:
+    """Another site's port."""
+    site = ThreadingHTTPServer(("127.0.0.1", 0), Evil)
+    with served(site):
+        yield site.server_port
+
+
+@pytest.fixture
+def moved(browser: Browser, server: Server, evil: int) -> Iterator[Page]:
+    """The other site's page, whose name leads to this server by now."""
+    with closing(Relay(evil)) as relay:
+        rule = f"--host-resolver-rules=MAP {NAME} 127.0.0.1:{relay.port}"
+        with launch(browser.browser_type, rule) as chromium:
+            tab = chromium.new_page()
+            tab.goto(f"http://{NAME}/")
+            assert tab.title() == "evil"
+            relay.target = urlsplit(server.url).port or 0
+            yield tab

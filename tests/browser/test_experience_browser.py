@@ -86,7 +86,7 @@ def test_a_picture_saved_and_reviewed_again_counts_once(desk: Desk):
 def test_verdicts_on_an_older_models_answers_do_not_count(desk: Desk):
     """They stay with what they were given on, in the same tray."""
     older = desk.fill(40)
-    desk.tray.set_labels({item.sha256: "blotch" for item in older})
+    label_all(desk.tray, {item.sha256: "blotch" for item in older})
     desk.fill(10)
     desk.show("Contact sheet")
     from_half(desk)

@@ -87,7 +87,7 @@ def test_an_export_is_chosen_among_the_data(
     )
     chooser.set_input_files([file | {"buffer": b"no"}])
     expect(page.locator(".said")).to_have_text(
-        "Nothing was imported. The file is not a ZIP, or is incomplete.", timeout=SLOW
+        "Nothing was imported. The ZIP is damaged or incomplete.", timeout=SLOW
     )
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import sqlite3
 import stat
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -561,6 +562,22 @@ def test_a_hostile_entry_that_is_listed_costs_only_itself(extra: dict, reason: s
 def test_what_is_encrypted_costs_only_itself():
     ((name, reason),) = told(encrypted())
     assert (name, reason.split(":")[0]) == ("x.png", "Encrypted")
+
+
+@pytest.mark.threat("E73")
+def test_an_export_goes_by_the_rules_of_every_zip():
+    """Two end records that differ; two entries of the same bytes."""
+    data = archive_of({"cat/a.png": b"x" * 100, "cat/b.png": b"y" * 100})
+    end = data.rindex(b"PK\5\6")
+    locator = b"PK\6\7" + struct.pack("<LQL", 0, end, 1)
+    second = b"PK\6\6" + struct.pack("<Q2H2L4Q", 44, 45, 45, 0, 0, 9, 9, 999, 0)
+    with pytest.raises(ImportRefused, match="damaged"):
+        reader(data[:end] + second + locator + data[end:])
+    over = bytearray(data)
+    second_entry = data.index(b"PK\1\2", data.index(b"PK\1\2") + 1)
+    struct.pack_into("<L", over, second_entry + 42, 0)
+    with pytest.raises(ImportRefused, match="the same bytes more than once"):
+        reader(bytes(over))
 
 
 @pytest.mark.threat("E47")

@@ -84,4 +84,13 @@ def test_pieces_are_large_and_nothing_is_lost():
     parts = [bytes([n % 256]) * (n * 50) for n in range(500)]
     pieces = list(gathered(parts))
     assert b"".join(pieces) == b"".join(parts)
-    assert all(len(piece) >= zip_writer.CHUNK for piece in pieces[:-1])
+    assert {len(piece) for piece in pieces[:-1]} == {zip_writer.CHUNK}
+
+
+@pytest.mark.parametrize("size", [0, 1, zip_writer.CHUNK, 3 * zip_writer.CHUNK])
+def test_a_large_picture_goes_out_in_pieces(size: int):
+    """A whole one would lie in memory until somebody reads it."""
+    data = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    pieces = list(gathered([data]))
+    assert b"".join(pieces) == data
+    assert all(0 < len(piece) <= zip_writer.CHUNK for piece in pieces)

@@ -187,3 +187,85 @@ def test_a_flipped_bit_costs_one_picture():
         ("a.png", "Damaged inside the ZIP"),
         ("b.png", b"y"),
     ]
+
+
+END64 = struct.Struct("<4sQ2H2L4Q")
+LOCATOR = struct.Struct("<4sLQL")
+
+
+def with_a_second_end(file: io.BytesIO, entries: int, size: int, start: int) -> bytes:
+    """The ZIP with an end record for large ones before its own."""
+    data = file.getvalue()
+    end = data.rindex(b"PK\5\6")
+    second = END64.pack(b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, size, start)
+    return data[:end] + second + LOCATOR.pack(b"PK\6\7", 0, end, 1) + data[end:]
+
+
+def end_of(file: io.BytesIO) -> tuple[int, int, int]:
+    """Entries, bytes and place of the directory."""
+    data = file.getvalue()
+    return struct.unpack_from("<H2L", data, data.rindex(b"PK\5\6") + 10)
+
+
+@pytest.mark.threat("E73")
+def test_two_end_records_that_agree_are_one():
+    file = zipped(("a.png", b"x"), ("b.png", b"y"))
+    both = with_a_second_end(file, *end_of(file))
+    assert contents(io.BytesIO(both)) == [("a.png", b"x"), ("b.png", b"y")]
+    assert contents(io.BytesIO(b"before" + file.getvalue())) == contents(file)
+
+
+@pytest.mark.threat("E73")
+@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("by", [1, -1, 2**20, 2**40])
+def test_two_end_records_that_contradict_each_other_are_refused(
+    which: int, by: int, monkeypatch: pytest.MonkeyPatch
+):
+    """`zipfile` goes by the one, others go by the other."""
+    file = zipped(("a.png", b"x"), ("b.png", b"y"))
+    told = list(end_of(file))
+    told[which] += by
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(Refused, match=r"damaged|more than"):
+        Archive(io.BytesIO(with_a_second_end(file, *(n % 2**63 for n in told))))
+
+
+@pytest.mark.threat("E73")
+@pytest.mark.parametrize("told", [0, 1, 3])
+def test_a_directory_of_more_entries_than_it_says_is_refused(
+    told: int, monkeypatch: pytest.MonkeyPatch
+):
+    file = zipped(("a.png", b"x"), ("b.png", b"y"))
+    data = bytearray(file.getvalue())
+    struct.pack_into("<2H", data, data.rindex(b"PK\5\6") + 8, told, told)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(Refused, match="damaged"):
+        Archive(io.BytesIO(data))
+
+
+def pointing_to(data: bytes, places: dict[int, int]) -> bytes:
+    """A ZIP whose entries, by number, lie where they are said to."""
+    found, at = bytearray(data), -1
+    for number in range(max(places) + 1):
+        at = data.index(b"PK\1\2", at + 1)
+        if number in places:
+            struct.pack_into("<L", found, at + 42, places[number])
+    return bytes(found)
+
+
+@pytest.mark.threat("E73")
+@pytest.mark.parametrize("place", [0, 35])
+def test_entries_that_lie_over_each_other_are_refused(place: int):
+    """Few bytes would fill a disk: each is read once for every entry."""
+    names = [f"{n}.png" for n in range(3)]
+    data = zipped(*((name, b"x" * 100) for name in names)).getvalue()
+    with pytest.raises(Refused, match="the same bytes more than once"):
+        Archive(io.BytesIO(pointing_to(data, {1: place, 2: 0})))
+
+
+@pytest.mark.threat("E73")
+def test_entries_that_reach_into_the_directory_are_refused():
+    data = bytearray(zipped(("a.png", b"x" * 100)).getvalue())
+    struct.pack_into("<L", data, data.index(b"PK\1\2") + 20, 200)
+    with pytest.raises(Refused, match="the same bytes more than once"):
+        Archive(io.BytesIO(data))

@@ -10,6 +10,8 @@ import ssl
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,7 +22,7 @@ from intake.errors import Refused
 from intake.fetch import fetch, fetch_all
 from intake.pasted import parse_urls
 from tests.support.origin import BODY, Answer, Quiet
-from tests.support.waiting import patient
+from tests.support.waiting import patient, wait_until
 
 
 def reason(url: str, **options) -> str:
@@ -360,7 +362,7 @@ def test_pasted_text_becomes_addresses():
 @pytest.mark.usefixtures("allowed")
 def test_many_addresses_each_get_their_answer(host: str):
     urls = [f"{host}/picture/{n}" if n % 5 else f"{host}/gone/{n}" for n in range(100)]
-    answers = dict(fetch_all(urls))
+    answers = dict(chain.from_iterable(fetch_all(urls)))
     assert set(answers) == set(urls)
     refused = sum(isinstance(answer, Refused) for answer in answers.values())
     assert refused == 20
@@ -375,3 +377,56 @@ def test_cancelling_asks_for_no_more(host: str):
     answers.close()
     time.sleep(0.3)
     assert len(Answer.asked) < 10
+
+
+@pytest.mark.threat("B74")
+@pytest.mark.usefixtures("allowed")
+def test_a_body_has_its_turn_until_the_next_is_wanted(host: str):
+    """What nobody has taken yet counts, what was refused does not."""
+    taken, most, lock = 0, 0, threading.Lock()
+
+    @contextmanager
+    def turn(_: threading.Event):
+        nonlocal taken, most
+        with lock:
+            taken, most = taken + 1, max(most, taken + 1)
+        try:
+            yield
+        finally:
+            with lock:
+                taken -= 1
+
+    urls = [f"{host}/picture/{n}" if n % 3 else f"{host}/gone/{n}" for n in range(60)]
+    for answers in fetch_all(urls, workers=4, turn=turn):
+        time.sleep(0.01)
+        whole = sum(isinstance(data, bytes) for _, data in answers)
+        assert whole <= taken <= 4
+    assert (taken, 0 < most <= 4) == (0, True)
+
+
+@pytest.mark.threat("B74")
+@pytest.mark.usefixtures("allowed")
+def test_who_stops_fetching_gives_every_turn_back(host: str):
+    """Also those that are waited for, under way or done and not yet taken."""
+    taken, lock = [], threading.Lock()
+
+    @contextmanager
+    def turn(stop: threading.Event):
+        with lock:
+            waits = len(taken) >= 3
+            if not waits:
+                taken.append(1)
+        while waits and not stop.wait(0.05):
+            pass
+        if waits:
+            raise Refused("Cancelled", retry=True)
+        try:
+            yield
+        finally:
+            taken.pop()
+
+    answers = fetch_all([f"{host}/picture/{n}" for n in range(40)], turn=turn)
+    next(answers)
+    assert taken
+    answers.close()
+    assert wait_until(lambda: not taken)

@@ -1,9 +1,13 @@
 """Databases that hold something."""
 
+import sqlite3
+from pathlib import Path
+
 import pytest
 
 from db import Database
 from tests.support.entries import entry
+from tests.support.paths import ROOT
 
 
 @pytest.fixture
@@ -31,3 +35,22 @@ def long(db: Database) -> Database:
     )
     db.delete(range(1, 300, 17))
     return db
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A database as an earlier version left it."""
+    file = tmp_path / "old.db"
+    with sqlite3.connect(file) as made:
+        made.executescript((ROOT / "tests/databases/at_0008.sql").read_text())
+    return file
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of this application, and a folder of its own to be in."""
+    for name in ("DATABASE_URL", "CLASSIFY_DATA", "CLASSIFY_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")

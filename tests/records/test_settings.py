@@ -13,16 +13,9 @@ from records.engine import sqlite_path
 from records.settings import HOME, database_url
 from workflow import resources
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 NAMES = ("what?", "50%", "%20", "a#b", "M & S", "a?mode=ro", "a~b", "a:b@c", "ü", "'q'")
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("DATABASE_URL", "CLASSIFY_DATA", "CLASSIFY_WEIGHTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    (tmp_path / "cwd").mkdir()
-    monkeypatch.chdir(tmp_path / "cwd")
 
 
 @pytest.mark.threat("D83")

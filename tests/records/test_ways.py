@@ -3,27 +3,15 @@
 import sqlite3
 from pathlib import Path
 
-import pytest
-
 from dataset.read import Export
 from dataset.write import export_zip
 from db import Database, Given, HistoryQuery
 from model.classes import CLASSES
 from tests.support.entries import check_counts, entry
-from tests.support.paths import ROOT
 
 NOON, ONE = "2026-12-01T12:00:00.000+00:00", "2026-12-01T13:00:00.000+00:00"
 CARD = Given("Ada", NOON, "card")
 BULK = Given("Ben", ONE, "bulk")
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A database as an earlier version left it."""
-    file = tmp_path / "old.db"
-    with sqlite3.connect(file) as made:
-        made.executescript((ROOT / "tests/databases/at_0008.sql").read_text())
-    return file
 
 
 def events(db: Database, image_id: int = 1) -> list[tuple]:

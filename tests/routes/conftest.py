@@ -1,34 +1,37 @@
 """The routes on a server in this process, and what they are asked with."""
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from streamlit import config
 
-import app
-from bench.server import free_port
 from db import Database
 from routes import oidc
 from routes import upload as upload_route
-from routes.admission import DECODED, Room
+from routes.admission import SMALL, Room, decoded
+from routes.export import export, export_labels
 from routes.import_zip import import_archive
-from routes.login import HEADER
-from routes.spool import Spool
+from routes.login import HEADER, Gate
+from routes.origin import HOSTS, settle_hosts
+from routes.spool import ARCHIVES, SPOOL, Spool
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
 from tests.support.client import Client
 from tests.support.disk import PLENTY
 from tests.support.imports import exported, picture
 from tests.support.provider import AUTH
+from tests.support.serving import serving
 from tests.support.trays import PICTURES
 from workflow import resources
+from workflow import tray as trays
+from workflow.receive import CHUNK_BYTES
 from workflow.tray import Tray, new_tray_id
+from workflow.tray_shares import TrayShares
 
 
 @pytest.fixture
@@ -64,15 +67,24 @@ def tray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tray:
 @pytest.fixture
 def downloads(db: Database, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     monkeypatch.setattr(resources, "database", lambda: db)
-    routes = [Route("/export.zip", app.export), Route("/labels.csv", app.export_labels)]
+    routes = [Route("/export.zip", export), Route("/labels.csv", export_labels)]
     return TestClient(Starlette(routes=routes))
 
 
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch) -> Room:
-    """Room for two small batches."""
-    made = Room(2 * DECODED + 2**16)
-    monkeypatch.setattr(upload_route, "_room", made)
+    """Room for four small batches, or for one ZIP."""
+    made = Room(decoded(1000) + 4 * SMALL + 2 * CHUNK_BYTES)
+    for name in ("_room", "_small_room"):
+        monkeypatch.setattr(upload_route, name, made)
+    return made
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> Spool:
+    """The batches on disk, of this test alone."""
+    made = Spool(4, 2**20)
+    monkeypatch.setattr(upload_route, "_batches", made)
     return made
 
 
@@ -89,8 +101,8 @@ def archive(tray_id: str) -> bytes:
 @pytest.fixture
 def on_disk(monkeypatch: pytest.MonkeyPatch) -> Spool:
     """A spool of its own on a disk with room."""
-    made = Spool()
-    monkeypatch.setattr(upload_route, "_spool", made)
+    made = Spool(ARCHIVES, SPOOL)
+    monkeypatch.setattr(upload_route, "_zips", made)
     monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: PLENTY)
     return made
 
@@ -115,16 +127,33 @@ def address() -> Iterator[str]:
         Route("/import", import_archive, methods=["POST"]),
         Route("/review/{tray}", review, methods=["POST"]),
     ]
-    port = free_port()
-    config = uvicorn.Config(Starlette(routes=routes), port=port, log_level="error")
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    running.should_exit = True
-    thread.join()
+    with serving(Starlette(routes=routes)) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The download behind the gate, on a server of its own."""
+    routes, gate = [Route("/export.zip", export)], [Middleware(Gate)]
+    with serving(Starlette(routes=routes, middleware=gate)) as number:
+        yield number
+
+
+@pytest.fixture
+def hosts() -> Iterator[None]:
+    """The names of a server that people open as pictures.example.org."""
+    kept = config.get_option(HOSTS)
+    config.set_option(HOSTS, ["pictures.example.org", "*.example.net"])
+    settle_hosts()
+    yield
+    config.set_option(HOSTS, kept)
+
+
+@pytest.fixture
+def shares(monkeypatch: pytest.MonkeyPatch) -> TrayShares:
+    """Of a server that may hold eight trays."""
+    monkeypatch.setattr(trays, "MAX_TRAYS", 8)
+    return TrayShares()
 
 
 @pytest.fixture

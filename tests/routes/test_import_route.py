@@ -120,7 +120,7 @@ def test_imports_take_turns_with_other_uploads(
     full = upload_route.Room(1)
     full.taken = 1
     monkeypatch.setattr(upload_route, "_room", full)
-    monkeypatch.setattr("routes.import_zip.LONG_PATIENCE", 0.1)
+    monkeypatch.setattr("routes.upload.PATIENCE", 0.1)
     answer = client.post("/import", archive)
     assert (answer.status_code, answer.text) == (503, upload_route.BUSY)
     full.give_back(1)

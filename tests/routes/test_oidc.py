@@ -43,6 +43,7 @@ def asked(
 
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
     headers = [(b"cookie", cookie.encode("latin-1")), (b"accept", accept.encode())]
+    headers += [(b"host", b"localhost"), (b"origin", b"http://localhost")]
     scope = {"type": kind, "path": path, "query_string": b"", "headers": headers}
     run_async(Gate(application)(scope | {"method": "GET"}, None, send))
     got = sent[0].get("headers", [])

@@ -14,7 +14,7 @@ from intake.pictures import read_picture
 from routes import spool
 from routes import upload as upload_route
 from routes.spool import ARCHIVES, SPOOL, Spool, SpoolFull
-from routes.upload import MANY_ZIPS, NO_DISK
+from routes.upload import MANY, NO_DISK
 from tests.support.client import Client, archive, half_sent, lines, png
 from tests.support.disk import PLENTY, small_disk
 from tests.support.hostile import encoded, scene
@@ -46,7 +46,7 @@ def test_where_there_are_many_zips_no_more_come_in(
 ):
     on_disk.held += by_another(there)
     answer = client.post(route, ZIP)
-    assert (answer.status_code, answer.text) == (503, MANY_ZIPS)
+    assert (answer.status_code, answer.text) == (503, MANY)
     assert on_disk.held == by_another(there)
     on_disk.held.clear()
     assert client.post(route, ZIP).status_code == 200
@@ -141,7 +141,7 @@ def test_of_many_at_once_only_some_lie_on_disk(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """While they wait for their turn in memory; the refused may come again."""
-    monkeypatch.setattr(spool, "ARCHIVES", 6)  # half of them for one visitor
+    on_disk.places = 6  # half of them for one visitor
     room = upload_route.Room()
     room.taken = room.size
     monkeypatch.setattr(upload_route, "_room", room)
@@ -180,7 +180,7 @@ def most_held(spool: Spool, visitor: str, size: int, stack: ExitStack) -> int:
     ("size", "held"), [(1, [8, 4, 2, 1, 1, 0]), (spool.MAX_ARCHIVE, [2, 1, 1, 0])]
 )
 def test_no_visitor_holds_more_than_is_left_to_others(size: int, held: list[int]):
-    made = Spool()
+    made = Spool(ARCHIVES, SPOOL)
     with ExitStack() as stack:
         visitors = [str(n) for n in range(len(held))]
         assert [most_held(made, v, size, stack) for v in visitors] == held

@@ -136,7 +136,7 @@ def test_a_body_without_end_is_cut_off(
     client: Client, tray_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(upload_route, "MAX_BATCH", 2**20)
-    monkeypatch.setattr(upload_route, "parse_batch", None)
+    monkeypatch.setattr(upload_route, "parse_list", None)
     for content in (iter([bytes(2**20)] * 3), bytes(3 * 2**20)):
         answer = client.post(f"/upload/{tray_id}", content=content)
         assert answer.status_code == 413

@@ -39,7 +39,8 @@ def asked(headers: dict[bytes, bytes], path: str = "/", kind: str = "http") -> o
     async def send(message):
         sent.append(dict(message))
 
-    scope = {"type": kind, "path": path, "headers": list(headers.items())}
+    page = {b"host": b"localhost", b"origin": b"http://localhost"}
+    scope = {"type": kind, "path": path, "headers": list((page | headers).items())}
     run_async(Gate(application)(scope, None, send))
     return sent[0].get("status", sent[0].get("code"))
 

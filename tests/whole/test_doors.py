@@ -50,7 +50,12 @@ EXCEPTIONS = {
 }
 
 # What guards the routes asks Streamlit who posts.
-KNOWS_STREAMLIT = ("routes/oidc.py", "routes/xsrf.py", "routes/login.py")
+KNOWS_STREAMLIT = (
+    "routes/login.py",
+    "routes/oidc.py",
+    "routes/origin.py",
+    "routes/xsrf.py",
+)
 
 # Visits the page on this machine, and speaks Streamlit's messages for that.
 CLIENT = "bench/streamlit_client.py"

@@ -1,96 +1,21 @@
 """Nothing is sent anywhere: every look-up and connection of a process is noted."""
 
 import io
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bench.server import free_port
 from bench.streamlit_client import Visitor
-from tests.support.models import class_folders, picture, publish_random
+from tests.support.models import picture
 from tests.support.paths import ROOT
 from tests.support.server import start_server
+from tests.support.watched import Watched
 
 pytestmark = pytest.mark.threat("H80")
-
-NOTES = """
-import json, os, sys
-
-ADDRESS = {
-    "socket.getaddrinfo": 0,
-    "socket.gethostbyname": 0,
-    "socket.gethostbyaddr": 0,
-    "socket.connect": 1,
-    "socket.sendto": 1,
-}
-
-def note(event, arguments):
-    if event in ADDRESS:
-        address = arguments[ADDRESS[event]]
-        if isinstance(address, tuple):
-            address = address[0]
-        line = json.dumps([event, str(address), sys.argv[:2]])
-        with open(os.environ["NOTES"], "a") as file:
-            file.write(line + "\\n")
-
-sys.addaudithook(note)
-"""
-"""A `sitecustomize`: Python runs it in each process before anything else."""
-
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-
-@dataclass
-class Watched:
-    """An empty home, and what processes did on the network."""
-
-    home: Path
-    notes: Path
-    environment: dict[str, str]
-
-    def asked(self) -> list[list]:
-        return [json.loads(line) for line in self.notes.read_text().splitlines()]
-
-    def beyond_this_machine(self) -> list[list]:
-        return [note for note in self.asked() if note[1] not in LOOPBACK]
-
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            cwd=ROOT,
-            env=os.environ | self.environment,
-            capture_output=True,
-            text=True,
-        )
-
-
-@pytest.fixture
-def watched(tmp_path: Path) -> Watched:
-    hook, home, notes = (tmp_path / name for name in ("hook", "home", "notes"))
-    hook.mkdir()
-    home.mkdir()
-    notes.touch()
-    (hook / "sitecustomize.py").write_text(NOTES)
-    paths = {"PYTHONPATH": f"{hook}{os.pathsep}{ROOT}"}
-    # A machine of continuous integration is one that telemetry often spares.
-    spared = {"CI": "", "CLASSIFY_DATA": str(tmp_path / "data")}
-    places = {"HOME": str(home), "NOTES": str(notes)}
-    return Watched(home, notes, paths | spared | places)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with weights and class folders."""
-    folder = tmp_path_factory.mktemp("made")
-    publish_random(folder)
-    class_folders(folder / "data", each=1)
-    return folder
 
 
 @pytest.mark.parametrize(

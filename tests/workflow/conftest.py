@@ -8,9 +8,11 @@ import pytest
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
+from tests.support.clock import Clock
 from tests.support.judging import SAID
 from tests.support.trays import PICTURES
 from ui.shared import streamlit_internals as memory
+from workflow import tray as trays
 from workflow.tray import Arrival, Tray, new_tray_id
 
 
@@ -43,3 +45,9 @@ def filled(tmp_path: Path) -> Tray:
 @pytest.fixture
 def tray(tmp_path: Path) -> Tray:
     return Tray(tmp_path, new_tray_id())
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr(trays, "time", made := Clock())
+    return made

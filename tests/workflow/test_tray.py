@@ -13,6 +13,7 @@ from intake.errors import Refused
 from intake.pictures import Picture, read_picture
 from model.classes import CLASSES
 from model.prediction import Prediction
+from tests.support.clock import Clock
 from tests.support.hostile import blotches, encoded, scene
 from tests.support.judging import SAID, label_all
 from tests.support.paths import ROOT
@@ -166,22 +167,6 @@ def test_threads_may_add_to_one_tray(tray: Tray):
 DAY = 24 * 3600.0
 
 
-class Clock:
-    """Stands in for the module `time`, and is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def time(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    monkeypatch.setattr(trays, "time", made := Clock())
-    return made
-
-
 def swept_over(days: int, root: Path, clock: Clock) -> int:
     """What is removed while somebody visits twice a day."""
     removed = 0
@@ -197,7 +182,7 @@ def test_sweep_takes_old_trays_only(tmp_path: Path, clock: Clock):
         tray.add(PICTURES[0], "x")
     (tmp_path / "notes.txt").write_text("not a tray")
     assert swept_over(10, tmp_path, clock) == 0
-    new.set_label(PICTURES[0].sha256, "cat")
+    label_all(new, {PICTURES[0].sha256: "cat"})
     assert swept_over(5, tmp_path, clock) == 1
     assert not old.folder.exists()
     assert new.items()
@@ -244,9 +229,6 @@ KILLED = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from hostile import encoded, scene
-from judging import SAID, label_all
-from test_near import blotches
 from intake.pictures import read_picture
 from workflow.tray import Tray
 from tests.support.hostile import encoded, scene

@@ -1,19 +1,24 @@
 """Pictures in: files and addresses, what was refused and why."""
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from intake.decode import MAX_BYTES
 from intake.errors import Refused
-from intake.fetch import fetch_all
+from intake.fetch import Turn, fetch_all
 from intake.pasted import parse_urls
 from model.classifier import Classifier
+from routes.admission import FETCHED_ROOM, Room
+from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
 from ui.shared.escape import plain
-from workflow.receive import Outcome, Source, chunks, name_of_url, receive
+from workflow.receive import Outcome, Source, name_of_url, receive
 from workflow.tray import Tray
+from workflow.tray_shares import SHARES
 from workflow.words import count
 
 GENERATION = "upload_generation"
@@ -21,6 +26,9 @@ OUTCOMES = "outcomes"
 URL_BOX = "urls"
 URL_QUEUE = "url_queue"
 SHOWN_REFUSALS = 200
+
+_room = Room(FETCHED_ROOM)
+"""For what all pages fetch."""
 
 
 def _line_up(text: str) -> bool:
@@ -53,14 +61,33 @@ def cancel_urls() -> None:
     st.session_state[URL_BOX] = "\n".join(left)
 
 
-def _fetched(urls: Sequence[str], bar: DeltaGenerator) -> Iterator[Source]:
-    """Addresses to bytes, or to why there are none."""
-    total = len(urls)
-    with closing(fetch_all(urls)) as answers:
-        for done, (url, data) in enumerate(answers, 1):
+def _turn(visitor: str) -> Turn:
+    """An address takes room for the largest file, in turn with those of others."""
+
+    def turn(stop: threading.Event) -> AbstractContextManager[None]:
+        def waiting() -> None:
+            if stop.is_set():
+                raise Refused("Cancelled", retry=True)
+
+        return _room.held(MAX_BYTES, visitor, waiting)
+
+    return turn
+
+
+def _fetched(urls: Sequence[str], bar: DeltaGenerator) -> Iterator[list[Source]]:
+    """Addresses to bytes, or to why there are none; those that are done, together."""
+    total, done = len(urls), 0
+    with closing(fetch_all(urls, turn=_turn(visitor_here()))) as answers:
+        for part in answers:
+            done += len(part)
             bar.progress(done / total, text=f"Fetched {done:,} of {total:,}")
-            name = url if isinstance(data, Refused) else name_of_url(url)
-            yield Source(name, data, url)
+            yield [_source(url, data) for url, data in part]
+            del part  # else its bodies would stay while others come
+
+
+def _source(url: str, data: bytes | Refused) -> Source:
+    name = url if isinstance(data, Refused) else name_of_url(url)
+    return Source(name, data, url)
 
 
 def _take(part: Sequence[Source], tray: Tray, classifier: Classifier | None) -> None:
@@ -79,8 +106,14 @@ def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
     urls = list(st.session_state[URL_QUEUE])
     st.button("Cancel", on_click=cancel_urls, icon=":material/close:")
     bar = st.progress(0.0, text=f"Fetching {count(len(urls), 'address', 'addresses')}")
-    for part in chunks(_fetched(urls, bar), 4):
+    try:
+        SHARES.let_in(tray, visitor_here())
+    except Refused as problem:
+        _take([Source(url, problem, url) for url in urls], tray, classifier)
+        urls = []
+    for part in _fetched(urls, bar):
         _take(part, tray, classifier)
+        del part
     st.session_state.pop(URL_QUEUE, None)
     st.rerun()
 

@@ -15,12 +15,14 @@ from intake.errors import Refused
 from intake.pictures import Picture
 from model.classes import CLASSES
 from model.prediction import Prediction
+from routes.login import visitor_here
 from ui.classify.upload import OUTCOMES
 from ui.history.trash import VIEW
 from ui.shared.undo import note
 from ui.state import current_tray
 from workflow.receive import Outcome, chunks
 from workflow.tray import Arrival, Tray
+from workflow.tray_shares import SHARES
 
 MOST = 500
 """Pictures at a time: a sitting, and some seconds of copying."""
@@ -83,8 +85,10 @@ def on_review_again(database: Database, query: HistoryQuery) -> None:
     """Take what the history shows to the tray, its first pictures, and go there."""
     try:
         rows = database.page(query, limit=MOST).rows
-        st.session_state[OUTCOMES] = bring_back(database, current_tray(), rows)
-    except DatabaseError as problem:
+        tray = current_tray()
+        SHARES.let_in(tray, visitor_here())
+        st.session_state[OUTCOMES] = bring_back(database, tray, rows)
+    except (DatabaseError, Refused) as problem:
         note(str(problem))
         return
     st.session_state[VIEW] = "Classify"

@@ -7,6 +7,7 @@ import pytest
 
 from db import Database
 from model.classes import CLASSES
+from records import postgres as rules
 from tests.support.postgres import new_database, running
 
 
@@ -34,3 +35,11 @@ def db(url: str) -> Iterator[Database]:
     database = Database.open(url, CLASSES)
     yield database
     database.engine.dispose()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All waiting is short, and what must be longer than another thing still is."""
+    short = {"IDLE": 1, "GONE": 2, "STATEMENT": 3, "ANSWER": 4, "CONNECT": 2}
+    for name, seconds in short.items():
+        monkeypatch.setattr(rules, f"{name}_SECONDS", seconds)

@@ -179,14 +179,6 @@ def stalling(port: int) -> Iterator[tuple[int, threading.Event]]:
                 each.close()
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All waiting is short, and what must be longer than another thing still is."""
-    short = {"IDLE": 1, "GONE": 2, "STATEMENT": 3, "ANSWER": 4, "CONNECT": 2}
-    for name, seconds in short.items():
-        monkeypatch.setattr(rules, f"{name}_SECONDS", seconds)
-
-
 @pytest.mark.threat("D82")
 @pytest.mark.usefixtures("hasty")
 def test_a_stalled_connection_holds_up_nobody_for_long(url: str):
