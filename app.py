@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from model.bundle import BundleError
-from routes.export import export
+from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import Gate
 from routes.origin import settle_hosts
@@ -55,6 +55,7 @@ app = st.App(
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
         Route("/export.zip", export),
+        Route("/labels.csv", export_labels),
         Route("/review/{tray}", review, methods=["POST"]),
         Route("/import", import_archive, methods=["POST"]),
         Route("/upload/{tray}", upload, methods=["POST"]),

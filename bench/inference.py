@@ -32,7 +32,7 @@ from model.bundle import WEIGHTS, Bundle, BundleError, load_bundle
 from model.classifier import Classifier
 from model.cpu import available_cores
 from model.engines import MOST_THREADS, OpenVinoEngine, Runner, TorchEngine
-from model.evaluate import decode, labelled_files
+from model.evaluate import decode, labelled_files, samples_of
 from model.preprocess import INPUT_SIZE
 
 BATCHES = (1, 8, 64, 256)
@@ -88,7 +88,7 @@ def pictures(n: int, folder: Path | None = None) -> list[Image.Image]:
     if folder:
         files = labelled_files(folder)
         some = files[:: max(1, len(files) // n)][:n]
-        read = decode((path.read_bytes(), label) for path, label in some)
+        read = decode(samples_of(some))
         small = [p.resize((INPUT_SIZE, INPUT_SIZE)) for p, _ in read if p]
         if len(small) < n:
             raise ValueError(f"{folder} holds fewer than {n} pictures")

@@ -34,9 +34,9 @@ from PIL import Image, ImageFilter
 from intake.pictures import Picture, read_pictures
 from model.bundle import WEIGHTS
 from model.calibration import expected_calibration_error
+from model.class_folders import label_files
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
-from model.evaluate import label_files
 from model.learning.fit import Lesson, Seen
 from model.learning.home import EVERY, Home, load_home
 from model.learning.reviewed import Labelled, lesson_of, near_groups, read_labelled

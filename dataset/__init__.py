@@ -1,0 +1,1 @@
+"""A data set out of the record and back into it: one ZIP, one format."""

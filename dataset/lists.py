@@ -1,14 +1,16 @@
-"""The lists of a ZIP, `metadata.csv` and `labels.json`.
+"""The lists of a ZIP, `metadata.jsonl` and `labels.json`, and the table for people.
 
 They are complete only when the last picture is through, so they wait on disk, deflated
 already, and memory does not grow with them.
 """
 
 import csv
-from collections.abc import Iterator
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from tempfile import TemporaryFile
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -16,8 +18,8 @@ from dataset.names import neutral
 from dataset.zip_writer import Deflated
 from db import ExportRow
 
-FORMAT = 1
-"""Of `labels.json`, for the reader of an export."""
+FORMAT = 2
+"""Of `labels.json`, for the reader of an export. 1 had probabilities without names."""
 
 COLUMNS = (
     "file_name",
@@ -35,14 +37,158 @@ COLUMNS = (
     "scope_score",
     "in_scope",
 )
+"""Of `labels.csv`."""
 _TRUTH = {None: "", True: "true", False: "false"}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
+"""What a reader of JSON lines takes for a time, where a whole column is like it."""
 
 
-def _cells(row: ExportRow, label: str, path: str) -> list[Any]:
+def _label(row: ExportRow) -> str:
+    return row["label"] or row["predicted"]
+
+
+def _sample(row: ExportRow, path: str) -> dict[str, Any]:
+    """What loaders get: every value there and of one type, or parts would not agree."""
+    label = _label(row)
+    return {
+        "file_name": path,
+        "label": label,
+        "reviewed": row["label"] is not None,
+        "correct": row["correct"] is True,
+        "predicted": row["predicted"],
+        "confidence": row["confidence"],
+        "flagged": row["in_scope"] is False,
+        "name": row["name"],
+        "source": row["source"],
+        "model_version": row["model_version"],
+        "sha256": row["sha256"],
+    }
+
+
+def _named(
+    probabilities: Sequence[float], classes: Sequence[str]
+) -> dict[str, float] | list[float]:
+    """Each with its class; a model with other classes has numbers only."""
+    if len(probabilities) != len(classes):
+        return list(probabilities)
+    return dict(zip(classes, probabilities, strict=True))
+
+
+def _entry(row: ExportRow, path: str, classes: Sequence[str]) -> dict[str, Any]:
+    """All there is to know, for whoever wants it and for the way back.
+
+    The newest prediction names its classes; those of the record are in their order.
+    """
+    return {
+        **row,
+        "file_name": path,
+        "label": _label(row),
+        "reviewed": row["label"] is not None,
+        "probabilities": _named(row["probabilities"], classes),
+    }
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+class _Samples:
+    """A `metadata.jsonl`.
+
+    Loaders guess a column's type from all of it, and take strings for times where every
+    one is like a date. So rows with a name or label like that come last, and where no
+    other one is there, with a blank.
+    """
+
+    def __init__(self, file: Deflated, waiting: IO[bytes]) -> None:
+        self.file = file
+        self._waiting = waiting
+        self._dated = {"label", "name"}
+        """Columns in which every value was like a date until now."""
+
+    def add(self, sample: dict[str, Any]) -> None:
+        dated = [key for key in ("label", "name") if _DATE.fullmatch(sample[key])]
+        if self._dated:
+            self._dated.intersection_update(dated)
+        if dated:
+            self._waiting.write(orjson.dumps(sample) + b"\n")
+        else:
+            self.file.write(_json(sample) + "\n")
+
+    def finish(self) -> None:
+        """Add what waited."""
+        self._waiting.seek(0)
+        for line in self._waiting:
+            sample = orjson.loads(line)
+            for key in self._dated:
+                sample[key] += " "
+            self.file.write(_json(sample) + "\n")
+
+
+class Lists:
+    """What is told of each picture, in the order they come."""
+
+    def __init__(self, stack: ExitStack, classes: Sequence[str]) -> None:
+        """Begin them.
+
+        Args:
+            stack: closes their files.
+            classes: what the numbers of a prediction are the probabilities of.
+        """
+        self._stack = stack
+        self._classes = classes
+        self._samples: dict[str, _Samples] = {}
+        self._exact = self._file()
+        head = _json({"format": FORMAT, "classes": list(classes)}).removesuffix("}")
+        self._exact.write(f'{head},"images":[')
+        self._between = "\n"
+        self._lost: list[dict[str, str]] = []
+
+    def _temporary(self) -> IO[bytes]:
+        return self._stack.enter_context(TemporaryFile())
+
+    def _file(self) -> Deflated:
+        return Deflated(self._temporary())
+
+    def add(
+        self, row: ExportRow, part: str, path: str, converted: dict[str, str]
+    ) -> None:
+        """Tell of a picture that is in the ZIP.
+
+        Args:
+            row: the picture.
+            part: of the split that it is in, or "".
+            path: where it stands in that part.
+            converted: what there is to say where its bytes are not the original ones.
+        """
+        samples = self._samples.get(part)
+        if samples is None:
+            made = _Samples(self._file(), self._temporary())
+            samples = self._samples[part] = made
+        samples.add(_sample(row, path))
+        place = f"{part}/{path}" if part else path
+        entry = _entry(row, place, self._classes) | converted
+        self._exact.write(self._between + _json(entry))
+        self._between = ",\n"
+
+    def leave_out(self, sha256: str, reason: str) -> None:
+        """Tell of a picture that is not."""
+        self._lost.append({"sha256": sha256, "reason": reason})
+
+    def finished(self) -> Iterator[tuple[str, Deflated]]:
+        """The lists, whole, with their names in the ZIP."""
+        self._exact.write(f'\n],"left_out":{_json(self._lost)}}}\n')
+        for part, samples in sorted(self._samples.items()):
+            samples.finish()
+            yield f"{part}/metadata.jsonl" if part else "metadata.jsonl", samples.file
+        yield "labels.json", self._exact
+
+
+def _cells(row: ExportRow, path: str) -> list[Any]:
     # Numbers are written as `repr` has them, a missing one as nothing.
     return [
-        path,
-        neutral(label),
+        neutral(path),
+        neutral(_label(row)),
         neutral(row["predicted"]),
         row["confidence"],
         neutral(row["model_version"]),
@@ -58,67 +204,19 @@ def _cells(row: ExportRow, label: str, path: str) -> list[Any]:
     ]
 
 
-def _entry(row: ExportRow, label: str, path: str) -> str:
-    reviewed = row["label"] is not None
-    entry = {**row, "file_name": path, "label": label, "reviewed": reviewed}
-    return orjson.dumps(entry).decode()
+def table(rows: Iterable[tuple[ExportRow, str]]) -> Iterator[bytes]:
+    """Rows and their places as a CSV that spreadsheets open right, piece by piece.
 
-
-class _Table:
-    """A `metadata.csv`."""
-
-    def __init__(self, file: Deflated) -> None:
-        self.file = file
-        # Lines end in both characters, as is the rule, so that names with either are
-        # quoted.
-        self.add = csv.writer(file, lineterminator="\r\n").writerow
-        self.add(COLUMNS)
-
-
-class Lists:
-    """What is told of each picture, in the order they come."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        """Begin them.
-
-        Args:
-            stack: closes their files.
-        """
-        self._stack = stack
-        self._tables: dict[str, _Table] = {}
-        self._exact = self._file()
-        self._exact.write(f'{{"format":{FORMAT},"images":[')
-        self._between = "\n"
-        self._lost: list[dict[str, str]] = []
-
-    def _file(self) -> Deflated:
-        return Deflated(self._stack.enter_context(TemporaryFile()))
-
-    def add(self, row: ExportRow, part: str, path: str) -> None:
-        """Tell of a picture that is in the ZIP.
-
-        Args:
-            row: the picture.
-            part: of the split that it is in, or "".
-            path: where it stands in that part.
-        """
-        table = self._tables.get(part)
-        if table is None:
-            table = self._tables[part] = _Table(self._file())
-        label = row["label"] or row["predicted"]
-        table.add(_cells(row, label, path))
-        place = f"{part}/{path}" if part else path
-        self._exact.write(self._between + _entry(row, label, place))
-        self._between = ",\n"
-
-    def leave_out(self, sha256: str, reason: str) -> None:
-        """Tell of a picture that is not."""
-        self._lost.append({"sha256": sha256, "reason": reason})
-
-    def finished(self) -> Iterator[tuple[str, Deflated]]:
-        """The lists, whole, with their names in the ZIP."""
-        lost = orjson.dumps(self._lost).decode()
-        self._exact.write(f'\n],"left_out":{lost}}}\n')
-        for part, table in sorted(self._tables.items()):
-            yield f"{part}/metadata.csv" if part else "metadata.csv", table.file
-        yield "labels.json", self._exact
+    It begins with UTF-8's mark, without which they take it for a code page. Lines end
+    in both characters, as is the rule, so that names with either are quoted.
+    """
+    held = io.StringIO("\ufeff")
+    held.seek(1)
+    add = csv.writer(held, lineterminator="\r\n").writerow
+    add(COLUMNS)
+    for row, path in rows:
+        add(_cells(row, path))
+        yield held.getvalue().encode()
+        held.seek(0)
+        held.truncate()
+    yield held.getvalue().encode()

@@ -7,18 +7,23 @@ folder is never a path itself, and never a name that a system keeps for itself.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
-from db import ExportRow
+from db import ExportRow, Pick
+from intake.kinds import COPIES
 
-EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
+EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif"}
+"""Of the formats that `ImageFolder` loads; what has another is exported as one."""
 SPLITS = (("train", 80), ("validation", 10), ("test", 10))
 """Parts of a split, in percent."""
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.I)
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*%]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_LISTS = ("metadata.csv", "labels.json")
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _~-]*[A-Za-z0-9_~-])?")
+"""What needs no further look: most names of cameras and phones."""
+_LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "labels.json")
 _PARTS = re.compile(
     r"(?<![^-._ 0-9])"
     r"(train|training|validation|valid|dev|val|test|testing|eval|evaluation)"
@@ -44,19 +49,26 @@ def split_of(group: str) -> str:
     raise AssertionError("the parts are 100%")
 
 
+def _safe(text: str, most: int) -> str:
+    """A name of at most `most` bytes for a file or folder; it may be empty."""
+    text = _PARTS.sub(r"\1~", text)
+    if len(text) <= most and _PLAIN.fullmatch(text):
+        return text
+    name = unicodedata.normalize("NFC", _UNSAFE.sub("_", text)).strip(" .")
+    name = "".join(c if unicodedata.category(c)[0] != "C" else "_" for c in name)
+    name = name.encode()[:most].decode(errors="ignore").strip(" .")
+    return f"_{name.lstrip('_')}" if name.startswith("__") else name
+
+
 def safe_folder(label: str) -> str:
     """A folder name for a label that every file system takes, not yet unique.
 
     Never a path, a reserved name of Windows or of a list beside it, hidden, ending in
-    a dot or blank, or a formula: the path stands in a cell of metadata.csv, where it
-    must be exact. Nor what `datasets` takes for a part of a split: `train` is `train~`.
+    a dot or blank, or a formula: the path stands in a cell of labels.csv, where it
+    must be exact. Nor what `datasets` takes for a part of a split, as `train`, which is
+    `train~`, or passes over, as what begins with two underscores.
     """
-    label = _PARTS.sub(r"\1~", label)
-    name = unicodedata.normalize("NFC", _UNSAFE.sub("_", label)).strip(" .")
-    name = "".join(c if unicodedata.category(c)[0] != "C" else "_" for c in name)
-    while len(name.encode()) > 120:
-        name = name[:-1]
-    name = name.strip(" .")
+    name = _safe(label, 120)
     reserved = _RESERVED.fullmatch(name) or name.casefold() in _LISTS
     if not name or name.startswith(_FORMULA) or reserved:
         return f"_{name}"
@@ -85,6 +97,28 @@ def neutral(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
-def file_name(row: ExportRow, folder: str) -> str:
-    """Where a picture stands in the ZIP; the hash makes it unique and stable."""
-    return f"{folder}/{row['sha256'][:32]}.{EXTENSIONS[row['format']]}"
+def _stem(name: str) -> str:
+    """The name a picture came under, without folders and ending."""
+    last = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    stem, dot, ending = last.rpartition(".")
+    plain = dot and stem and len(ending) <= 5
+    return _safe(stem if plain else last, 80) or "picture"
+
+
+def file_namer(picks: Iterable[Pick]) -> Callable[[ExportRow, str], str]:
+    """What says where a picture stands in the ZIP, for a row and a folder.
+
+    Its own name makes it readable, a piece of its hash unique and stable. Where two of
+    these pictures have the same piece, it is longer.
+    """
+    seen = Counter(pick.sha256[:8] for pick in picks)
+    twice = {piece for piece, times in seen.items() if times > 1}
+
+    def place(row: ExportRow, folder: str) -> str:
+        piece = row["sha256"][:8]
+        if piece in twice:
+            piece = row["sha256"][:32]
+        ending = EXTENSIONS[COPIES.get(row["format"], row["format"])]
+        return f"{folder}/{_stem(row['name'])}-{piece}.{ending}"
+
+    return place

@@ -1,23 +1,20 @@
-"""An export's ZIP, read back: pictures with labels, predictions, events and times.
+"""An export's list, read back: pictures with labels, predictions, events and times.
 
-Nothing of the file is trusted. Its directory is checked before a byte is unpacked:
-entries, sizes, how far they were squeezed, encryption, links, names. What an entry
-holds is counted while it is read. The list is checked value by value before the first
-picture is handed out. Names of entries are looked up, never written to.
+Nothing of the file is trusted: the list is checked value by value, and names in it are
+looked up, never written to. Whatever is wrong with one picture (its line, its bytes,
+its place) costs that picture and is named; the rest comes in. How the set was packed
+again does not matter: a folder around it, another program's ZIP, pictures moved.
 
-Where one picture's bytes are not those that the list names, that picture is skipped
-and the rest goes on. Whether the bytes are a picture is not decided here: the caller
-sends them through the door for pictures.
+Whether the bytes are a picture is not decided here: the caller sends them through the
+door for pictures.
 """
 
 import math
 import re
-import stat
-import zipfile
-import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import orjson
 
@@ -30,11 +27,9 @@ from db import (
     LabelRefused,
 )
 from db import clean_label as _clean
-from intake.archive import open_zip
+from intake.decode import MAX_BYTES
 from intake.errors import Refused
 
-MAX_ENTRIES = 200_000
-MAX_PICTURE = 25 * 2**20
 MAX_LIST = 1024 * 2**20
 """Bytes of `labels.json`: 100,000 pictures with a few events take about 150 MB."""
 MAX_WHOLE = 16 * 2**20
@@ -42,17 +37,16 @@ MAX_WHOLE = 16 * 2**20
 was exported, a picture a line: then it takes no memory."""
 MAX_LINE = MAX_WHOLE
 """Bytes of one picture's line: it has room for 80,000 events."""
-MAX_DIRECTORY = 64 * 2**20
-MAX_RATIO = 200
-RATIO_FROM = 2**20
-"""Below so many bytes a ratio says nothing."""
+NEWEST = 2
+"""The newest format of `labels.json` that is read here."""
 
-_LONG_LINE = (
-    "The list in the ZIP, labels.json, tells more than "
-    f"{MAX_LINE // 2**20} MB of one picture."
-)
-Word = TypeVar("Word")
 EVENTS = ("confirmed", "corrected", "renamed", "deleted", "restored", "undone")
+LIST = "labels.json"
+NOT_THERE = "it is not in the set"
+OTHER_BYTES = "its bytes are not those that were exported"
+BAD_ENTRY = "what the list says of it is damaged"
+LONG_ENTRY = f"the list tells more than {MAX_LINE // 2**20} MB of it"
+Word = TypeVar("Word")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]?[0-9:.+Z-]{0,24}")
 _NAME = 2**18
@@ -61,49 +55,39 @@ in must not make its export unreadable."""
 
 
 class ImportRefused(Exception):
-    """The file is not an export that can be read back; nothing was imported."""
+    """This is no data set that can be read; nothing was imported."""
 
 
-def _check_entry(entry: zipfile.ZipInfo) -> None:
-    parts = entry.filename.replace("\\", "/").split("/")
-    if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
-        raise ImportRefused("The ZIP has an entry whose name leads out of its folder.")
-    if entry.flag_bits & 0x1:
-        raise ImportRefused("The ZIP is encrypted; unpack and pack it again without.")
-    if stat.S_ISLNK(entry.external_attr >> 16):
-        raise ImportRefused("The ZIP holds a link; an export holds files only.")
-    if entry.filename.lower().endswith((".zip", ".gz", ".7z", ".tar")):
-        raise ImportRefused("The ZIP holds another archive; an export does not.")
-    squeezed = entry.file_size > MAX_RATIO * max(entry.compress_size, 1)
-    if entry.file_size > RATIO_FROM and squeezed:
-        raise ImportRefused("The ZIP unpacks to far more than an export would.")
-    most = MAX_LIST if entry.filename == "labels.json" else MAX_PICTURE
-    if not entry.filename.endswith(".csv") and entry.file_size > most:
-        raise ImportRefused("The ZIP holds a file larger than any that is exported.")
+class Files(Protocol):
+    """A ZIP or a folder, as `intake` opens them."""
+
+    names: list[str]
+
+    def read(self, name: str, most: int = MAX_BYTES) -> bytes:
+        """One file's bytes."""
+
+    def size(self, name: str) -> int:
+        """How many bytes it claims to have."""
+
+    def open(self, name: str, most: int) -> IO[bytes]:
+        """One to be read in pieces."""
 
 
-def _opened(file: IO[bytes]) -> zipfile.ZipFile:
-    try:
-        archive = open_zip(file, MAX_ENTRIES, MAX_DIRECTORY)
-    except Refused as problem:
-        raise ImportRefused(f"{problem}.") from problem
-    names = [entry.filename for entry in archive.infolist()]
-    if len(set(names)) != len(names):
-        raise ImportRefused("The ZIP holds two entries of one name.")
-    for entry in archive.infolist():
-        _check_entry(entry)
-    return archive
+@dataclass(frozen=True)
+class Item:
+    """One picture of a set.
 
+    Attributes:
+        name: what it is called.
+        data: its bytes, or why there are none.
+        label: what the set says it shows; None where it says nothing.
+        told: all that an export tells of it; None in sets of other programs.
+    """
 
-def _read(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    try:
-        with archive.open(name) as file:
-            data = file.read(most + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError) as problem:
-        raise ImportRefused("The ZIP is damaged inside.") from problem
-    if len(data) > most:
-        raise ImportRefused("The ZIP unpacks to more than it says.")
-    return data
+    name: str
+    data: bytes | Refused
+    label: str | None = None
+    told: ImportedImage | None = None
 
 
 def _text(value: Any, most: int = _NAME) -> str:
@@ -139,18 +123,25 @@ def _label(value: Any) -> str:
     return str(value)
 
 
-def _prediction(entry: dict[str, Any]) -> ImportedPrediction:
-    score = entry["scope_score"]
-    probabilities = tuple(_share(p) for p in entry["probabilities"])
-    if len(probabilities) > 1000:
+def _probabilities(found: Any, classes: list[str]) -> tuple[float, ...]:
+    """By name, in the order of the classes, or as format 1 had them, numbers alone."""
+    if isinstance(found, dict):
+        found = [found[name] for name in classes or found]
+    numbers = tuple(_share(p) for p in found)
+    if len(numbers) > 1000:
         raise ValueError("too many classes")
+    return numbers
+
+
+def _prediction(entry: dict[str, Any], classes: list[str]) -> ImportedPrediction:
+    score = entry["scope_score"]
     return ImportedPrediction(
         name=_text(entry["name"]),
         source=_text(entry["source"]),
         model_version=_text(entry["model_version"], 64),
         label=_label(entry["label"]),
         confidence=_share(entry["confidence"]),
-        probabilities=probabilities,
+        probabilities=_probabilities(entry["probabilities"], classes),
         scope_score=None if score is None else _number(score),
         created=_time(entry["created"]),
     )
@@ -187,111 +178,164 @@ def _event(entry: dict[str, Any], before: int, predictions: int) -> ImportedEven
     )
 
 
-def _image(entry: dict[str, Any]) -> tuple[str, ImportedImage]:
+def _hash(value: Any) -> str:
+    if not _HASH.fullmatch(_text(value)):
+        raise ValueError("no hash")
+    return str(value)
+
+
+def _image(entry: dict[str, Any], classes: list[str]) -> ImportedImage:
     record = entry["record"]
-    predictions = tuple(_prediction(p) for p in record["predictions"])
+    predictions = tuple(_prediction(p, classes) for p in record["predictions"])
     events = tuple(
         _event(e, n, len(predictions)) for n, e in enumerate(record["reviews"])
     )
-    if not _HASH.fullmatch(_text(entry["sha256"])):
-        raise ValueError("no hash")
     in_scope = entry["in_scope"]
     if in_scope not in (True, False, None):
         raise ValueError("neither yes nor no")
-    group = _text(entry.get("group", ""))  # none in exports from before there were any
-    if group and not _HASH.fullmatch(group):
-        raise ValueError("no hash")
-    return _text(entry["file_name"]), ImportedImage(
-        sha256=entry["sha256"],
+    group = entry.get("group", "")  # none in exports from before there were any
+    return ImportedImage(
+        sha256=_hash(entry["sha256"]),
         name=_text(entry["name"]),
         created=_time(entry["created"]),
         standing=_place(record["standing"], len(predictions)),
         predictions=predictions,
         events=events,
         in_scope=in_scope,
-        group=group,
+        group="" if group == "" else _hash(group),
     )
 
 
-def _check_format(found: dict[str, Any]) -> None:
-    if found["format"] != 1:
-        raise ImportRefused("A newer version of this application made the ZIP.")
-
-
-def _lines(file: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """The entries of a list as it is exported, a line each."""
-    _check_format(orjson.loads(file.readline(MAX_LINE).strip() + b"]}"))
-    while line := file.readline(MAX_LINE).strip():
-        if len(line) >= MAX_LINE - 2:
-            raise ImportRefused(_LONG_LINE)
-        if line.startswith(b"]"):
-            orjson.loads(b'{"images":[' + line)
-            return
-        yield orjson.loads(line.removesuffix(b","))
-    raise ValueError("the list has no end")
-
-
-def _entries(archive: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
-    """What the list holds; a long one is never in memory whole."""
-    if archive.getinfo("labels.json").file_size > MAX_WHOLE:
-        with archive.open("labels.json") as file:
-            yield from _lines(file)
-        return
-    found = orjson.loads(_read(archive, "labels.json", MAX_WHOLE))
-    _check_format(found)
-    yield from found["images"]
-
-
-def _images(archive: zipfile.ZipFile) -> Iterator[tuple[str, ImportedImage]]:
-    """Names and what is told of the pictures, each value checked."""
+def head_of(files: Files, name: str) -> dict[str, Any] | None:
+    """The first line of a list of ours, without its pictures; None if it is none."""
+    with files.open(name, MAX_LIST) as file:
+        line = file.readline(MAX_LINE).strip()
     try:
-        for entry in _entries(archive):
-            yield _image(entry)
-    except KeyError as problem:
-        raise ImportRefused(
-            "The ZIP is no export of this application: it has no complete labels.json."
-        ) from problem
-    except (ValueError, TypeError, LabelRefused) as problem:
-        raise ImportRefused(
-            "The list in the ZIP, labels.json, is damaged."
-        ) from problem
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError) as problem:
-        raise ImportRefused("The ZIP is damaged inside.") from problem
+        found = orjson.loads(line + b"]}")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.get("images") == [] else None
 
 
-class Export:
-    """An export that passed every check short of its pictures' bytes."""
+def _line(file: IO[bytes]) -> bytes | None:
+    """The next line; None for one that is too long, of which nothing is kept."""
+    line = file.readline(MAX_LINE)
+    if len(line) < MAX_LINE or line.endswith(b"\n"):
+        return line.strip()
+    while len(rest := file.readline(MAX_LINE)) == MAX_LINE:
+        if rest.endswith(b"\n"):
+            break
+    return None
 
-    def __init__(self, file: IO[bytes]) -> None:
-        """Open and check.
+
+def _by_line(file: IO[bytes]) -> Iterator[Any]:
+    """The entries of a list as it is exported, a line each, or why one is none.
+
+    It may end early: a list that was cut still tells of the pictures before the cut.
+    """
+    _line(file)
+    while (line := _line(file)) != b"":
+        if line is None:
+            yield Refused(LONG_ENTRY)
+            continue
+        if line.startswith(b"]"):
+            return
+        try:
+            yield orjson.loads(line.removesuffix(b","))
+        except ValueError:
+            yield Refused(BAD_ENTRY)
+
+
+class ExportReader:
+    """An export, in whatever way it was packed again."""
+
+    kind = "an export of this application"
+
+    def __init__(self, files: Files, name: str) -> None:
+        """Look at its list.
+
+        Args:
+            files: what holds it.
+            name: where its list is; places in the list count from there.
 
         Raises:
-            ImportRefused: with the reason, before anything is unpacked but the list.
+            ImportRefused: it is of a newer format, or its list cannot be read.
         """
-        self._archive = _opened(file)
-        known = set(self._archive.namelist())
-        self._length = missing = 0
-        for name, _ in _images(self._archive):
-            self._length += 1
-            missing += name not in known
-        if missing:
-            raise ImportRefused(f"The ZIP lacks {missing:,} of the pictures it lists.")
+        self._files, self._list = files, name
+        self._root = name.removesuffix(LIST)
+        self._names = set(files.names)
+        self._by_end = {path.rsplit("/", 1)[-1]: path for path in files.names}
+        head = head_of(files, name)
+        self._whole = None if head else self._parsed()
+        about = head or self._whole or {}
+        if about.get("format") not in range(1, NEWEST + 1):
+            raise ImportRefused("A newer version of this application made the export.")
+        self._classes = [str(c) for c in about.get("classes", [])]
+        self._length = sum(1 for _ in self._entries())
+
+    def _parsed(self) -> dict[str, Any]:
+        """The list as another program wrote it again, as far as it is of a size."""
+        try:
+            found = orjson.loads(self._files.read(self._list, MAX_WHOLE))
+            if not isinstance(found, dict) or not isinstance(found["images"], list):
+                raise ValueError("no list")
+        except (ValueError, KeyError, Refused) as problem:
+            raise ImportRefused(
+                f"The list of the set, {LIST}, is damaged."
+            ) from problem
+        return found
+
+    def _entries(self) -> Iterator[Any]:
+        if self._whole is not None:
+            yield from self._whole["images"]
+            return
+        with self._files.open(self._list, MAX_LIST) as file:
+            try:
+                yield from _by_line(file)
+            except Exception:  # damaged as packed: others' errors
+                yield Refused(BAD_ENTRY)
 
     def __len__(self) -> int:
         """How many pictures it lists."""
         return self._length
 
-    def pictures(self) -> Iterator[tuple[ImportedImage, bytes | None]]:
-        """What is told of each picture, and its bytes; None where they are not those
-        that the list names.
+    def _found(self, listed: str) -> str | None:
+        """Where a listed picture is, also where somebody moved it."""
+        place = self._root + listed
+        if place in self._names:
+            return place
+        return self._by_end.get(listed.rsplit("/", 1)[-1])
+
+    def _bytes(self, entry: dict[str, Any]) -> bytes | Refused:
+        place = self._found(_text(entry["file_name"]))
+        if place is None:
+            return Refused(NOT_THERE)
+        try:
+            data = self._files.read(place)
+        except Refused as problem:
+            return problem
+        listed = entry.get("file_sha256", entry["sha256"])
+        same = sha256(data).hexdigest() == listed
+        return data if same else Refused(OTHER_BYTES)
+
+    def _item(self, entry: Any) -> Item:
+        """One picture; of a copy in another format its own hash is the picture's."""
+        if isinstance(entry, Refused):
+            return Item("a line of the list", entry)
+        try:
+            told, data = _image(entry, self._classes), self._bytes(entry)
+            if "file_sha256" in entry:
+                told = replace(told, sha256=_hash(entry["file_sha256"]))
+        except (ValueError, TypeError, KeyError, AttributeError, LabelRefused):
+            name = entry.get("file_name") if isinstance(entry, dict) else None
+            return Item(str(name or "a line of the list"), Refused(BAD_ENTRY))
+        return Item(told.name, data, told=told)
+
+    def items(self) -> Iterator[Item]:
+        """Each picture it lists.
 
         The list is read once more for it: 100,000 pictures told of would fill the
         memory.
         """
-        for name, image in _images(self._archive):
-            try:
-                data = _read(self._archive, name, MAX_PICTURE)
-            except ImportRefused:
-                yield image, None
-                continue
-            yield image, data if sha256(data).hexdigest() == image.sha256 else None
+        for entry in self._entries():
+            yield self._item(entry)

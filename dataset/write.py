@@ -1,20 +1,22 @@
 """A selection of the history as a ZIP that trains without editing.
 
-    <label>/<hash>.jpg    the original bytes, one folder a label
-    metadata.csv          Hugging Face `imagefolder`: file_name, label, and more
-    labels.json           the exact values, every event, and what was left out
+    <label>/<name>-<hash>.jpg   the original bytes, one folder a label
+    metadata.jsonl              Hugging Face `imagefolder`: file_name, label, and more
+    labels.json                 the exact values, every event, and what was left out
 
 With a split, `train/`, `validation/` and `test/` come first, each with a folder for
-every label, which may be empty, and a `metadata.csv` of its own: `ImageFolder` numbers
-labels by the folders there are, and must number them alike.
+every label, which may be empty, and a `metadata.jsonl` of its own: `ImageFolder`
+numbers labels by the folders there are, and must number them alike.
 
 `torchvision.datasets.ImageFolder` and `datasets.load_dataset("imagefolder")` read the
 unpacked folder as it is. Labels people typed become folder names that every system can
-hold; the true ones stand in both lists. What is in the ZIP and under which label is
-read at one moment, so writers meanwhile change nothing in it; the bytes stream after,
-and the lists wait on disk, so memory hardly grows with them and nobody waits for a slow
-download. The same data gives the same bytes. Pictures are stored, not deflated: they
-are compressed already.
+hold; the true ones stand in both lists. A picture in a format that `ImageFolder` does
+not load is there as PNG or JPEG, with a note of it in `labels.json`.
+
+What is in the ZIP and under which label is read at one moment, so writers meanwhile
+change nothing in it; the bytes stream after, and the lists wait on disk, so memory
+hardly grows with them and nobody waits for a slow download. The same data gives the
+same bytes. Pictures are stored, not deflated: they are compressed already.
 """
 
 import hashlib
@@ -25,8 +27,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from tempfile import TemporaryFile
 
-from dataset.lists import Lists
-from dataset.names import SPLITS, file_name, folders, split_of
+from dataset.lists import Lists, table
+from dataset.names import SPLITS, file_namer, folders, split_of
 from dataset.since import RULE, last_export
 from dataset.zip_writer import DEFLATED, ZipWriter, gathered
 from db import (
@@ -37,6 +39,8 @@ from db import (
     Pick,
     Selection,
 )
+from intake.errors import Refused
+from intake.kinds import COPIES
 
 PURGED = "deleted for good while the export ran"
 ALTERED = "the stored bytes do not match their hash"
@@ -69,27 +73,52 @@ def _reason(pick: Pick, row: ExportRow | None, data: bytes) -> str:
     return "" if hashlib.sha256(data).hexdigest() == pick.sha256 else ALTERED
 
 
+def _read(
+    database: Database, selection: Selection, lists: Lists
+) -> Iterator[tuple[ExportRow, bytes]]:
+    """The pictures that can go in; the lists are told of the others."""
+    for pick, row, data in database.export_data(selection):
+        reason = _reason(pick, row, data)
+        if row is None or reason:
+            lists.leave_out(pick.sha256, reason)
+        else:
+            yield row, data
+
+
+def _loadable(row: ExportRow, data: bytes) -> tuple[bytes, dict[str, str]]:
+    """The bytes to write, and what the list says where they are not the original's."""
+    if row["format"] not in COPIES:
+        return data, {}
+    from intake.pictures import loadable_copy  # decoders: most exports need none
+
+    copy = loadable_copy(data, row["format"])
+    digest = hashlib.sha256(copy).hexdigest()
+    return copy, {"converted_from": row["format"], "file_sha256": digest}
+
+
 def _parts(
     database: Database, selection: Selection, options: Options
 ) -> Iterator[bytes]:
     """The pictures, then the lists: only then is it known what was left out."""
-    folder = folders(selection.labels)
+    folder, place_of = folders(selection.labels), file_namer(selection.picks)
     filled: set[str] = set()
     with ExitStack() as stack:
         archive = ZipWriter(stack.enter_context(TemporaryFile()))
-        lists = Lists(stack)
-        for pick, row, data in database.export_data(selection):
-            reason = _reason(pick, row, data)
-            if row is None or reason:
-                lists.leave_out(pick.sha256, reason)
+        lists = Lists(stack, database.classes)
+        for row, data in _read(database, selection, lists):
+            try:
+                written, note = _loadable(row, data)
+            except Refused as problem:
+                lists.leave_out(row["sha256"], f"not to be converted: {problem}")
                 continue
-            path = file_name(row, folder[row["label"] or row["predicted"]])
+            path = place_of(row, folder[row["label"] or row["predicted"]])
             part = split_of(row["group"]) if options.split else ""
-            lists.add(row, part, path)
+            lists.add(row, part, path, note)
             place = f"{part}/{path}" if part else path
             filled.add(place.rsplit("/", 1)[0])
-            yield archive.entry(place, zlib.crc32(data), len(data), len(data))
-            yield data
+            size = len(written)
+            yield archive.entry(place, zlib.crc32(written), size, size)
+            yield written
         if options.split:
             for empty in _empty(folder.values(), filled):
                 yield archive.entry(empty, 0, 0, 0)
@@ -154,6 +183,32 @@ def export_zip(
         return stream
     asked = {"query": asdict(query), "options": asdict(options), "rule": RULE}
     return _recorded(stream, database, selection, json.dumps(asked), who)
+
+
+def export_table(
+    database: Database, query: HistoryQuery, options: Options | None = None
+) -> Iterator[bytes]:
+    """Stream a selection as a table for people, `labels.csv`; it counts as no export.
+
+    Raises:
+        NothingToExport: before anything is streamed.
+        DatabaseError: likewise.
+    """
+    options = options or Options()
+    selection = select(database, query, options)
+    if not selection.picks:
+        raise NothingToExport("No picture fits this selection.")
+    return gathered(table(_places(database, selection, options)))
+
+
+def _places(
+    database: Database, selection: Selection, options: Options
+) -> Iterator[tuple[ExportRow, str]]:
+    """Each picture's facts, and where it stands in the ZIP of the same selection."""
+    folder, place_of = folders(selection.labels), file_namer(selection.picks)
+    for row in database.export_rows(selection):
+        path = place_of(row, folder[row["label"] or row["predicted"]])
+        yield row, f"{split_of(row['group'])}/{path}" if options.split else path
 
 
 def _recorded(

@@ -11,6 +11,8 @@ import unicodedata
 from typing import TypeAlias
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
+import idna
+
 from intake.errors import Refused
 
 MAX_URL = 2_000
@@ -18,6 +20,7 @@ PORTS = {"http": 80, "https": 443}
 NOT_ALLOWED = "This address is not allowed"
 UNREADABLE = "Address cannot be read"
 _VISIBLE = bytes(range(0x21, 0x7F))
+_JOINERS = {"\u200c", "\u200d"}
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # What `is_global` of Python 3.11 lets through and no picture lives at.
@@ -74,14 +77,34 @@ def split(url: str) -> SplitResult:
     return parts
 
 
+def _in_ascii(host: str) -> str:
+    """A name as browsers ask for it: by Unicode's rules (UTS 46), where ß stays ß.
+
+    Symbols, which a newer rule forbids, they take; invisible joiners they do not.
+    """
+    labels = idna.uts46_remap(host, std3_rules=False, transitional=False).split(".")
+    written = [_label(label) for label in labels]
+    if not all(1 <= len(label) <= 63 for label in written):
+        raise UnicodeError("a part is empty or too long")
+    return ".".join(written)
+
+
+def _label(label: str) -> str:
+    if label.isascii():
+        return label
+    if _JOINERS & set(label):
+        return idna.alabel(label).decode()
+    return f"xn--{label.encode('punycode').decode()}"
+
+
 def host_name(parts: SplitResult) -> str:
     """The host in ASCII; disguised digits and odd spellings of numbers are refused."""
     host = (parts.hostname or "").rstrip(".")
     if unicodedata.normalize("NFKC", host) != host:
         raise Refused("Address holds characters that no address may hold")
     try:
-        host = host if ":" in host else host.encode("idna").decode("ascii")
-    except UnicodeError as problem:
+        host = host if ":" in host else _in_ascii(host)
+    except (UnicodeError, idna.IDNAError) as problem:
         raise Refused("Address names no server") from problem
     if re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)", host.rsplit(".", 1)[-1], re.I):
         try:

@@ -12,10 +12,13 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
+from intake.junk import is_junk
+from intake.zip_names import names
 
 MAX_ARCHIVE = 2 * 2**30
 """Bytes of an archive: 3,000 photographs of a phone fit."""
@@ -39,9 +42,39 @@ _LOCAL_SIZE, _LOCAL_FLAGS = 30, 7
 """The same of what stands before the entry's data. Its name is there once more."""
 _UTF8 = 0x08
 """The flag, in that byte, that a name is UTF-8."""
-_JUNK = {".DS_Store", "Thumbs.db", "desktop.ini"}
-_JUNK_FOLDER = "__MACOSX/"
 _DAMAGED = "The ZIP is damaged or incomplete"
+_FOREIGN_METHODS = {
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "WinZip's JPEG method",
+    97: "WavPack",
+    98: "PPMd",
+}
+"""Ways of packing that Python does not unpack, by their number in the format."""
+_UNPACKED_HERE = {0, 8, 12, 14}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much an archive may hold.
+
+    Attributes:
+        entries, directory: files, and bytes of the list of them.
+        unpacked: bytes of all files together; None where they are read one by one.
+    """
+
+    entries: int = MAX_ENTRIES
+    directory: int = MAX_DIRECTORY
+    unpacked: int | None = MAX_UNPACKED
+
+
+UPLOADS = Limits()
+DATA_SETS = Limits(entries=200_000, directory=64 * 2**20, unpacked=None)
+"""A data set may be large, and is read from disk, a picture at a time."""
 
 
 def is_archive(head: bytes) -> bool:
@@ -91,24 +124,19 @@ def _entries_in(directory: bytes) -> int:
     return count
 
 
-def open_zip(file: IO[bytes], entries: int, directory: int) -> zipfile.ZipFile:
+def _open_zip(file: IO[bytes], limits: Limits) -> zipfile.ZipFile:
     """Open a ZIP whose directory is as it says, and whose entries lie side by side.
 
     `zipfile` goes by the directory's length alone and makes an object of every entry
     before one can be counted. So they are counted first.
-
-    Args:
-        file: the ZIP.
-        entries: how many it may have.
-        directory: bytes that its directory may have.
 
     Raises:
         Refused: it has more, it is damaged, or says one thing here and another there.
     """
     end = _end(file)
     start = end[9] - end[5] - (_LARGE_END if end[0] == b"PK\x06\x06" else 0)
-    if end[4] > entries or end[5] > directory:
-        raise Refused(f"The ZIP holds more than {entries:,} files")
+    if end[4] > limits.entries or end[5] > limits.directory:
+        raise Refused(f"The ZIP holds more than {limits.entries:,} files")
     if start < end[6]:
         raise Refused(_DAMAGED)
     file.seek(start)
@@ -193,24 +221,58 @@ def _squeezed(unpacked: int, packed: int) -> bool:
     return unpacked > RATIO_FROM and unpacked > MAX_RATIO * max(packed, 1)
 
 
-class Archive:
-    """An opened ZIP whose directory passed; `pictures` reads what it holds."""
+def _check_sizes(everything: Sequence[zipfile.ZipInfo], most: int | None) -> None:
+    """Refuse by what the directory claims of all entries together."""
+    unpacked = sum(entry.file_size for entry in everything)
+    packed = sum(entry.compress_size for entry in everything)
+    if most is not None and (unpacked > most or _squeezed(unpacked, packed)):
+        raise Refused("The ZIP unpacks to far more than pictures would")
 
-    def __init__(self, file: IO[bytes]) -> None:
+
+def _check_entry(entry: zipfile.ZipInfo, most: int) -> None:
+    """Refuse an entry by what the directory says of it."""
+    if entry.flag_bits & 0x1:
+        raise Refused("Encrypted: unpack it with its password first")
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise Refused("A link, not a file")
+    if entry.compress_type not in _UNPACKED_HERE:
+        number = entry.compress_type
+        method = _FOREIGN_METHODS.get(number, f"method {number}")
+        raise Refused(
+            f"Packed with {method}, which cannot be read here: unpack the ZIP and pack "
+            "it again as an ordinary one (Deflate)"
+        )
+    if entry.file_size > most:
+        raise Refused(f"Too large: the limit is {most // 2**20} MB")
+    if _squeezed(entry.file_size, entry.compress_size):
+        raise Refused("Unpacks to far more than a picture would")
+
+
+class Archive:
+    """An opened ZIP whose directory passed; `pictures` reads what it holds.
+
+    Attributes:
+        names: of its files, in order, each once in each place it has.
+    """
+
+    def __init__(self, file: IO[bytes], limits: Limits = UPLOADS) -> None:
         """Read the directory.
 
         Raises:
             Refused: it is damaged, too large, empty, or squeezed beyond belief.
         """
-        self._zip = open_zip(file, MAX_ENTRIES, MAX_DIRECTORY)
+        self._zip = _open_zip(file, limits)
         everything = self._zip.infolist()
-        unpacked = sum(entry.file_size for entry in everything)
-        packed = sum(entry.compress_size for entry in everything)
-        if unpacked > MAX_UNPACKED or _squeezed(unpacked, packed):
-            raise Refused("The ZIP unpacks to far more than pictures would")
-        self._entries = [entry for entry in everything if not _is_junk(entry)]
+        _check_sizes(everything, limits.unpacked)
+        self._entries = [
+            (name, entry)
+            for name, entry in zip(names(everything), everything, strict=True)
+            if not (name.endswith("/") or is_junk(f"/{name}"))
+        ]
         if not self._entries:
             raise Refused("The ZIP holds no files")
+        self.names = [name for name, _ in self._entries]
+        self._by_name = dict(self._entries)
 
     def __len__(self) -> int:
         """How many entries `pictures` answers for."""
@@ -218,34 +280,43 @@ class Archive:
 
     def pictures(self) -> Iterator[tuple[str, bytes | Refused]]:
         """Every entry's name with its bytes, or with the reason why not."""
-        for entry in self._entries:
+        for name, entry in self._entries:
             try:
-                yield entry.filename, self._read(entry)
+                yield name, self._read(entry, MAX_BYTES)
             except Refused as problem:
-                yield entry.filename, problem
+                yield name, problem
 
-    def _read(self, entry: zipfile.ZipInfo) -> bytes:
-        if entry.flag_bits & 0x1:
-            raise Refused("Encrypted: unpack it with its password first")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise Refused("A link, not a file")
-        if entry.file_size > MAX_BYTES:
-            raise Refused(f"Too large: the limit is {MAX_BYTES // 2**20} MB")
-        if _squeezed(entry.file_size, entry.compress_size):
-            raise Refused("Unpacks to far more than a picture would")
+    def read(self, name: str, most: int = MAX_BYTES) -> bytes:
+        """One file's bytes; of several with one name, the last one's.
+
+        Raises:
+            Refused: with the reason; KeyError where there is no such file.
+        """
+        return self._read(self._by_name[name], most)
+
+    def size(self, name: str) -> int:
+        """How many bytes a file claims to have."""
+        return self._by_name[name].file_size
+
+    def open(self, name: str, most: int) -> IO[bytes]:
+        """A file to be read in pieces, which ends after as many bytes as it claims.
+
+        Raises:
+            Refused: by what the directory says of it. Reading raises others' errors.
+        """
+        entry = self._by_name[name]
+        _check_entry(entry, most)
+        return self._zip.open(entry)
+
+    def _read(self, entry: zipfile.ZipInfo, most: int) -> bytes:
+        _check_entry(entry, most)
         try:
             with self._zip.open(entry) as file:
-                data = file.read(MAX_BYTES + 1)
+                data = file.read(most + 1)
         except Exception as problem:  # each way of packing raises errors of its own
             raise Refused("Damaged inside the ZIP") from problem
-        if len(data) > MAX_BYTES:
-            raise Refused(f"Too large: the limit is {MAX_BYTES // 2**20} MB")
+        if len(data) > most:
+            raise Refused(f"Too large: the limit is {most // 2**20} MB")
         if is_archive(data):
             raise Refused("A ZIP inside a ZIP is not unpacked")
         return data
-
-
-def _is_junk(entry: zipfile.ZipInfo) -> bool:
-    """Folders, and what operating systems leave in them."""
-    folder, _, name = entry.filename.rpartition("/")
-    return not name or name in _JUNK or f"{folder}/".startswith(_JUNK_FOLDER)

@@ -1,9 +1,10 @@
 """Decoding, as it happens inside a worker process: hostile bytes to a small picture.
 
-Only JPEG and PNG decoders can run: they are called by name, so no file can choose
-another one. Of a PNG only the parts that make the picture reach the decoder; comments,
-colour profiles and animation frames, the places where bombs are hidden, are skipped,
-their checksums apart. Everything is bounded before it is decoded: bytes, pixels, shape.
+Decoders are called by name, so no file can choose another than its first bytes say
+(`intake/kinds.py`). Of a PNG only the parts that make the picture reach the decoder;
+comments and animation frames, the places where bombs are hidden, are skipped, their
+checksums apart, and a colour profile is unpacked here, under a limit. Everything is
+bounded before it is decoded: bytes, pixels, shape.
 
 A picture is whole or refused. Pillow drops what libjpeg says of damage it had to guess
 its way around, and takes a PNG whose pixels end early; simplejpeg decodes the same
@@ -15,8 +16,9 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import simplejpeg
 from PIL import Image, ImageChops
@@ -24,10 +26,14 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from intake.colour import in_srgb, inflated_profile
 from intake.dhash import dhash
 from intake.errors import Refused
+from intake.kinds import MAX_BYTES, PNG_SIGNATURE, kind_of
+from intake.other_formats import TURNED, flat, let_go, open_other, webp_size
 
-MAX_BYTES = 25 * 2**20
+__all__ = ["MAX_BYTES", "Decoded", "decode", "loadable_copy"]
+
 MAX_PIXELS = 40_000_000
 MAX_ASPECT = 50
 """The longer side is at most this many times the shorter: beyond it a square of
@@ -40,7 +46,6 @@ FULL_COLOUR_BELOW = 64
 BACKGROUND = (255, 255, 255)
 """What shows through transparency: white, as on paper and most web pages."""
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_PARTS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
 _OPTIONAL = 0x20
 """The bit of a PNG chunk's first letter that says the picture can do without it."""
@@ -73,18 +78,13 @@ _TURN = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_OTHER_KINDS = (
-    (b"GIF8", "a GIF"),
-    (b"II*\0", "a TIFF"),
-    (b"MM\0*", "a TIFF"),
-    (b"8BPS", "a Photoshop file"),
-    (b"%PDF", "a PDF"),
-    (b"%!PS", "PostScript"),
-    (b"PK\x03\x04", "a ZIP"),
-    (b"BM", "a BMP"),
-    (b"MZ", "a program"),
-    (b"\x7fELF", "a program"),
-)
+T = TypeVar("T")
+
+
+class _Read(NamedTuple):
+    rgb: Image.Image
+    orientation: int
+    profile: bytes
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Decoded:
     """A checked picture.
 
     Attributes:
-        format: "JPEG" or "PNG".
+        format: one of those that `intake/kinds.py` tells.
         width, height: of the whole picture in pixels, turned as its EXIF says.
         thumbnail: a JPEG of our own, without metadata.
         size: width and height of the working copy.
@@ -107,39 +107,6 @@ class Decoded:
     size: tuple[int, int]
     rgb: bytes
     dhash: int | None
-
-
-def _kind(data: bytes) -> str:
-    """Name what is neither JPEG nor PNG, where its first bytes tell."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "a WebP"
-    if data[4:8] == b"ftyp":
-        return "a HEIC, AVIF or video file"
-    for start, name in _OTHER_KINDS:
-        if data.startswith(start):
-            return name
-    text = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype html", b"<html")):
-        return "a web page"
-    return "an SVG or XML" if text.startswith((b"<svg", b"<?xml")) else ""
-
-
-def sniff(data: bytes) -> str:
-    """Tell "JPEG" or "PNG" from the first bytes.
-
-    Raises:
-        Refused: it is empty, too large, or neither.
-    """
-    if not data:
-        raise Refused("File is empty")
-    if len(data) > MAX_BYTES:
-        raise Refused(f"File is larger than {MAX_BYTES // 2**20} MB")
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(PNG_SIGNATURE):
-        return "PNG"
-    kind = _kind(data)
-    raise Refused(f"Not a JPEG or PNG: it is {kind}" if kind else "Not a JPEG or PNG")
 
 
 def _strange(kind: bytes) -> str:
@@ -177,6 +144,10 @@ def _png_parts(data: bytes) -> Iterator[bytes]:
 
 
 def _open(data: bytes, kind: str) -> ImageFile:
+    if kind == "WEBP":
+        _check_shape(*webp_size(data))
+    if kind not in ("JPEG", "PNG"):
+        return open_other(data, kind)
     if kind == "PNG":
         return PngImageFile(io.BytesIO(PNG_SIGNATURE + b"".join(_png_parts(data))))
     try:
@@ -201,9 +172,14 @@ def _check_shape(width: int, height: int) -> None:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """EXIF's orientation, 1 where there is none or it cannot be read."""
+    """EXIF's orientation, 1 where there is none or it cannot be read.
+
+    Of EXIF alone: what XMP says of it, no browser goes by.
+    """
     try:
-        found = int(picture.getexif().get(_ORIENTATION, 1))
+        exif = Image.Exif()
+        exif.load(picture.info.get("exif", b""))
+        found = int(exif.get(_ORIENTATION, 1))
         return found if found in _TURN else 1
     except Exception:  # damaged EXIF raises nearly anything, and costs only itself
         return 1
@@ -368,21 +344,51 @@ def _jpeg(head: ImageFile, data: bytes, least: tuple[int, int]) -> Image.Image:
     return Image.frombytes(head.mode, size, pixels.tobytes(), "raw", raw)
 
 
+def _profile(head: ImageFile, data: bytes, kind: str) -> bytes:
+    """A picture's ICC profile, b"" where it has none."""
+    if kind != "PNG":
+        return head.info.get("icc_profile") or b""
+    at = data.find(b"iCCP", 0, data.find(b"IDAT"))
+    if at < 4:
+        return b""
+    (length,) = struct.unpack_from(">I", data, at - 4)
+    return inflated_profile(data[at + 4 : at + 4 + length])
+
+
+def _rgb(head: ImageFile, data: bytes, kind: str, least: tuple[int, int]) -> _Read:
+    """A picture's pixels in sRGB, at no less than a size, and how to turn them."""
+    if kind == "JPEG":
+        picture = _jpeg(head, data, least)
+    elif kind == "PNG":
+        picture = _png(head, data)
+    else:
+        _load(head)
+        let_go(head)
+        _check_shape(*head.size)  # a GIF's first frame may be larger than it says
+        picture = head
+    # Only now: to look for EXIF Pillow loads a PNG that has none, and drops the error.
+    orientation = 1 if kind in TURNED else _orientation(head)
+    profile = _profile(head, data, kind)
+    if picture.mode == "CMYK" and profile:
+        picture = in_srgb(picture, profile)
+    own = kind in ("JPEG", "PNG")
+    rgb = _to_rgb(picture, data) if own else flat(picture, BACKGROUND)
+    return _Read(rgb, orientation, profile)
+
+
 def _decode(data: bytes) -> Decoded:
-    kind = sniff(data)
+    kind = kind_of(data)
     head = _open(data, kind)
     width, height = head.size
     _check_shape(width, height)
     working = _fitted((width, height), WORKING_SIDE)
-    picture = _jpeg(head, data, working) if kind == "JPEG" else _png(head, data)
-    # Only now: to look for EXIF Pillow loads a PNG that has none, and drops the error.
-    orientation = _orientation(head)
-    rgb = _to_rgb(picture, data)
+    rgb, orientation, profile = _rgb(head, data, kind, working)
     if rgb.size != working:
         # Not a box alone: from 1,000 pixels to 512 its weights jump from one to two,
         # and predictions drift half as far again from those of the full decode. By
         # whole numbers it does well, down to three times the size wanted.
         rgb = rgb.resize(working, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    rgb = in_srgb(rgb, profile)
     if orientation in _TURN:
         rgb = rgb.transpose(_TURN[orientation])
     if orientation >= 5:  # on its side
@@ -393,18 +399,52 @@ def _decode(data: bytes) -> Decoded:
     return Decoded(kind, width, height, thumbnail, rgb.size, pixels, dhash(thumbnail))
 
 
-def decode(data: bytes) -> Decoded:
-    """Check and decode one file.
+def _copy(data: bytes, wanted: str) -> bytes:
+    kind = kind_of(data)
+    head = _open(data, kind)
+    _check_shape(*head.size)
+    rgb, orientation, profile = _rgb(head, data, kind, head.size)
+    rgb = in_srgb(rgb, profile)
+    if orientation in _TURN:
+        rgb = rgb.transpose(_TURN[orientation])
+    rgb.info = {}
+    out = io.BytesIO()
+    lossy = {"quality": 95, "subsampling": "4:4:4"} if wanted == "JPEG" else {}
+    rgb.save(out, wanted, **lossy)
+    return out.getvalue()
 
-    Raises:
-        Refused: with the reason. Pillow raises whatever its parsers stumble on, not
-            only OSError; all of it means the file is damaged.
+
+def _in_words(work: Callable[[], T]) -> T:
+    """Do it; whatever is raised becomes a reason.
+
+    Pillow raises whatever its parsers stumble on, not only OSError; all of it means the
+    file is damaged.
     """
     try:
-        return _decode(data)
+        return work()
     except Refused:
         raise
     except MemoryError as problem:
         raise Refused("Decoding takes too much memory") from problem
     except Exception as problem:
         raise Refused("File is damaged") from problem
+
+
+def decode(data: bytes) -> Decoded:
+    """Check and decode one file.
+
+    Raises:
+        Refused: with the reason.
+    """
+    return _in_words(lambda: _decode(data))
+
+
+def loadable_copy(data: bytes, wanted: str) -> bytes:
+    """A picture in full, as a JPEG or PNG that programs read which know no others.
+
+    It is turned, on white and in sRGB, and tells nothing else of the original.
+
+    Raises:
+        Refused: with the reason.
+    """
+    return _in_words(lambda: _copy(data, wanted))

@@ -11,7 +11,6 @@ hold on for ever. No proxies, cookies, .netrc or compressed answers.
 
 import ipaddress
 import os
-import re
 import socket
 import threading
 import time
@@ -305,15 +304,6 @@ def fetch(url: str, *, seconds: float = DEADLINE) -> bytes:
         except (requests.RequestException, HTTPError, OSError, ValueError) as problem:
             raise _translated(problem, deadline) from problem
         raise Refused("The address leads on too often")
-
-
-def parse_urls(text: str) -> list[str]:
-    """Addresses out of pasted text: split at blanks and commas, each once, in order.
-
-    A comma followed by more of the same address (no blank, no new http) stays in it.
-    """
-    pieces = re.split(r"[\s]+|,(?=\s|$|https?://)", text)
-    return list(dict.fromkeys(p.strip(",;<>\"'") for p in pieces if p.strip(",;<>\"'")))
 
 
 def _no_turn(_: threading.Event) -> AbstractContextManager[object]:

@@ -16,11 +16,19 @@ from itertools import chain, islice
 
 from PIL import Image
 
-from intake.decode import MAX_BYTES, MAX_PIXELS, Decoded, sniff
+from intake.decode import MAX_BYTES, MAX_PIXELS, Decoded
 from intake.errors import Refused
+from intake.kinds import COPIES, kind_of
 from intake.worker import WORKERS, Pool
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "Picture", "read_picture", "read_pictures"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "Picture",
+    "loadable_copy",
+    "read_picture",
+    "read_pictures",
+]
 
 GROUP = 8
 GROUP_BYTES = 64 * 2**10
@@ -37,7 +45,7 @@ class Picture:
     Attributes:
         sha256: of the original bytes, hexadecimal.
         data: the original bytes.
-        format: "JPEG" or "PNG".
+        format: one of those that `intake/kinds.py` tells.
         width, height: in pixels, turned as EXIF says.
         thumbnail: a JPEG of our own, at most 256 pixels a side, without metadata.
         size, rgb: the working copy's width and height, and its pixels.
@@ -75,9 +83,18 @@ def read_picture(data: bytes) -> Picture:
     return answer
 
 
+def loadable_copy(data: bytes, kind: str) -> bytes:
+    """A picture of a format that few programs load, in full, as `COPIES` says.
+
+    Raises:
+        Refused: with the reason.
+    """
+    return _POOL.convert(data, COPIES[kind])
+
+
 def _refusal(data: bytes) -> Refused | None:
     try:
-        sniff(data)
+        kind_of(data)
     except Refused as problem:
         return problem
     return None

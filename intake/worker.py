@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from intake.decode import Decoded, decode
+from intake.decode import Decoded, decode, loadable_copy
 from intake.errors import Refused
 
 MEMORY_LIMIT = 2**30
@@ -37,8 +37,10 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """NumPy would set address space aside for every core, of what the limit grants."""
 _LENGTH = struct.Struct(">Q")
 _COUNT = struct.Struct(">B")
-_MOST = 2**25
-"""Bytes of a message: more than any picture or answer has, so that nobody who has
+_ONE_COPY = 255
+"""Instead of a number of files: one is to be converted, not decoded."""
+_MOST = 2**27
+"""Bytes of a message: more than any picture, copy or answer has, so that nobody who has
 taken a worker over can have its parent set memory aside at will."""
 _READY = b"ready"
 _DIED = "File could not be decoded: it takes too long or breaks the decoder"
@@ -134,6 +136,20 @@ class Worker:
             _send(out, _COUNT.pack(len(files)), *files)
             return [_read_answer(back) for _ in files]
 
+    def convert(self, data: bytes, wanted: str, time_limit: float) -> bytes | Refused:
+        """Have a copy made of one file; see `intake.decode.loadable_copy`.
+
+        Raises:
+            EOFError, OSError: the worker died, or was killed for taking too long.
+        """
+        out, back = self.process.stdin, self.process.stdout
+        if out is None or back is None:
+            raise EOFError
+        with _killed_after(time_limit, self.process):
+            _send(out, _COUNT.pack(_ONE_COPY), wanted.encode(), data)
+            head = json.loads(_receive(back))
+            return Refused(head["refused"]) if "refused" in head else _receive(back)
+
     def alive(self) -> bool:
         """Whether it can still be asked."""
         return self.process.poll() is None
@@ -207,6 +223,21 @@ class Pool:
             died.__cause__ = problem
             return [died]
 
+    def convert(self, data: bytes, wanted: str) -> bytes:
+        """Have a copy made of one file in a worker.
+
+        Raises:
+            Refused: with the reason.
+        """
+        try:
+            with self._worker() as worker:
+                answer = worker.convert(data, wanted, self._time_limit)
+        except (EOFError, OSError, ValueError, KeyError) as problem:
+            raise Refused(_DIED, retry=True) from problem
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
     def close(self) -> None:
         """End all idle workers."""
         while self._idle:
@@ -238,6 +269,15 @@ def _answer(data: bytes) -> Iterator[bytes]:
     yield from (json.dumps(head).encode(), done.thumbnail, done.rgb)
 
 
+def _copied(wanted: bytes, data: bytes) -> Iterator[bytes]:
+    try:
+        done = loadable_copy(data, wanted.decode())
+    except Refused as problem:
+        yield json.dumps({"refused": str(problem)}).encode()
+        return
+    yield from (b"{}", done)
+
+
 def main() -> None:
     """Serve until the parent closes the pipe."""
     _limit_memory()
@@ -248,9 +288,13 @@ def main() -> None:
             (number,) = _COUNT.unpack(_receive(source))
             # All are read before one is answered: otherwise both sides could be
             # writing, and neither read.
-            files = [_receive(source) for _ in range(number)]
+            copy = number == _ONE_COPY
+            files = [_receive(source) for _ in range(2 if copy else number)]
         except EOFError:
             return
+        if copy:
+            _send(back, *_copied(*files))
+            continue
         _send(back, *(part for data in files for part in _answer(data)))
 
 

@@ -1,10 +1,10 @@
 """Measure the model: `python -m model.evaluate --data FOLDER [--json]`.
 
-FOLDER holds one folder a class, as an export of the page does. With `--download DIR`
-instead, it is the test split of CIFAR-10. Folders named after no class of the model
-are counted apart, and never as wrong. Every picture takes the way it takes in the
-page: read by `intake`, classified by `Classifier`; nothing is measured that is not
-served.
+FOLDER holds one folder a class, as an export of the page does. Pictures in folders of
+names that the model cannot answer are never counted as wrong: of those the share is
+told that the model flags. With `--download DIR` instead of a folder, it is the test split of
+CIFAR-10. Every picture takes the way it takes in the page: read by `intake`, classified
+by `Classifier`; nothing is measured that is not served.
 
 Top-1 accuracy is the share classified right, over all pictures and over each class
 (recall). The expected calibration error says how far the confidence is from that
@@ -14,33 +14,52 @@ share, over 15 bins. A picture that cannot be read is counted apart, never as wr
 import argparse
 import io
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+if __name__ == "__main__":  # what follows takes seconds to load
+    from model.command_line import say_when_interrupted
+
+    say_when_interrupted()
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from intake.errors import Refused
-from intake.pictures import read_pictures
+from intake.files import read_file
+from intake.pictures import Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
 from model.calibration import Temperature, expected_calibration_error, softmax
+from model.class_folders import ClassFolders, class_folders
 from model.classes import CLASSES
 from model.classifier import Classifier
+from model.command_line import progress, run
 from model.engines import Outputs
-from model.predict import read_file
 from model.preprocess import are_photographs
 from model.versions import load_version
 
 CHUNK = 256
 """Pictures held at a time: memory stays flat whatever the folder holds."""
 
-Sample = tuple[bytes, int]
 T = TypeVar("T")
+
+LOG = logging.getLogger(__name__)
+"""Hears of each file that is left out, and why; unless told otherwise, it is written
+to the standard error."""
+
+
+class Sample(NamedTuple):
+    """A picture file's bytes, the index of its class, and its path if it has one."""
+
+    data: bytes
+    label: int
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +76,21 @@ class Readings:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """Pictures in folders of none of the ten: how many, and what is flagged of them."""
+
+    n: int = 0
+    flagged: int = 0
+    refused: int = 0
+    folders: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; the share in percent, null where there is no picture."""
+        share = round(100 * self.flagged / self.n, 2) if self.n else None
+        return {**vars(self), "flagged": share, "folders": list(self.folders)}
+
+
+@dataclass(frozen=True)
 class Report:
     """Figures in percent; classes without a picture are absent."""
 
@@ -67,7 +101,6 @@ class Report:
     ece: float
     per_class: dict[str, float]
     refused: int
-    others: int = 0
     """Pictures of labels that the model does not know, in none of the figures."""
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,72 +112,37 @@ class Report:
             "ece": round(self.ece, 2),
             "per_class": {name: round(v, 2) for name, v in self.per_class.items()},
             "refused": self.refused,
-            "others": self.others,
         }
-
-
-def label_files(folder: Path) -> list[tuple[Path, str]]:
-    """Every file under `folder/<label>/`, and the label; sorted.
-
-    Raises:
-        ValueError: there is no such folder, or there are no files.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder")
-    branches = sorted(path for path in folder.iterdir() if path.is_dir())
-    found = [
-        (path, branch.name)
-        for branch in branches
-        for path in sorted(path for path in branch.rglob("*") if path.is_file())
-    ]
-    if not found:
-        raise ValueError(f"{folder} holds no pictures in folders named after classes")
-    return found
 
 
 def labelled_files(folder: Path) -> list[tuple[Path, int]]:
     """Every file under `folder/<class>/`, and the class's index; sorted.
 
     Raises:
-        ValueError: a folder is not named after a class, or there are no files.
+        OSError, ValueError: as `class_folders` does.
     """
-    files = label_files(folder)
-    for branch in (path for path in folder.iterdir() if path.is_dir()):
-        if branch.name not in CLASSES:
-            raise ValueError(f"{branch} is not named after one of the ten classes")
-    return [(path, CLASSES.index(label)) for path, label in files]
+    return class_folders(folder).files
+
+
+def samples_of(files: Iterable[tuple[Path, int]]) -> Iterator[Sample]:
+    """The bytes and class of every file, read one at a time; b"" where it cannot be."""
+    for path, label in files:
+        data = read_file(path)
+        if isinstance(data, str):
+            LOG.warning("%s: %s", path, data)
+            yield Sample(b"", label)
+        else:
+            yield Sample(data, label, str(path))
 
 
 def folder_samples(folder: Path, *, leave_out: int = 0) -> Iterator[Sample]:
-    """The bytes and class of every file, read one at a time; b"" where it cannot be.
+    """What `samples_of` makes of the files in class folders.
 
     Args:
         folder: of class folders.
         leave_out: the first of every so many files; none where it is 0.
     """
-    files = labelled_files(folder)
-    for path, label in _without(files, leave_out):
-        data = read_file(path)
-        yield data if isinstance(data, bytes) else b"", label
-
-
-def known_samples(folder: Path, classes: Sequence[str]) -> tuple[Iterator[Sample], int]:
-    """The bytes and class of every file of these classes, and how many others.
-
-    Raises:
-        ValueError: there is no such folder, or none is named after a class.
-    """
-    files = label_files(folder)
-    known = [(path, classes.index(name)) for path, name in files if name in classes]
-    if not known:
-        raise ValueError(f"{folder} holds no folder that is named after a class")
-
-    def read() -> Iterator[Sample]:
-        for path, label in known:
-            data = read_file(path)
-            yield data if isinstance(data, bytes) else b"", label
-
-    return read(), len(files) - len(known)
+    return samples_of(_without(labelled_files(folder), leave_out))
 
 
 def _without(files: list[T], every: int) -> list[T]:
@@ -160,16 +158,26 @@ def cifar10_samples(root: Path) -> Iterator[Sample]:
     for pixels, label in zip(data.data, data.targets, strict=True):
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, "PNG")
-        yield file.getvalue(), label
+        yield Sample(file.getvalue(), label)
+
+
+def read_samples(
+    samples: Iterable[Sample],
+) -> Iterator[tuple[Sample, Picture | Refused]]:
+    """Read pictures through the page's door; those refused are named."""
+    rest = iter(samples)
+    while part := list(islice(rest, CHUNK)):
+        pictures = read_pictures([sample.data for sample in part])
+        for picture, sample in zip(pictures, part, strict=True):
+            if isinstance(picture, Refused) and sample.path:
+                LOG.warning("%s: %s", sample.path, picture)
+            yield sample, picture
 
 
 def decode(samples: Iterable[Sample]) -> Iterator[tuple[Image.Image | None, int]]:
-    """Read pictures through the page's door; None for one that is refused."""
-    rest = iter(samples)
-    while part := list(islice(rest, CHUNK)):
-        pictures = read_pictures([data for data, _ in part])
-        for picture, (_, label) in zip(pictures, part, strict=True):
-            yield None if isinstance(picture, Refused) else picture.image, label
+    """The pictures as the model takes them; None for one that is refused."""
+    for sample, picture in read_samples(samples):
+        yield picture.image if isinstance(picture, Picture) else None, sample.label
 
 
 def read_all(
@@ -191,6 +199,18 @@ def read_all(
     read = Outputs(*(np.concatenate(part) for part in zip(*outputs, strict=True)))
     true, large = np.array(labels, np.int64), np.concatenate(photographs)
     return Readings(read.logits, read.features, read.early, true, large, refused)
+
+
+def read_outside(classifier: Classifier, others: dict[str, list[Path]]) -> Outside:
+    """Ask of pictures of none of the ten whether they are known as such."""
+    paths = [(path, 0) for files in others.values() for path in files]
+    flagged: list[bool] = []
+    decoded = decode(progress(samples_of(paths), len(paths)))
+    while part := list(islice(decoded, CHUNK)):
+        images = [image for image, _ in part if image is not None]
+        flagged += [answer.in_scope is False for answer in classifier.predict(images)]
+    refused = len(paths) - len(flagged)
+    return Outside(len(flagged), sum(flagged), refused, tuple(others))
 
 
 def report(readings: Readings, temperature: Temperature) -> Report:
@@ -232,23 +252,33 @@ def figures(
     )
 
 
-def measure(classifier: Classifier, options: argparse.Namespace) -> Report:
+def measure(
+    classifier: Classifier, options: argparse.Namespace
+) -> tuple[Report, Outside]:
     """The figures of one version, on what the command line names.
 
     Raises:
         OSError, ValueError: there is nothing to measure.
     """
-    samples, others = cifar10_samples(options.download), 0
-    if options.data:
-        samples, others = known_samples(options.data, classifier.classes)
+    samples, folders = _samples(options, classifier.classes)
     readings = read_all(classifier, decode(samples))
     outputs = Outputs(readings.logits, readings.features, readings.early)
     found = classifier.probabilities(outputs, readings.photographs)
     counted = figures(found, readings.labels, classifier.classes, readings.refused)
-    return replace(counted, others=others)
+    return counted, read_outside(classifier, folders.others)
 
 
-def as_text(found: Report, classifier: Classifier) -> str:
+def _about_outside(outside: Outside) -> list[str]:
+    if not outside.folders:
+        return []
+    share = outside.as_dict()["flagged"]
+    said = f"{share}% of them flagged as none of these" if outside.n else "none read"
+    more = f", {outside.refused} more could not be read" if outside.refused else ""
+    kinds = ", ".join(outside.folders)
+    return [f"{outside.n} pictures of labels it does not know ({kinds}){more}: {said}"]
+
+
+def as_text(found: Report, outside: Outside, classifier: Classifier) -> str:
     """The report for a person."""
     lines = [
         f"model {classifier.version} on {classifier.engine}",
@@ -257,10 +287,8 @@ def as_text(found: Report, classifier: Classifier) -> str:
         f"mean over classes           {found.macro:6.2f}%",
         f"expected calibration error  {found.ece:6.2f}%",
     ]
-    if found.others:
-        lines.insert(2, f"{found.others} of labels that the model does not know")
     lines += [f"  {name:<26}{value:6.2f}%" for name, value in found.per_class.items()]
-    return "\n".join(lines)
+    return "\n".join(lines + _about_outside(outside))
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -287,18 +315,30 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return parser.parse_args(arguments)
 
 
+def _samples(
+    options: argparse.Namespace, classes: Sequence[str]
+) -> tuple[Iterator[Sample], ClassFolders]:
+    """The labelled pictures the command line names, and what else lies beside them."""
+    if not options.data:
+        return cifar10_samples(options.download), ClassFolders()
+    found = class_folders(options.data, classes)
+    return progress(samples_of(found.files), len(found.files)), found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure as the command line says; 1 if there was nothing to measure."""
     options = parse_arguments(arguments)
     try:
         classifier = load_version(options.weights, options.engine, options.model)
-        found = measure(classifier, options)
+        found, outside = measure(classifier, options)
     except (BundleError, OSError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    print(json.dumps(found.as_dict()) if options.json else as_text(found, classifier))
+    as_json = found.as_dict() | {"outside": outside.as_dict()}
+    text = as_text(found, outside, classifier)
+    print(json.dumps(as_json) if options.json else text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

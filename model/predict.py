@@ -1,18 +1,18 @@
 """Classify files and folders: `python -m model.predict PATH... [--json]`.
 
-Folders are searched through and through, in order of their names, hidden files left
-out. Every file is one line, as soon as it is known: what it shows, how sure the model
-is ("?" where it may be none of the ten), and the file; with `--json` one JSON object
-with all there is to know. A file that is no picture, or a path
-that is not there, is a line with an error and never the end of the run.
+Folders are searched through and through, in order of their names, links too, hidden
+files left out. Every file is one line, as soon as it is known: what it shows, how sure
+the model is ("?" where it may be none of the ten), and the file; with `--json` one JSON
+object with all there is to know. A file that is no picture, or a path that is not
+there, is a line with an error and never the end of the run.
 
-The exit status is 0 if at least one picture was classified, 1 if none was (or the
-model cannot be loaded), 2 for a wrong command line.
+The exit status is 0 if a picture was classified and every path that was given, and
+every folder below it, could be looked into; else 1, also where the model cannot be
+loaded; 2 for a wrong command line.
 """
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from intake.pictures import MAX_BYTES, Picture, read_pictures
+if __name__ == "__main__":  # what follows takes seconds to load
+    from model.command_line import say_when_interrupted
+
+    say_when_interrupted()
+
+from intake.files import Found, read_file, walk
+from intake.pictures import Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
 from model.classifier import Classifier
+from model.command_line import run
 from model.prediction import Prediction
 from model.versions import load_version
 
@@ -32,11 +39,16 @@ CHUNK = 32
 
 @dataclass(frozen=True)
 class Line:
-    """What became of one path: a prediction, or why there is none."""
+    """What became of one path: a prediction, or why there is none.
+
+    Attributes:
+        lost: whether it was given, or is a folder, and could not be looked into.
+    """
 
     path: Path
     prediction: Prediction | None = None
     error: str = ""
+    lost: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The same keys on every line; what does not apply is null."""
@@ -72,68 +84,23 @@ def _rounded(score: float | None) -> float | None:
     return None if score is None else round(score, 6)
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long, or no way to it: reading it says which
-        return False
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    shut: list[Path] = []
-    walked = os.walk(root, onerror=lambda problem: shut.append(Path(problem.filename)))
-    for folder, branches, names in walked:
-        yield from shut
-        shut.clear()
-        branches[:] = sorted(name for name in branches if name[0] != ".")
-        yield from (Path(folder, name) for name in sorted(names) if name[0] != ".")
-    yield from shut
-
-
-def find_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """The paths themselves, and for each folder the files in it, sorted.
-
-    A folder that cannot be looked into comes itself: reading it says why.
-    """
-    for path in paths:
-        if _is_folder(path):
-            yield from _walk(path)
-        else:
-            yield path
-
-
-def read_file(path: Path) -> bytes | str:
-    """A file's bytes, or why there are none.
-
-    Reads one byte more than a picture may have, and `intake` refuses that. A pipe
-    or a device could keep us waiting for ever, so only regular files are opened.
-    """
-    try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            return "This is not a file."
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as problem:  # ValueError: a NUL in the name
-        return f"{getattr(problem, 'strerror', None) or problem}."
-
-
-def _classify(classifier: Classifier, paths: Sequence[Path]) -> list[Line]:
-    contents = [read_file(path) for path in paths]
+def _classify(classifier: Classifier, given: Sequence[Found]) -> list[Line]:
+    contents = [found.problem or read_file(found.path) for found in given]
     decoded = read_pictures([data for data in contents if isinstance(data, bytes)])
     outcomes = [next(decoded) if isinstance(c, bytes) else c for c in contents]
     good = [each for each in outcomes if isinstance(each, Picture)]
     predictions = iter(classifier.predict([picture.image for picture in good]))
     return [
-        Line(path, next(predictions))
+        Line(found.path, next(predictions))
         if isinstance(outcome, Picture)
-        else Line(path, error=str(outcome))
-        for path, outcome in zip(paths, outcomes, strict=True)
+        else Line(found.path, error=str(outcome), lost=bool(found.problem))
+        for found, outcome in zip(given, outcomes, strict=True)
     ]
 
 
-def classify_files(classifier: Classifier, paths: Iterable[Path]) -> Iterator[Line]:
+def classify_files(classifier: Classifier, given: Iterable[Found]) -> Iterator[Line]:
     """One line a file, in order; memory stays flat however many there are."""
-    rest = iter(paths)
+    rest = iter(given)
     while part := list(islice(rest, CHUNK)):
         yield from _classify(classifier, part)
 
@@ -166,19 +133,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BundleError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    lines = classified = 0
-    for line in classify_files(classifier, find_files(options.paths)):
+    lines = classified = lost = 0
+    for line in classify_files(classifier, walk(options.paths)):
         classified += line.prediction is not None
+        lost += line.lost
         text = json.dumps(line.as_dict()) if options.json else line.as_text()
         print(text, flush=True)
         lines += 1
     if not lines:
         print("error: there are no files", file=sys.stderr)
-    return 0 if classified else 1
+    return 0 if classified and not lost else 1
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:  # whoever reads has enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    run(main)

@@ -25,12 +25,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+if __name__ == "__main__":  # what follows takes seconds to load
+    from model.command_line import say_when_interrupted
+
+    say_when_interrupted()
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
+from intake.files import walk
 from model.bundle import (
     CARD_FILE,
     FEATURE_SIZE,
@@ -53,9 +59,18 @@ from model.calibration import (
 )
 from model.classes import CLASSES
 from model.classifier import SAME_ANSWER, Classifier, load_classifier
+from model.command_line import run
 from model.cpu import describe_machine
 from model.engines import OpenVinoEngine, TorchEngine
-from model.evaluate import Readings, Sample, decode, folder_samples, read_all, report
+from model.evaluate import (
+    Readings,
+    Sample,
+    decode,
+    folder_samples,
+    read_all,
+    report,
+    samples_of,
+)
 from model.learning.home import EVERY, home_entry, home_file, read_home_pictures
 from model.out_of_distribution import METHODS, PASSES, USED, Scope
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
@@ -237,8 +252,12 @@ def scope_file(scope: Scope) -> bytes:
 
 def _outside(folder: Path) -> list[Image.Image]:
     """Every photograph in a folder, whatever it shows."""
-    files = (path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
-    return [image for image, _ in decode((data, 0) for data in files) if image]
+    files = []
+    for found in walk([folder]):
+        if found.problem:
+            raise OSError(f"{found.path}: {found.problem}")
+        files.append((found.path, 0))
+    return [image for image, _ in decode(samples_of(files)) if image]
 
 
 def scope_entry(
@@ -398,4 +417,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

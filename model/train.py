@@ -27,6 +27,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+if __name__ == "__main__":  # what follows takes seconds to load
+    from model.command_line import say_when_interrupted
+
+    say_when_interrupted()
+
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -34,6 +39,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet
 
 from model.classes import CLASSES
+from model.command_line import run
 from model.network import (
     build_network,
     freeze,
@@ -378,4 +384,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -1,20 +1,22 @@
-"""The data set on its way out: `/export.zip`, what it is asked for, and the stream.
+"""The data set on its way out: what is asked for, and the stream.
+
+`/export.zip` is all of it, `/labels.csv` a table of the same selection for people.
 
 So many run at once, shared among visitors, and to somebody who reads
 (`routes/admission.py` ends the others). A download that another site's page set off is
 not the person's: what changed since does not count from it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import get_args
+from typing import TypeAlias, get_args
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from dataset.write import NothingToExport, Options, export_zip
+from dataset.write import NothingToExport, Options, export_table, export_zip
 from db import DatabaseError, HistoryQuery, State
 from routes import login
 from routes.origin import SAFE, is_from_elsewhere
@@ -22,7 +24,7 @@ from routes.spool import DOWNLOADS, Shares, SpoolFull
 from routes.upload import Held
 from workflow import resources
 
-NAMED = SAFE | {"Content-Disposition": 'attachment; filename="dataset.zip"'}
+Select: TypeAlias = Callable[[Request], Iterator[bytes]]
 MANY = (
     "As many downloads run as may, of everybody's or of yours. Try again when one is "
     "done."
@@ -38,8 +40,13 @@ class BadSelection(ValueError):
     """The address asks for what there is not."""
 
 
-def address(query: HistoryQuery, options: Options, who: str = "") -> str:
-    """Where the browser gets this selection; `who` takes it, for the record."""
+def address(
+    query: HistoryQuery, options: Options, who: str = "", file: str = "export.zip"
+) -> str:
+    """Where the browser gets this selection, as a ZIP or a table (`labels.csv`).
+
+    `who` takes it, for the record.
+    """
     asked = {
         "state": query.state,
         "search": query.search,
@@ -48,7 +55,7 @@ def address(query: HistoryQuery, options: Options, who: str = "") -> str:
         "who": who,
     }
     asked |= {name: "1" for name in SWITCHES if getattr(options, name)}
-    return f"/export.zip?{urlencode({k: v for k, v in asked.items() if v})}"
+    return f"/{file}?{urlencode({k: v for k, v in asked.items() if v})}"
 
 
 def selection(asked: Mapping[str, str]) -> tuple[HistoryQuery, Options]:
@@ -74,22 +81,24 @@ def selection(asked: Mapping[str, str]) -> tuple[HistoryQuery, Options]:
     return query, Options(**{name: asked.get(name) == "1" for name in SWITCHES})
 
 
-def _selected(request: Request) -> Iterator[bytes]:
+def _pictures(request: Request) -> Iterator[bytes]:
     query, options = selection(request.query_params)
     noted = not is_from_elsewhere(request.headers)
     name = request.query_params.get("who")
     who = login.person(request.headers, request.cookies, name)
-    pieces = export_zip(resources.database(), query, options, who, noted=noted)
-    # An export taken to its end is noted as one; so nothing is taken for a look.
-    return pieces if request.method == "GET" else iter(())
+    return export_zip(resources.database(), query, options, who, noted=noted)
 
 
-async def export(request: Request) -> Response:
-    """`/export.zip?state=&label=&search=&split=&who=…`: the data set, streamed."""
+def _labels(request: Request) -> Iterator[bytes]:
+    query, options = selection(request.query_params)
+    return export_table(resources.database(), query, options)
+
+
+async def _download(request: Request, select: Select, name: str, kind: str) -> Response:
     with ExitStack() as place:
         try:
             place.enter_context(_downloads.place(login.visitor(request)))
-            pieces = await run_in_threadpool(_selected, request)
+            pieces = await run_in_threadpool(select, request)
         except SpoolFull:
             return PlainTextResponse(MANY, 503, headers=SAFE)
         except BadSelection as problem:
@@ -98,6 +107,17 @@ async def export(request: Request) -> Response:
             return PlainTextResponse(str(problem), 404, headers=SAFE)
         except DatabaseError as problem:
             return PlainTextResponse(str(problem), 503, headers=SAFE)
-        return Held(
-            pieces, place.pop_all(), media_type="application/zip", headers=NAMED
-        )
+        if request.method == "HEAD":  # an export taken to its end is noted as one
+            pieces = iter(())
+        named = SAFE | {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Held(pieces, place.pop_all(), media_type=kind, headers=named)
+
+
+async def export(request: Request) -> Response:
+    """`/export.zip?state=&label=&search=&split=&who=…`: the data set, streamed."""
+    return await _download(request, _pictures, "dataset.zip", "application/zip")
+
+
+async def export_labels(request: Request) -> Response:
+    """`/labels.csv?…`: the same selection as a table for people."""
+    return await _download(request, _labels, "labels.csv", "text/csv; charset=utf-8")

@@ -1,10 +1,10 @@
-"""An export on its way back into the history, whichever part of the page sends it.
+"""A labelled set on its way into the history, whichever part of the page sends it.
 
 `POST /import?who=`: the ZIP is the whole body. It is let in like a ZIP of pictures
 (`routes/upload.py`): asked for by this page only, no faster than it is read, onto
 disk and never into memory, and dealt with when it is its turn. The answer is a line of
-JSON a batch, with how far it is, and at the end what was done, in words. Whoever breaks
-off keeps what is in: importing again adds the rest.
+JSON a batch, with how far it is, and at the end what was done, in words. An interrupted
+import keeps the batches already written; repeat it to add the rest.
 """
 
 from contextlib import ExitStack
@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from dataset.read import ImportRefused
 from db import DatabaseError
+from model.bundle import BundleError
 from routes import login
 from routes.upload import (
     Lines,
@@ -23,8 +24,8 @@ from routes.upload import (
     received_zip,
     take_room,
 )
-from ui.data_set.import_zip import Imported, read_back, summary
 from workflow import resources
+from workflow.read_back import Imported, opened, read_back, summary
 from workflow.receive import CHUNK_BYTES
 
 DIRECTORY = 256 * 2**20
@@ -35,9 +36,10 @@ is room for one import at a time beside other uploads."""
 def _imported(file: IO[bytes], person: str) -> Lines:
     counts, trouble = Imported(), ""
     try:
-        for counts in read_back(resources.database(), file, person):
+        files, model = opened(file), resources.classifier
+        for counts in read_back(resources.database(), files, model, person):
             yield line(done=counts.done, total=counts.listed)
-    except ImportRefused as problem:
+    except (ImportRefused, BundleError) as problem:
         yield line(said=f"Nothing was imported. {problem}")
         return
     except DatabaseError as problem:

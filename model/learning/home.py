@@ -27,9 +27,8 @@ from model.bundle import (
     read_home_file,
 )
 from model.classifier import Classifier
-from model.evaluate import Readings, decode, labelled_files, read_all
+from model.evaluate import Readings, decode, labelled_files, read_all, samples_of
 from model.learning.fit import Seen
-from model.predict import read_file
 
 EVERY = 2
 """Of a folder's pictures, one in so many."""
@@ -64,9 +63,7 @@ def read_home_pictures(classifier: Classifier, folder: Path) -> Readings:
         ValueError: there are too few.
     """
     files = labelled_files(folder)[::EVERY]
-    data = ((read_file(path), label) for path, label in files)
-    samples = ((d if isinstance(d, bytes) else b"", label) for d, label in data)
-    readings = read_all(classifier, decode(samples))
+    readings = read_all(classifier, decode(samples_of(files)))
     if len(readings.labels) < LEAST:
         raise ValueError(f"{folder} holds too few pictures: {2 * LEAST} are needed")
     return readings

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from intake.files import read_file
 from model.calibration import expected_calibration_error
+from model.class_folders import label_files
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
-from model.evaluate import label_files
 from model.learning.home import load_home
 from model.learning.reviewed import Labelled, lesson_of, near_groups, read_labelled
 from model.learning.teaching import CLASS_PICTURES, own_classes, teach
-from model.predict import read_file
 
 Floats = NDArray[np.float64]
 

@@ -21,6 +21,7 @@ from model.evaluate import (
     folder_samples,
     labelled_files,
     read_all,
+    samples_of,
 )
 from model.out_of_distribution import Scope, fit_threshold, mean_features
 from model.preprocess import to_pixels
@@ -36,11 +37,11 @@ def with_jpeg_twins(samples: Iterable[Sample]) -> Iterator[Sample]:
     People's pictures are crisp and compressed alike, and confidence and distances
     differ between the two: what is fitted to one alone does not fit the other.
     """
-    for data, label in samples:
-        yield data, label
-        for image, _ in decode([(data, label)]):
+    for sample in samples:
+        yield sample
+        for image, label in decode([sample]):
             if image:
-                yield jpeg_twin(image), label
+                yield Sample(jpeg_twin(image), label)
 
 
 def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Classifier:
@@ -77,8 +78,7 @@ def read_training(classifier: Classifier, folder: Path) -> Readings:
     """Features of some training pictures, every class alike often as it is there."""
     files = labelled_files(folder)
     some = files[:: max(1, len(files) // TRAINING_PICTURES)]
-    samples = ((path.read_bytes(), label) for path, label in some)
-    return read_all(classifier, decode(samples))
+    return read_all(classifier, decode(samples_of(some)))
 
 
 def scores(bundle: Bundle, readings: Readings) -> NDArray[np.float64]:

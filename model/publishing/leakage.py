@@ -20,10 +20,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":  # what follows takes seconds to load
+    from model.command_line import say_when_interrupted
+
+    say_when_interrupted()
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.command_line import run
 from model.evaluate import decode, folder_samples
 from model.preprocess import INPUT_SIZE, Pixels
 
@@ -156,4 +162,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

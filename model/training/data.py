@@ -5,6 +5,7 @@ never waits for a disk.
 """
 
 import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.datasets import CIFAR10, ImageFolder
+from torchvision.datasets import CIFAR10
 
-from intake.pictures import read_picture
-from model.classes import CLASSES
+from intake.pictures import Picture, read_picture
+from model.class_folders import class_folders
+from model.command_line import progress
+from model.evaluate import LOG, read_samples, samples_of
 from model.preprocess import INPUT_SIZE
 
 
@@ -39,7 +42,8 @@ class Labelled:
         return Labelled(self.images.to(device), self.labels.to(device))
 
 
-LOSSLESS = (".png", ".bmp", ".tif", ".tiff", ".ppm")
+SOFTENED = ("JPEG", "HEIF", "AVIF", "WEBP")
+"""Formats whose pictures are compressed with loss already."""
 
 TWIN_QUALITY = 75
 """Of the JPEG twins of lossless pictures: what programs save with by default."""
@@ -53,37 +57,41 @@ def jpeg_twin(picture: Image.Image) -> bytes:
 
 
 def _pixels(picture: Image.Image) -> np.ndarray:
-    picture = picture.convert("RGB")
     if picture.size != (INPUT_SIZE, INPUT_SIZE):
         picture = picture.resize((INPUT_SIZE, INPUT_SIZE), Image.Resampling.BOX)
     return np.asarray(picture)
 
 
+def _read(files: Sequence[tuple[Path, int]]) -> Iterator[tuple[Picture, int]]:
+    """The pictures among the files, as the page sees them; the others are named."""
+    for sample, picture in read_samples(progress(samples_of(files), len(files))):
+        if isinstance(picture, Picture):
+            yield picture, sample.label
+
+
 def load_folder(root: Path, *, twins: bool = False) -> Labelled:
     """Read `root/<class>/<picture>`; classes without a folder are simply absent.
 
-    With `twins` each picture that no JPEG has softened yet is there a second time, as
-    a JPEG: for learning from, people's pictures being crisp and compressed alike.
+    Pictures are read through the page's door: turned, on white and in colours as there.
+    What lies in folders of other names is left out. With `twins` each picture that no
+    lossy format has softened yet is there a second time, as a JPEG: for learning from,
+    people's pictures being crisp and compressed alike.
 
     Raises:
-        ValueError: a folder is not named after one of the ten classes.
-        FileNotFoundError: there is no such folder, or it holds no picture.
+        OSError, ValueError: there is no such folder, or it holds no picture.
     """
-    tree = ImageFolder(str(root), allow_empty=True)
-    unknown = sorted(set(tree.classes) - set(CLASSES))
-    if unknown:
-        raise ValueError(f"{root}: not one of the ten classes: {', '.join(unknown)}")
-    if not tree.samples:
-        raise FileNotFoundError(f"{root}: no pictures in class folders")
-    index = [CLASSES.index(name) for name in tree.classes]
+    found = class_folders(root)
+    for name, others in found.others.items():
+        LOG.warning("%s: %s left out, not one of the ten classes", name, len(others))
     images: list[np.ndarray] = []
     labels: list[int] = []
-    for path, target in tree.samples:
-        picture = tree.loader(path)
-        images.append(_pixels(picture))
-        if twins and path.lower().endswith(LOSSLESS):
-            images.append(_pixels(read_picture(jpeg_twin(picture)).image))
-        labels += [index[target]] * (len(images) - len(labels))
+    for picture, label in _read(found.files):
+        images.append(_pixels(picture.image))
+        if twins and picture.format not in SOFTENED:
+            images.append(_pixels(read_picture(jpeg_twin(picture.image)).image))
+        labels += [label] * (len(images) - len(labels))
+    if not images:
+        raise ValueError(f"{root}: none of the files could be read as a picture")
     stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     return Labelled(stacked, torch.tensor(labels))
 

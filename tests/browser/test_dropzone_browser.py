@@ -47,7 +47,7 @@ def test_what_is_no_picture_is_named_with_its_reason(page: Page):
     choose(page, {"<b>bad</b>.png": b"x", "good.png": png(1), "empty.png": b""})
     said(page, "1 picture received, 2 refused.")
     refusals = page.locator(".refusals li")
-    expect(refusals.first).to_have_text("<b>bad</b>.png: Not a JPEG or PNG")
+    expect(refusals.first).to_have_text("<b>bad</b>.png: Not a picture")
     expect(refusals.last).to_have_text("empty.png: File is empty")
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator(".summary")).to_be_hidden()
@@ -96,7 +96,7 @@ def test_what_is_packed_otherwise_is_called_no_zip(page: Page):
     packed = {"name": "a.gz", "mimeType": "application/gzip", "buffer": b"\x1f\x8b" * 9}
     page.locator("input[name=files]").set_input_files([packed])
     said(page, "0 pictures received, 1 refused.")
-    expect(page.locator(".refusals")).to_contain_text("Not a JPEG or PNG")
+    expect(page.locator(".refusals")).to_contain_text("Not a picture")
 
 
 def dispatch(page: Page, kind: str, files: dict[str, bytes]) -> None:
@@ -128,6 +128,34 @@ def test_a_drop_and_a_paste_anywhere_on_the_page(page: Page, server: Server):
     names = [item.name for item in tray_of(page, server).items()]
     assert names[:2] == ["a.png", "b.png"]
     assert re.fullmatch(r"pasted \d\d-\d\d-\d\d 1\.png", names[2])
+
+
+DROP_A_LINK = """(link) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.setData("text/uri-list", link);
+  const init = {bubbles: true, cancelable: true, dataTransfer};
+  document.body.dispatchEvent(new DragEvent("drop", init));
+}"""
+
+
+def test_a_link_from_another_page_is_fetched_as_an_address(page: Page):
+    """One of this page's own pictures is left where it is."""
+    page.evaluate(DROP_A_LINK, f"{page.url.split('?')[0]}tray/x.jpg")
+    page.evaluate(DROP_A_LINK, "http://10.0.0.1/cat.png")
+    refused = page.locator("ul.refused li")
+    expect(refused).to_have_text(
+        "http://10.0.0.1/cat.png: This address is not allowed", timeout=SLOW
+    )
+
+
+def test_what_a_stick_of_a_mac_brings_along_is_left_out(page: Page, tmp_path: Path):
+    folder = tmp_path / "STICK"
+    for name in ("photos/1.png", "photos/._1.png", ".Trashes/2.png", "@eaDir/3.png"):
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(png(len(name)))
+    page.locator("input[name=folder]").set_input_files(folder)
+    said(page, "1 picture received.")
 
 
 REMOVE_ONCE_LISTED = """() => {
@@ -343,7 +371,7 @@ def test_what_the_disk_has_no_room_for_is_tried_again(browser: Browser, tmp_path
             tab.get_by_role("button", name="Try again").click()
             said(tab, "5 pictures received, 1 refused.")
             expect(tab.locator(".refusals li")).to_have_text(
-                "readme.txt: Not a JPEG or PNG"
+                "readme.txt: Not a picture"
             )
             expect(tab.get_by_role("button", name="Try again")).to_be_hidden()
         finally:

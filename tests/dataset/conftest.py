@@ -1,9 +1,11 @@
-"""A database with a past."""
+"""A database with a past, and a model."""
 
 import pytest
 
 from db import Database
+from model.classifier import Classifier, load_classifier
 from tests.support.imports import picture
+from tests.support.models import publish_random
 
 
 @pytest.fixture
@@ -17,3 +19,9 @@ def busy(db: Database) -> Database:
     db.delete([2], "Ben")
     db.restore_deleted([2], "Ada")
     return db
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    """A model of random weights."""
+    return load_classifier(publish_random(tmp_path_factory.mktemp("published")))

@@ -1,13 +1,8 @@
 """The ZIP: what trains without editing, and what hostile labels cannot do to it."""
 
-import csv
-import io
 import json
-import os
 import random
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -17,13 +12,14 @@ from sqlalchemy import update
 from torchvision.datasets import ImageFolder
 
 from dataset.names import folders, safe_folder, split_of
-from dataset.read import Export
+from dataset.sets import open_set
 from dataset.write import NothingToExport, Options, export_zip
 from db import Database, HistoryQuery
+from intake.archive import DATA_SETS, Archive
 from model.classes import CLASSES
 from records.schema import state
 from records.work import Work
-from tests.support.exports import exported, lines, opened, picture
+from tests.support.exports import exported, lines, loaded, opened, picture, table
 from ui.data_set.view import since_text
 
 STANDS = {"prediction_id": 1, "predicted": CLASSES[1]}
@@ -60,11 +56,13 @@ def test_lists_say_everything(db: Database):
     (line,) = lines(archive)
     assert line["file_name"] in archive.namelist()
     assert (line["label"], line["predicted"]) == ("cat", "deer")
-    assert (line["correct"], line["reviewed"]) == ("false", "true")
+    assert (line["correct"], line["reviewed"]) == (False, True)
     assert archive.read(line["file_name"]) == given.data
     (exact,) = json.loads(archive.read("labels.json"))["images"]
     assert exact["sha256"] == given.sha256
-    assert exact["probabilities"] == list(given.probabilities)
+    assert exact["probabilities"] == dict(
+        zip(CLASSES, given.probabilities, strict=True)
+    )
     assert exact["source"] == given.source
     assert exact["model_version"] == "first"
     assert exact["created"]
@@ -82,7 +80,7 @@ def test_selections(db: Database):
     assert count(label="boat") == 1
     everything = lines(opened(exported(db, unreviewed=True)))
     assert len(everything) == 4
-    assert [r["label"] for r in everything if r["reviewed"] == "false"] == ["frog"]
+    assert [r["label"] for r in everything if not r["reviewed"]] == ["frog"]
 
 
 def test_nothing_to_export_is_said_at_once(db: Database):
@@ -148,17 +146,18 @@ def test_folders_depend_on_labels_alone():
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
 def test_no_cell_is_a_formula(db: Database, start: str):
     db.save([picture(1, "cat", name=f"{start}cmd()", source=f"{start}x")])
-    archive = opened(exported(db))
-    (line,) = lines(archive)
+    (line,) = table(db)
     assert (line["name"], line["source"]) == (f"'{start}cmd()", f"'{start}x")
+    archive = opened(exported(db))
     assert json.loads(archive.read("labels.json"))["images"][0]["source"] == f"{start}x"
+    assert lines(archive)[0]["source"] == f"{start}x"  # no spreadsheet opens that
 
 
 @pytest.mark.parametrize("name", ["a\rb.png", "a\nb.png", 'a"\r\n,b.png'])
 def test_a_name_with_the_end_of_a_line_is_one_cell(db: Database, name: str):
     db.save([picture(1, "cat", name=name), picture(2, "cat")])
-    found = lines(opened(exported(db)))
-    assert [line["name"] for line in found] == [name, "2.png"]
+    for found in (lines(opened(exported(db))), table(db)):
+        assert [line["name"] for line in found] == [name, "2.png"]
 
 
 @pytest.mark.threat("E45")
@@ -392,21 +391,21 @@ def test_every_part_of_a_split_numbers_labels_alike(
     assert [data.class_to_idx for data in sets] == [{"cat": 0, "dog": 1}] * 3
     assert sum(len(data) for data in sets) == 39
     assert sum(target == 0 for data in sets for target in data.targets) == 1
-    assert len(Export(archive.fp)) == 39
+    assert len(open_set(Archive(archive.fp, DATA_SETS), CLASSES)) == 39
 
 
 def test_each_part_of_a_split_has_its_list(db: Database):
     db.save([picture(n, "cat") for n in range(30)])
     archive = opened(exported(db, split=True))
-    lists = [n for n in archive.namelist() if n.endswith("metadata.csv")]
+    lists = [n for n in archive.namelist() if n.endswith("metadata.jsonl")]
     assert lists == [
-        "test/metadata.csv",
-        "train/metadata.csv",
-        "validation/metadata.csv",
+        "test/metadata.jsonl",
+        "train/metadata.jsonl",
+        "validation/metadata.jsonl",
     ]
     for name in lists:
-        text = archive.read(name).decode()
-        for line in csv.DictReader(io.StringIO(text)):
+        for text in archive.read(name).decode().splitlines():
+            line = json.loads(text)
             assert f"{name.split('/')[0]}/{line['file_name']}" in archive.namelist()
 
 
@@ -423,28 +422,7 @@ def test_the_lists_tell_every_event(db: Database):
     assert len(exact["record"]["predictions"]) == 1
 
 
-LOAD = """
-import json, sys
-from datasets import load_dataset
-found = load_dataset("imagefolder", data_dir=sys.argv[1])
-print(json.dumps({part: list(rows["label"]) for part, rows in found.items()}))
-"""
-
-
-def loaded(folder: Path, tmp_path: Path) -> dict[str, list[str]]:
-    """The labels of each part, as `datasets` reads them."""
-    offline = {"HF_DATASETS_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(folder)],
-        env=os.environ | offline | {"HF_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-LIKE_PARTS = ["train", "toy train", "test 1", "dev.", "Val", "metadata.csv"]
+LIKE_PARTS = ["train", "toy train", "test 1", "dev.", "Val", "metadata.jsonl"]
 """Labels whose folders could be taken for a part of a split, or for a list."""
 
 

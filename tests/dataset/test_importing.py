@@ -16,16 +16,29 @@ from pathlib import Path
 
 import pytest
 
-from dataset.read import MAX_LINE, MAX_WHOLE, Export, ImportRefused
+from dataset.read import (
+    BAD_ENTRY,
+    LONG_ENTRY,
+    MAX_LINE,
+    MAX_WHOLE,
+    NOT_THERE,
+    OTHER_BYTES,
+    ExportReader,
+    ImportRefused,
+)
+from dataset.sets import open_set
 from db import Database, HistoryQuery, ImportedImage
+from intake.archive import Archive, Limits
+from intake.errors import Refused
 from intake.pictures import read_picture
 from model.classes import CLASSES
 from routes.upload import MAX_LIST
-from tests.support.entries import check_counts
-from tests.support.imports import FROM_THE_DOOR, exported, picture
+from tests.support.entries import check_counts, entry
+from tests.support.hostile import HEIC
+from tests.support.imports import FROM_THE_DOOR, exported, no_model, picture
 from tests.support.paths import ROOT
-from ui.data_set.import_zip import Imported, read_back, summary
 from ui.history.trash import IN_TRASH
+from workflow.read_back import Imported, opened, read_back, summary
 
 CONTENT = """
 SELECT i.sha256, i.format, i.width, i.height, i.created, b.data, b.thumbnail
@@ -51,17 +64,22 @@ def content(path: Path) -> list[list[tuple]]:
 
 
 def imported(database: Database, data: bytes) -> Imported:
-    counts = Imported()
-    for counts in read_back(database, io.BytesIO(data)):  # noqa: B007  # the last
-        pass
+    *_, counts = Imported(), *read_back(database, opened(io.BytesIO(data)), no_model)
     return counts
+
+
+def reader(data: bytes) -> ExportReader:
+    found = open_set(opened(io.BytesIO(data)), CLASSES)
+    assert isinstance(found, ExportReader)
+    return found
 
 
 def again(archive: bytes, hashes: dict[str, int | None]) -> Iterator[ImportedImage]:
     """What an export lists, with perceptual hashes as a test wants them."""
-    for image, data in Export(io.BytesIO(archive)).pictures():
-        assert data is not None
-        known = {f: getattr(read_picture(data), f) for f in FROM_THE_DOOR}
+    for item in reader(archive).items():
+        assert isinstance(item.data, bytes)
+        image = item.told
+        known = {f: getattr(read_picture(item.data), f) for f in FROM_THE_DOOR}
         yield replace(image, **known | {"dhash": hashes[image.sha256]})
 
 
@@ -182,7 +200,7 @@ def test_an_import_joins_the_group_that_is_here(db: Database):
 
 
 @pytest.mark.parametrize("group", ["x", 5, None, ["a"], "A" * 64])
-def test_a_group_that_is_no_hash_is_refused(group: object, db: Database):
+def test_a_group_that_is_no_hash_costs_that_picture(group: object, db: Database):
     db.save([picture(1)])
     with zipfile.ZipFile(io.BytesIO(exported(db))) as archive:
         found = json.loads(archive.read("labels.json"))
@@ -192,8 +210,9 @@ def test_a_group_that_is_no_hash_is_refused(group: object, db: Database):
             for name in archive.namelist():
                 listed = name == "labels.json"
                 new.writestr(name, json.dumps(found) if listed else archive.read(name))
-    with pytest.raises(ImportRefused, match="damaged"):
-        imported(db, changed.getvalue())
+    counts = imported(db, changed.getvalue())
+    assert (counts.saved, counts.skipped) == (0, 1)
+    assert counts.lost[0][1] == BAD_ENTRY
 
 
 def test_a_long_list_is_read_line_by_line(
@@ -209,49 +228,50 @@ def test_a_long_list_is_read_line_by_line(
 
 
 @pytest.mark.threat("E47")
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ('{"format":1,"images":[\n', "damaged"),
-        ('{"format":1,"images":[\n{}\n],"left_out":[]}\n', "no complete"),
-        ('{"format":1,"images":[\n],"left_out"', "damaged"),
-        ('{"format":2,"images":[\n],"left_out":[]}\n', "newer"),
-        (json.dumps({"format": 1, "images": []}), "damaged"),
-        ("x" * 2**21, "damaged"),
-        ("[" * 2**15, "damaged"),
-    ],
-)
-def test_a_long_list_that_is_none_is_refused(
-    monkeypatch: pytest.MonkeyPatch, text: str, reason: str
-):
-    monkeypatch.setattr("dataset.read.MAX_WHOLE", 10)
+@pytest.mark.parametrize("text", ["x" * 2**21, "[" * 2**15, "{}", '{"format":1}'])
+def test_a_list_that_is_none_of_ours_makes_no_export(text: str):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("labels.json", text)
-    with pytest.raises(ImportRefused, match=reason):
-        Export(out)
+    with pytest.raises(ImportRefused, match="no labels in it"):
+        reader(out.getvalue())
+
+
+@pytest.mark.threat("E47")
+def test_a_list_that_was_cut_tells_of_what_is_before(
+    db: Database,
+):
+    db.save([picture(n, "cat") for n in range(4)])
+    whole = exported(db)
+    db.clear()
+
+    def cut(text: bytes) -> bytes:
+        lines = text.splitlines(keepends=True)
+        return b"".join([*lines[:2], b"{}\n", b"no line\n", lines[3][:90]])
+
+    counts = imported(db, edited(whole, {"labels.json": cut}))
+    assert (counts.saved, counts.skipped, counts.listed) == (1, 3, 4)
 
 
 @pytest.mark.threat("E67")
 @pytest.mark.parametrize("megabytes", [3, 17])
 def test_a_picture_of_which_much_is_told(megabytes: int):
     """One line of the list may be long; no line may fill the memory."""
-    told = json.loads(json.dumps(LISTED | {"file_name": "cat/x.png"}))
-    (first, *_) = told["record"]["predictions"]
+    long = json.loads(json.dumps(LISTED))
+    (first, *_) = long["record"]["predictions"]
     first |= {"name": "n" * 2**18}
-    told["record"]["predictions"] += [first] * (4 * megabytes)
-    lines = [json.dumps(LISTED | {"file_name": "cat/x.png"}), json.dumps(told)]
+    long["record"]["predictions"] += [first] * (4 * megabytes)
+    lines = [json.dumps(LISTED), json.dumps(long)]
     text = '{"format":1,"images":[\n' + ",\n".join(lines * 6) + '\n],"left_out":[]}\n'
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("cat/x.png", b"x")
         archive.writestr("labels.json", text)
     assert len(text) > MAX_WHOLE
-    if megabytes < MAX_LINE // 2**20:
-        assert len(Export(out)) == 12
-        return
-    with pytest.raises(ImportRefused, match="more than 16 MB of one picture"):
-        Export(out)
+    short = ("x.png", b"x")
+    refused = ("a line of the list", LONG_ENTRY)
+    second = short if megabytes < MAX_LINE // 2**20 else refused
+    assert told(out.getvalue()) == [short, second] * 6
 
 
 @pytest.mark.long
@@ -264,10 +284,11 @@ def test_a_list_of_many_pictures_takes_no_memory(monkeypatch: pytest.MonkeyPatch
         archive.writestr("cat/x.png", b"x")
         archive.writestr("labels.json", text + '\n],"left_out":[]}\n')
     monkeypatch.setattr("dataset.read.MAX_WHOLE", 10)
-    monkeypatch.setattr("dataset.read.MAX_RATIO", 10_000)
+    monkeypatch.setattr("intake.archive.MAX_RATIO", 10_000)
     del text
+    files = opened(out)
     tracemalloc.start()
-    assert len(Export(out)) == 20_000
+    assert len(ExportReader(files, "labels.json")) == 20_000
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 2**21
@@ -301,14 +322,15 @@ def test_a_damaged_picture_is_skipped_and_counted(busy: Database):
     busy.clear()
     counts = imported(busy, changed.getvalue())
     assert (counts.saved, counts.skipped, counts.done) == (2, 1, 3)
-    assert "1 skipped" in summary(counts)
+    assert "1 left out; 1 label" in summary(counts)
+    assert f"({OTHER_BYTES})" in summary(counts)
 
 
 def test_another_process_imports_what_this_one_exported(busy: Database, tmp_path: Path):
     file = tmp_path / "dataset.zip"
     file.write_bytes(exported(busy))
     done = subprocess.run(
-        [sys.executable, "-m", "ui.data_set.import_zip", str(file)],
+        [sys.executable, "-m", "workflow.read_back", str(file)],
         cwd=ROOT,
         env={"CLASSIFY_DATA": str(tmp_path / "new"), "PATH": ""},
         capture_output=True,
@@ -370,9 +392,119 @@ def encrypted() -> bytes:
     return bytes(data)
 
 
+def told(data: bytes) -> list[tuple[str, bytes | str]]:
+    return [
+        (item.name, item.data if isinstance(item.data, bytes) else str(item.data))
+        for item in reader(data).items()
+    ]
+
+
 def test_the_sound_archive_is_read():
-    ((image, data),) = Export(io.BytesIO(archive_of())).pictures()
-    assert (image.name, data) == ("x.png", b"x")
+    assert told(archive_of()) == [("x.png", b"x")]
+
+
+def renamed(data: bytes, name: dict[str, str], *, squeeze: bool = True) -> bytes:
+    """The same files under other names, packed again."""
+    out = io.BytesIO()
+    kind = zipfile.ZIP_DEFLATED if squeeze else zipfile.ZIP_STORED
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as old,
+        zipfile.ZipFile(out, "w", kind) as to,
+    ):
+        for each in old.namelist():
+            if name.get(each, each):
+                to.writestr(name.get(each, each), old.read(each))
+    return out.getvalue()
+
+
+def edited(data: bytes, edit: dict) -> bytes:
+    """The same files, some of them changed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for each in old.namelist():
+            new.writestr(each, edit.get(each, bytes)(old.read(each)))
+    return out.getvalue()
+
+
+def test_it_comes_back_however_it_was_packed_again(
+    busy: Database,
+    path: Path,
+    tmp_path: Path,
+):
+    before, archive = content(path), exported(busy)
+    names = zipfile.ZipFile(io.BytesIO(archive)).namelist()
+    around = {name: f"my set/{name}" for name in names}
+    junk = {"__MACOSX/my set/._labels.json": b"\0\5\26\7", "my set/.DS_Store": b"x"}
+    finder = io.BytesIO(renamed(archive, around))
+    with zipfile.ZipFile(finder, "a") as more:
+        for name, data in junk.items():
+            more.writestr(name, data)
+    folder = tmp_path / "unpacked"
+    zipfile.ZipFile(io.BytesIO(archive)).extractall(folder)
+    pretty = edited(
+        archive, {"labels.json": lambda t: json.dumps(json.loads(t), indent=1).encode()}
+    )
+    ways = [renamed(archive, {}), renamed(archive, around), finder.getvalue(), pretty]
+    for way in (*map(io.BytesIO, ways), folder):
+        busy.clear()
+        *_, counts = read_back(busy, opened(way), no_model)
+        assert (counts.saved, counts.skipped) == (3, 0)
+        assert content(path) == before
+
+
+def test_what_was_moved_is_found_and_what_is_missing_is_named(busy: Database):
+    archive = exported(busy)
+    first, second, *_ = zipfile.ZipFile(io.BytesIO(archive)).namelist()
+    busy.clear()
+    moved = {first: f"elsewhere/{first.split('/')[-1]}", second: ""}
+    counts = imported(busy, renamed(archive, moved))
+    assert (counts.saved, counts.skipped) == (2, 1)
+    assert f"2.png ({NOT_THERE})" in summary(counts)
+
+
+def test_an_export_of_the_first_format_is_read(busy: Database, path: Path):
+    """It had no classes, probabilities without names, and hashes for names."""
+    before, archive = content(path), exported(busy)
+    found = json.loads(zipfile.ZipFile(io.BytesIO(archive)).read("labels.json"))
+    names = {}
+    for entry_ in found["images"]:
+        old = f"{entry_['file_name'].split('/')[0]}/{entry_['sha256'][:32]}.png"
+        names[entry_["file_name"]] = old
+        entry_["file_name"] = old
+        entry_["probabilities"] = list(entry_["probabilities"].values())
+    found = {"format": 1, "images": found["images"], "left_out": []}
+    old = edited(archive, {"labels.json": lambda _: json.dumps(found).encode()})
+    busy.clear()
+    assert imported(busy, renamed(old, names)).saved == 3
+    assert content(path) == before
+
+
+def test_probabilities_keep_their_classes_in_any_order(db: Database, path: Path):
+    db.save([picture(1, "cat")])
+    before, archive = content(path), exported(db)
+
+    def turned(text: bytes) -> bytes:
+        found = json.loads(text)
+        (made,) = found["images"][0]["record"]["predictions"]
+        named = zip(CLASSES, made["probabilities"], strict=True)
+        made["probabilities"] = dict(reversed([*named]))
+        return json.dumps(found).encode()
+
+    db.clear()
+    assert imported(db, edited(archive, {"labels.json": turned})).saved == 1
+    assert content(path) == before
+
+
+def test_a_copy_comes_back_as_the_picture_it_is(db: Database):
+    checked = read_picture(HEIC)
+    known = {name: getattr(checked, name) for name in ("sha256", *FROM_THE_DOOR)}
+    db.save([entry(1, "cat", **known)])
+    archive = exported(db)
+    db.clear()
+    assert imported(db, archive).saved == 1
+    (row,) = db.page(HistoryQuery(), 9).rows
+    assert (row.label, row.sha256 != checked.sha256) == ("cat", True)
+    assert db.altered() == []
 
 
 @pytest.mark.threat("E47")
@@ -382,25 +514,54 @@ def test_the_sound_archive_is_read():
         (b"", "damaged or incomplete"),
         (b"PK\x03\x04 no directory", "damaged or incomplete"),
         (archive_of()[:-40], "damaged or incomplete"),
-        (archive_of({"../up.png": b""}), "leads out"),
-        (archive_of({"/abs.png": b""}), "leads out"),
-        (archive_of({"C:\\x.png": b""}), "leads out"),
-        (archive_of({"a\\..\\b.png": b""}), "leads out"),
-        (archive_of(link()), "link"),
-        (encrypted(), "encrypted"),
-        (archive_of({"more.zip": b""}), "another archive"),
-        (archive_of({"bomb.png": bytes(2**22)}), "far more"),
-        (archive_of({"big.csv": bytes(2**22)}), "far more"),
-        (archive_of(listed=[]), "damaged"),
-        (archive_of(listed={}), "no export"),
-        (archive_of(listed={"format": 2, "images": []}), "newer"),
-        (archive_of(listed={"format": 1, "images": [{}]}), "no complete"),
+        (archive_of(listed={"format": 3, "images": []}), "newer"),
+        (archive_of(listed={"format": "2", "images": []}), "newer"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_hostile_archive_is_refused_before_unpacking(data: bytes, reason: str):
+def test_what_is_no_export_is_refused(data: bytes, reason: str):
     with pytest.raises(ImportRefused, match=reason):
-        Export(io.BytesIO(data))
+        reader(data)
+
+
+@pytest.mark.threat("E47")
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"../up.png": b""},
+        {"/abs.png": b""},
+        {"C:\\x.png": b""},
+        {"a\\..\\b.png": b""},
+        link(),
+        {"more.zip": b"PK\3\4"},
+        {"bomb.png": bytes(2**22)},
+    ],
+    ids=lambda extra: str(next(iter(extra))),
+)
+def test_a_hostile_entry_is_never_touched(extra: dict):
+    """The list names none of them."""
+    assert told(archive_of(extra)) == [("x.png", b"x")]
+
+
+@pytest.mark.threat("E47")
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        (link(), "A link, not a file"),
+        ({"cat/link.png": bytes(2**22)}, "Unpacks to far more than a picture would"),
+        ({"cat/link.png": b"PK\3\4"}, "A ZIP inside a ZIP is not unpacked"),
+    ],
+)
+def test_a_hostile_entry_that_is_listed_costs_only_itself(extra: dict, reason: str):
+    other = LISTED | {"file_name": "cat/link.png", "name": "other"}
+    data = archive_of(extra, {"format": 1, "images": [other, LISTED]})
+    assert told(data) == [("other", reason), ("x.png", b"x")]
+
+
+@pytest.mark.threat("E47")
+def test_what_is_encrypted_costs_only_itself():
+    ((name, reason),) = told(encrypted())
+    assert (name, reason.split(":")[0]) == ("x.png", "Encrypted")
 
 
 @pytest.mark.threat("E73")
@@ -411,12 +572,12 @@ def test_an_export_goes_by_the_rules_of_every_zip():
     locator = b"PK\6\7" + struct.pack("<LQL", 0, end, 1)
     second = b"PK\6\6" + struct.pack("<Q2H2L4Q", 44, 45, 45, 0, 0, 9, 9, 999, 0)
     with pytest.raises(ImportRefused, match="damaged"):
-        Export(io.BytesIO(data[:end] + second + locator + data[end:]))
+        reader(data[:end] + second + locator + data[end:])
     over = bytearray(data)
     second_entry = data.index(b"PK\1\2", data.index(b"PK\1\2") + 1)
     struct.pack_into("<L", over, second_entry + 42, 0)
     with pytest.raises(ImportRefused, match="the same bytes more than once"):
-        Export(io.BytesIO(over))
+        reader(bytes(over))
 
 
 @pytest.mark.threat("E47")
@@ -424,10 +585,9 @@ def test_too_many_entries_are_refused_from_the_end_record(
     monkeypatch: pytest.MonkeyPatch,
 ):
     data = archive_of({f"cat/{n}.png": b"" for n in range(50)})
-    monkeypatch.setattr("dataset.read.MAX_DIRECTORY", 1000)
-    monkeypatch.setattr("dataset.read.zipfile.ZipFile", None)  # it is not even opened
-    with pytest.raises(ImportRefused, match="more than"):
-        Export(io.BytesIO(data))
+    monkeypatch.setattr("intake.archive.zipfile.ZipFile", None)  # not even opened
+    with pytest.raises(Refused, match="more than"):
+        Archive(io.BytesIO(data), Limits(directory=1000))
 
 
 @pytest.mark.threat("E47")
@@ -435,7 +595,7 @@ def test_too_many_entries_are_refused_from_the_end_record(
     ("where", "value"),
     [
         (("sha256",), "../../x"),
-        (("file_name",), "cat/other.png"),
+        (("file_name",), 7),
         (("created",), "yesterday"),
         (("record", "standing"), 5),
         (("record", "predictions", 0, "label"), "a\x00b"),
@@ -447,13 +607,18 @@ def test_too_many_entries_are_refused_from_the_end_record(
         (("record", "predictions", 0, "name"), "x" * 2**19),
         (("record", "reviews"), [{"event": "exploded"}]),
         (("record", "predictions"), 7),
+        (("record",), None),
     ],
 )
-def test_a_list_with_a_bad_value_is_refused_whole(where: tuple, value: object):
-    entry_ = json.loads(json.dumps(LISTED))
-    place = entry_
+def test_a_bad_value_costs_that_picture(where: tuple, value: object):
+    bad = json.loads(json.dumps(LISTED))
+    place = bad
     for key in where[:-1]:
         place = place[key]
     place[where[-1]] = value
-    with pytest.raises(ImportRefused):
-        Export(io.BytesIO(archive_of(listed={"format": 1, "images": [entry_]})))
+    text = ",\n".join(json.dumps(e, allow_nan=True) for e in (bad, LISTED))
+    whole = archive_of()
+    made = b'{"format":1,"images":[\n' + text.encode() + b'\n],"left_out":[]}'
+    (_, reason), good = told(edited(whole, {"labels.json": lambda _: made}))
+    assert reason == BAD_ENTRY
+    assert good == ("x.png", b"x")

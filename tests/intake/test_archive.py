@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from intake import archive
-from intake.archive import Archive
+from intake.archive import Archive, Limits
 from intake.errors import Refused
 from tests.support.hostile import encoded, scene
 
@@ -139,11 +139,10 @@ def test_an_entry_that_lies_about_its_size_is_not_believed():
 def test_too_many_entries_are_refused_before_they_are_listed(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(archive, "MAX_ENTRIES", 3)
     file = zipped(*((f"{n}.png", b"x") for n in range(4)))
     monkeypatch.setattr(archive.zipfile, "ZipFile", None)
     with pytest.raises(Refused, match="more than 3 files"):
-        Archive(file)
+        Archive(file, Limits(entries=3))
 
 
 def test_a_zip_of_more_than_65535_entries_is_counted_right():

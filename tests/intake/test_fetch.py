@@ -19,7 +19,8 @@ import pytest
 
 from intake.address import NOT_ALLOWED, is_public
 from intake.errors import Refused
-from intake.fetch import fetch, fetch_all, parse_urls
+from intake.fetch import fetch, fetch_all
+from intake.pasted import parse_urls
 from tests.support.origin import BODY, Answer, Quiet
 from tests.support.waiting import patient, wait_until
 

@@ -34,7 +34,7 @@ REASONS = (
     "File is incomplete",
     "File is damaged",
     "JPEG with more than 8 bits",
-    "Not a JPEG or PNG",
+    "Not a picture",
     "Too large",
     "Too narrow",
     "Decoding takes too much memory",
@@ -71,7 +71,7 @@ def test_cut_at_any_byte_it_is_whole_or_refused(kind: str):
     for cut in truncations(FILES[kind]):
         found = read(cut)
         if isinstance(found, str):
-            assert found.startswith((*REASONS[:3], "Not a JPEG")), (len(cut), found)
+            assert found.startswith((*REASONS[:3], "Not a picture")), (len(cut), found)
         else:
             assert found.rgb == whole.rgb, f"half a picture from {len(cut)} bytes"
 
@@ -198,7 +198,10 @@ def test_a_name_decides_nothing(tmp_path: Path):
     sources += [Source("page.png", b"<html>"), Source("empty.jpg", b"")]
     outcomes = names(receive(sources, Tray(tmp_path, new_tray_id()), None))
     assert [name for name in good if outcomes[name]] == []
-    assert outcomes["page.png"] == "Not a JPEG or PNG: it is a web page"
+    assert (
+        outcomes["page.png"]
+        == "Not a picture: it is a web page; copy the address of the picture itself"
+    )
     assert outcomes["empty.jpg"] == "File is empty"
 
 
@@ -223,7 +226,7 @@ def test_an_archive_is_no_picture():
     """Nothing is unpacked at the door for pictures, whatever the archive holds."""
     for name, data in polyglots(b"").items():
         if name == "zip":
-            assert read(data) == "Not a JPEG or PNG: it is a ZIP"
+            assert read(data) == "Not a picture: it is a ZIP; unpack it"
 
 
 @pytest.mark.threat("A9")

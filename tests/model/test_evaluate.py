@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bench import inference
 from model import evaluate
@@ -143,7 +144,8 @@ def test_the_command_line_measures_what_the_classifier_answers(
     arguments = [f"--data={data}", f"--weights={published}"]
     assert evaluate.main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"n", "top1", "macro", "ece", "per_class", "refused"}
+    figures = {"n", "top1", "macro", "ece", "per_class", "refused", "outside"}
+    assert set(found) == figures
     assert (found["n"], found["refused"]) == (20, 1)
 
     classifier = load_classifier(published)
@@ -163,6 +165,30 @@ def test_the_command_line_measures_what_the_classifier_answers(
     text = capsys.readouterr().out
     assert f"{found['top1']:.2f}%" in text
     assert "20 pictures, 1 more could not be read" in text
+
+
+def test_what_is_none_of_the_ten_is_measured_apart(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = class_folders(tmp_path / "data", each=2, names=["cat", "dog", "tractor"])
+    (data / "tractor" / "cut.png").write_bytes(b"x")
+    (data / "none of these").mkdir()
+    arguments = [f"--data={data}", f"--weights={folder}"]
+    assert evaluate.main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    files = sorted((data / "tractor").glob("[0-9].png"))
+    answers = load_classifier(folder).predict([Image.open(file) for file in files])
+    flagged = sum(not answer.in_scope for answer in answers)
+    assert (found["n"], set(found["per_class"])) == (4, {"cat", "dog"})
+    assert found["outside"] == {
+        "n": 2,
+        "flagged": 50.0 * flagged,
+        "refused": 1,
+        "folders": ["tractor"],
+    }
+    assert evaluate.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "2 pictures of none of the ten (tractor), 1 more could not be read" in said
 
 
 def test_a_file_that_cannot_be_opened_is_counted_apart(

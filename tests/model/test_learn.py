@@ -194,7 +194,7 @@ def test_evaluate_counts_labels_it_does_not_know_apart(
     folder = fill(tmp_path / "a", {"cat": 4, "kite": 3}, 0)
     assert evaluate([f"--data={folder}", f"--weights={published}", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["n"], found["others"]) == (4, 3)
+    assert (found["n"], found["outside"]["n"]) == (4, 3)
 
 
 def test_labels_become_classes_by_different_pictures() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from intake.decode import MAX_BYTES
+from intake.files import Found, read_file
 from model import predict
 from model.classes import CLASSES
 from model.classifier import load_classifier
@@ -26,7 +28,7 @@ def test_folders_are_searched_in_order_and_bad_files_end_nothing(
 ) -> None:
     missing = str(pictures / "missing.png")
     arguments = [missing, str(pictures), weights, "--json"]
-    assert predict.main(arguments) == 0
+    assert predict.main(arguments) == 1  # a path that was given is not there
     found = lines(capsys)
     names = ["a.jpg", "b.png", "empty.png", "notes.txt", "sub/c.png"]
     assert [line["path"] for line in found] == [
@@ -51,7 +53,8 @@ def test_a_name_too_long_and_a_folder_that_is_shut_are_lines(
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    assert predict.main(["x" * 300, str(pictures), weights, "--json"]) == 0
+    assert predict.main(["x" * 300, str(pictures), weights, "--json"]) == 1
+    monkeypatch.undo()
     found = {line["path"]: line["error"] for line in lines(capsys)}
     assert found["x" * 300] == "File name too long."
     assert found[shut]
@@ -140,11 +143,11 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path, weights: str) -> None:
     huge = tmp_path / "huge.png"
     with huge.open("wb") as file:
         file.truncate(50 * 2**30)  # sparse: takes no room
-    found = predict.read_file(huge)
+    found = read_file(huge)
     assert isinstance(found, bytes)
-    assert len(found) == predict.MAX_BYTES + 1
+    assert len(found) == MAX_BYTES + 1
     (line,) = predict.classify_files(
-        load_classifier(Path(weights.partition("=")[2])), [huge]
+        load_classifier(Path(weights.partition("=")[2])), [Found(huge)]
     )
     assert line.error
 
@@ -158,7 +161,7 @@ def test_lines_come_as_they_are_known(
     def paths():
         for _ in range(10):
             asked.append(1)
-            yield pictures / "b.png"
+            yield Found(pictures / "b.png")
 
     classifier = load_classifier(Path(weights.partition("=")[2]))
     next(iter(predict.classify_files(classifier, paths())))

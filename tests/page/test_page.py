@@ -372,7 +372,7 @@ def test_an_address_that_may_answer_later_is_tried_again(
         page.text_area[0].set_value(f"{url}/a.png\n{url}/page/a").run()
         button(page, "Fetch").click().run()
         assert page.warning[0].value == "0 pictures received, 1 refused, 1 failed."
-        assert f"<b>{url}/page/a</b>: Not a JPEG or PNG" in html(page)
+        assert f"<b>{url}/page/a</b>: Not a picture" in html(page)
         button(page, "Try 1 again").click().run()
     assert page.warning[0].value == "1 picture received, 1 refused."
     assert not [b for b in page.button if b.label.startswith("Try")]

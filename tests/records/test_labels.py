@@ -16,7 +16,7 @@ from db import (
 from model.classes import CLASSES
 from records.work import Work
 from tests.support.entries import entry
-from ui.shared.undo import respelled_text
+from workflow.words import respelled_text
 
 ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 

@@ -14,7 +14,7 @@ from db import Database
 from routes import oidc
 from routes import upload as upload_route
 from routes.admission import SMALL, Room, decoded
-from routes.export import export
+from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import HEADER, Gate
 from routes.origin import HOSTS, settle_hosts
@@ -67,7 +67,8 @@ def tray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tray:
 @pytest.fixture
 def downloads(db: Database, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     monkeypatch.setattr(resources, "database", lambda: db)
-    return TestClient(Starlette(routes=[Route("/export.zip", export)]))
+    routes = [Route("/export.zip", export), Route("/labels.csv", export_labels)]
+    return TestClient(Starlette(routes=routes))
 
 
 @pytest.fixture

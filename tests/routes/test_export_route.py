@@ -111,3 +111,17 @@ def test_who_takes_an_export_is_noted(
     monkeypatch.setenv("CLASSIFY_LOGIN_HEADER", "X-User")
     downloads.get("/export.zip?who=Ada", headers={"X-User": "Ben"}).read()
     assert db.last_export(lambda _: True).who == "Ben"
+
+
+def test_the_table_is_a_download_of_its_own_and_counts_as_none(
+    db: Database, downloads: TestClient
+):
+    db.save([entry(1, "cat"), entry(2, "hund")])
+    answer = downloads.get("/labels.csv?label=hund")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert 'filename="labels.csv"' in answer.headers["content-disposition"]
+    assert answer.content.startswith("\ufefffile_name,label,".encode())
+    assert len(answer.text.splitlines()) == 2
+    assert downloads.get("/labels.csv?state=trash").status_code == 400
+    assert downloads.get("/labels.csv?label=none").status_code == 404
+    assert db.last_export(lambda _: True) is None

@@ -87,7 +87,7 @@ def test_what_is_no_export_imports_nothing(client: Client, archive: bytes):
         made.writestr("cat.png", b"x")
     for data in (b"no", archive[:-40], other.getvalue()):
         (last,) = lines(client.post("/import", data))
-        assert last["said"].startswith("Nothing was imported. The ")
+        assert last["said"].startswith("Nothing was imported. The")
     assert resources.database().statistics().total == 0
 
 

@@ -22,7 +22,7 @@ def test_every_file_gets_its_answer_in_order(client: Client, tray_id: str):
     got = lines(client.post(f"/upload/{tray_id}", content=batch(files)))
     assert [line["name"] for line in got] == list(files)
     assert [line["new"] for line in got] == [True, False, False, True]
-    assert [line["refusal"] for line in got] == ["", "", "Not a JPEG or PNG", ""]
+    assert [line["refusal"] for line in got] == ["", "", "Not a picture", ""]
     items = resources.tray(tray_id).items()
     assert [item.name for item in items] == ["a.png", "c.png"]
     assert all(item.prediction for item in items)
@@ -175,7 +175,7 @@ def test_a_zip_is_unpacked_into_the_tray(client: Client, tray_id: str):
     assert head == {"total": 41}
     assert [line["name"] for line in got] == list(files)
     assert sum(line["new"] for line in got) == 40
-    assert got[-1]["refusal"] == "Not a JPEG or PNG"
+    assert got[-1]["refusal"] == "Not a picture"
     assert len(resources.tray(tray_id).items()) == 40
 
 

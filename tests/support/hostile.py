@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 import zlib
+from base64 import b64decode
 from collections.abc import Iterator
 from functools import cache
 
@@ -80,6 +81,21 @@ def grey16(values: list[int], size: tuple[int, int]) -> bytes:
     return written(values, size, 16, 0, b"")
 
 
+HEIC = b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAXxtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AA"
+    "AAAAAAAAAAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoAABAAAAAAAAAJEAAAAjaWluZgAAAAAAAQAA"
+    "ABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/GlwcnAAAADcaXBjbwAAAHVodmNDAQNwAA"
+    "AAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQApQgEBA3AAAAMA"
+    "kAAAAwAAAwAeoCCBBZbqrprm4CGgwIAAAAyAAAADAIRiAAEABkQBwXPBiQAAABNjb2xybmNseAABAA0ABo"
+    "AAAAAUaXNwZQAAAAAAAABAAAAAQAAAAChjbGFwAAAAGAAAAAEAAAAQAAAAAf///9gAAAAC////0AAAAAIA"
+    "AAAQcGl4aQAAAAADCAgIAAAAGGlwbWEAAAAAAAAAAQABBYECAwWEAAAAmW1kYXQAAACNKAGvCch4C4RAPe"
+    "yNC1rNXOqjn13IMwC2FXVDq/j9E661O1BZXHUXAQ/1I6ghrxRea27keb4p7HxniMqahHaAfUwrO5/wKqcn"
+    "o/T+rAQt1kyukBrjTn9DQTiS5L7oZAuTmQoQHYVqJ0teUgXHiJPB94JN5mTJ7vj9gOLOo5qk7eAC2ir3Iy"
+    "5O56vC46/A"
+)
+"""The scene as a phone's HEIC: nothing here writes that format."""
+
+
 def small_files() -> dict[str, bytes]:
     """One small good file of every kind that the door takes."""
     picture = scene((24, 16))
@@ -109,6 +125,22 @@ def small_files() -> dict[str, bytes]:
         "png exif": encoded(picture, exif=exif),
         "png interlaced": interlaced(grey),
         "apng": encoded(picture, **frames),
+        "webp": encoded(picture, "WEBP"),
+        "webp lossless": encoded(clear, "WEBP", lossless=True),
+        "webp moving": encoded(picture, "WEBP", **frames),
+        "webp exif": encoded(picture, "WEBP", exif=exif),
+        "gif": encoded(picture, "GIF"),
+        "gif moving": encoded(clear, "GIF", **frames),
+        "bmp": encoded(picture, "BMP"),
+        "bmp palette": encoded(palette, "BMP"),
+        "tiff": encoded(picture, "TIFF"),
+        "tiff packed": encoded(clear, "TIFF", compression="tiff_lzw"),
+        "tiff jpeg": encoded(picture, "TIFF", compression="jpeg"),
+        "tiff turned": encoded(picture, "TIFF", exif=exif),
+        "tiff cmyk": encoded(picture.convert("CMYK"), "TIFF"),
+        "avif": encoded(picture, "AVIF"),
+        "avif alpha": encoded(clear, "AVIF"),
+        "heic": HEIC,
     }
 
 

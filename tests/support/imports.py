@@ -1,8 +1,11 @@
 """Exports whose pictures are pictures, to be read back."""
 
+import pytest
+
 from dataset.write import Options, export_zip
 from db import Database, HistoryQuery
 from intake.pictures import read_picture
+from model.classifier import Classifier
 from tests.support.entries import entry
 from tests.support.hostile import encoded, scene
 
@@ -17,3 +20,7 @@ def picture(n: int, label: str | None = None, **changes):
 
 def exported(database: Database) -> bytes:
     return b"".join(export_zip(database, HistoryQuery(), Options(unreviewed=True)))
+
+
+def no_model() -> Classifier:
+    pytest.fail("an export needs no model")

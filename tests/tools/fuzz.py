@@ -74,7 +74,7 @@ def _insert(rng: random.Random, data: bytearray) -> None:
 
 
 def _cut(rng: random.Random, data: bytearray) -> None:
-    del data[rng.randrange(1, len(data)) :]
+    del data[rng.randrange(1, max(2, len(data))) :]
 
 
 MUTATIONS: tuple[Callable[[random.Random, bytearray], None], ...] = (

@@ -89,7 +89,7 @@ def test_a_visitor_does_what_a_browser_does(server: Server) -> None:
         visitor.run(pressed="save")
         with sqlite3.connect(server.data / "image_classification.db") as saved:
             assert saved.execute("SELECT count(*) FROM images").fetchone() == (3,)
-        with pytest.raises(Wrong, match="Not a JPEG or PNG"):
+        with pytest.raises(Wrong, match="Not a picture"):
             visitor.upload({"a.jpg": b"text"})
         visitor.tray = "x"
         with pytest.raises(Wrong, match="upload: 404"):

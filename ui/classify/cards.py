@@ -16,11 +16,12 @@ from model.prediction import Prediction
 from ui.classify.near_notes import near_copies, near_html
 from ui.classify.queue import doubted
 from ui.shared.assets import asset
-from ui.shared.escape import count, percent, plain
+from ui.shared.escape import percent, plain
 from ui.shared.notes import keep_notes
 from ui.sidebar.reviewer import reviewer_name
 from workflow.tray import Item, Tray
 from workflow.verdicts import Answer, Said, by, judge, judge_one, own_labels
+from workflow.words import count
 
 PAGE_SIZE = 24
 OTHER = "Other…"

@@ -36,6 +36,7 @@ const newState = () => ({
   stop: null, // of the request under way
   show: () => {},
   rerun: () => {},
+  follow: () => {}, // addresses to be fetched
 });
 
 // `entry` is what is sent again where trying again may help: of a ZIP the whole.
@@ -224,8 +225,8 @@ const add = (tray, state, files, limits) => {
     return;
   }
   if (!state.running) {
-    const { show, rerun } = state;
-    Object.assign(state, newState(), { show, rerun });
+    const { show, rerun, follow } = state;
+    Object.assign(state, newState(), { show, rerun, follow });
   }
   state.total += files.length;
   for (const entry of files) {
@@ -309,7 +310,7 @@ const connect = (parent, context) => {
     const input = find(`input[name=${name}]`);
     find(`button.${name}`).onclick = () => input.click();
     input.onchange = () => {
-      take(fromList(input.files));
+      take(fromList(input.files, context.junk));
       input.value = ""; // the same files may be chosen again
     };
   }
@@ -333,14 +334,17 @@ const connect = (parent, context) => {
 // The whole page takes drops and pastes: nobody has to aim.
 const connectPage = (zone, take, context) => {
   let depth = 0;
-  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+  const carries = (event, kind) => event.dataTransfer?.types.includes(kind);
+  const isText = (event) => event.composedPath()[0].matches?.("input, textarea");
+  const isLink = (event) => carries(event, "text/uri-list") && !isText(event);
   const mark = (change) => {
     depth = change ? Math.max(0, depth + change) : 0;
     zone.classList.toggle("over", depth > 0);
   };
   const listen = (kind, act) => {
     const guarded = (event) => {
-      if (kind !== "paste" && !carriesFiles(event)) return;
+      const dragged = carries(event, "Files") || isLink(event);
+      if (kind !== "paste" && !dragged) return;
       act(event);
     };
     document.addEventListener(kind, guarded);
@@ -352,7 +356,10 @@ const connectPage = (zone, take, context) => {
   listen("drop", async (event) => {
     event.preventDefault();
     mark(0);
-    take(await fromDrop(event.dataTransfer));
+    // A picture dragged from a page comes as a file too, often smaller or as a link.
+    const links = linksOf(event.dataTransfer);
+    if (links) context.state.follow(links);
+    else if (carries(event, "Files")) take(await fromDrop(event.dataTransfer, context.junk));
   });
   listen("paste", (event) => {
     const files = fromPaste(event);
@@ -367,7 +374,9 @@ const mounted = new WeakMap();
 const mount = (parent, data) => {
   if (!uploads.has(data.tray)) uploads.set(data.tray, newState());
   const state = uploads.get(data.tray);
-  const context = { tray: data.tray, state, limits: data.limits, cleanups: [] };
+  const junk = new RegExp(data.junk, "i");
+  const { tray, limits } = data;
+  const context = { tray, state, limits, junk, cleanups: [] };
   context.find = connect(parent, context);
   context.cleanups.push(foldInTime(context.find, state));
   context.find(".limits").textContent = data.words;
@@ -389,6 +398,7 @@ export default function (component) {
   state.generation = data.generation;
   state.show = () => draw(context.find, context.tray, state);
   state.rerun = (done) => setTriggerValue("arrived", done);
+  state.follow = (links) => setTriggerValue("links", links);
   state.show();
   return () => {
     context.cleanups.forEach((undo) => undo());

@@ -11,12 +11,13 @@ its labels are wanted too.
 """
 
 from intake.archive import MAX_ARCHIVE
+from intake.junk import PATTERN
 from intake.pictures import MAX_BYTES
 from ui.shared.assets import component
 from workflow.tray import MAX_PICTURES, Tray
 
 WORDS = (
-    f"JPEG and PNG up to {MAX_BYTES // 2**20} MB each, ZIP up to "
+    f"Pictures up to {MAX_BYTES // 2**20} MB each, also HEIC and WebP, ZIP up to "
     f"{MAX_ARCHIVE // 2**30} GB, {MAX_PICTURES:,} pictures in all"
 )
 
@@ -25,20 +26,26 @@ _dropzone = component(
 )
 
 
-def render_dropzone(tray: Tray, generation: int) -> None:
+def render_dropzone(tray: Tray, generation: int) -> str:
     """Draw it.
 
     Args:
         tray: where the pictures go.
         generation: another number takes the last summary off the page.
+
+    Returns:
+        Addresses that were dropped just now, a line each.
     """
-    _dropzone(
+    answer = _dropzone(
         key="dropzone",
         data={
             "tray": tray.tray_id,
             "generation": generation,
             "limits": {"file": MAX_BYTES, "zip": MAX_ARCHIVE},
+            "junk": PATTERN,
             "words": WORDS,
         },
         on_arrived_change=lambda: None,
+        on_links_change=lambda: None,
     )
+    return answer.get("links") or ""

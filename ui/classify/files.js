@@ -1,12 +1,11 @@
 // Files out of what a browser hands over: a choice, a drop, the clipboard.
 
-const JUNK = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
-
 const named = (file, path) => ({ file, name: path || file.name });
-const fromList = (files) =>
+// `junk` is what systems leave beside pictures, an expression from intake/junk.py.
+const fromList = (files, junk) =>
   [...files]
-    .filter((file) => !JUNK.has(file.name))
-    .map((file) => named(file, file.webkitRelativePath));
+    .map((file) => named(file, file.webkitRelativePath))
+    .filter(({ name }) => !junk.test(name));
 
 const UNREADABLE = "Cannot be read: changed or removed meanwhile";
 
@@ -23,15 +22,16 @@ const refusalOf = ({ file, refusal }, limits) => {
 
 // Everything below what was dropped; of what cannot be read the name, and why.
 // Entries must be taken before the first await.
-const fromDrop = async (transfer) => {
+const fromDrop = async (transfer, junk) => {
   const items = [...transfer.items].filter((item) => item.kind === "file");
   const given = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
   const found = [];
   const walk = async (entry, path) => {
     const name = path + entry.name;
+    if (junk.test(name)) return;
     try {
       if (entry.isDirectory) await walkFolder(entry.createReader(), `${name}/`);
-      else if (!JUNK.has(entry.name)) found.push(named(await fileOf(entry), name));
+      else found.push(named(await fileOf(entry), name));
     } catch {
       found.push({ name, refusal: UNREADABLE });
     }
@@ -48,6 +48,14 @@ const fromDrop = async (transfer) => {
   const empty = ({ name }) => ({ name, refusal: "The folder holds no files" });
   return found.length ? found : given.filter((it) => it?.isDirectory).map(empty);
 };
+
+// Addresses of what was dragged from another page, a line each; "" for anything else.
+const linksOf = (transfer) =>
+  transfer
+    .getData("text/uri-list")
+    .split(/\r?\n/)
+    .filter((line) => /^https?:/i.test(line) && !line.startsWith(location.origin))
+    .join("\n");
 
 // Of an entry, or where the browser has none, the file itself.
 const fileOf = (entry) =>

@@ -12,14 +12,14 @@ from ui.classify.near_notes import near_lines
 from ui.classify.queue import render_queue, review_data
 from ui.classify.sheet import render_sheet
 from ui.classify.upload import GENERATION, OUTCOMES
-from ui.shared.escape import count, plain
+from ui.shared.escape import plain
 from ui.shared.notes import render_notes
 from ui.shared.track_record import experience, model_asked
-from ui.shared.undo import respelled_text
 from ui.sidebar.reviewer import reviewer_name
 from workflow.save import NOTHING, Saved, save
 from workflow.tray import Item, Tray
 from workflow.verdicts import own_labels
+from workflow.words import count, respelled_text
 
 FEW = 20
 """Pictures without a verdict that are cleared without asking: soon given again."""

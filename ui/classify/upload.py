@@ -9,15 +9,17 @@ from streamlit.delta_generator import DeltaGenerator
 
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
-from intake.fetch import Turn, fetch_all, parse_urls
+from intake.fetch import Turn, fetch_all
+from intake.pasted import parse_urls
 from model.classifier import Classifier
 from routes.admission import FETCHED_ROOM, Room
 from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
-from ui.shared.escape import count, plain
+from ui.shared.escape import plain
 from workflow.receive import Outcome, Source, name_of_url, receive
 from workflow.tray import Tray
 from workflow.tray_shares import SHARES
+from workflow.words import count
 
 GENERATION = "upload_generation"
 OUTCOMES = "outcomes"
@@ -29,13 +31,21 @@ _room = Room(FETCHED_ROOM)
 """For what all pages fetch."""
 
 
+def _line_up(text: str) -> bool:
+    """Line up the addresses in a text, behind those that wait; whether it has any."""
+    urls = parse_urls(text)
+    waiting = st.session_state.get(URL_QUEUE) or []
+    if urls:
+        st.session_state[URL_QUEUE] = list(dict.fromkeys([*waiting, *urls]))
+    if urls and not waiting:
+        st.session_state[OUTCOMES] = []
+    return bool(urls)
+
+
 def queue_urls() -> None:
     """Take the addresses out of the box and line them up."""
-    urls = parse_urls(st.session_state[URL_BOX])
-    if urls:
-        st.session_state[URL_QUEUE] = urls
+    if _line_up(st.session_state[URL_BOX]):
         st.session_state[URL_BOX] = ""
-        st.session_state[OUTCOMES] = []
 
 
 def retry_urls() -> None:
@@ -167,7 +177,7 @@ def render_upload(tray: Tray, classifier: Classifier | None) -> None:
     """Draw the panel that pictures come in by."""
     files, urls = st.columns([3, 2])
     with files:
-        render_dropzone(tray, st.session_state.get(GENERATION, 0))
+        _line_up(render_dropzone(tray, st.session_state.get(GENERATION, 0)))
     with urls:
         _render_urls(tray, classifier)
     _render_outcomes()

@@ -1,4 +1,4 @@
-// The way back in for a ZIP that was downloaded here; see ui/data_set/import_zip.py.
+// The way back in for a ZIP that was downloaded here; see workflow/read_back.py.
 
 export default function (component) {
   const { parentElement, data, setTriggerValue } = component;

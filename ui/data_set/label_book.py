@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from db import BookLabel, Database, DatabaseError, LabelRefused
-from ui.shared.escape import count, plain
+from ui.shared.escape import plain
 from ui.shared.undo import note, remember
 from ui.sidebar.reviewer import reviewer_name
+from workflow.words import count
 
 SHOWN = 300
 

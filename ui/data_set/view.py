@@ -15,11 +15,11 @@ from ui.data_set.import_zip import render_import
 from ui.data_set.label_book import render_labels
 from ui.history.trash import render_trash
 from ui.shared.clock import here
-from ui.shared.escape import count
 from ui.shared.undo import note, render_undo
 from ui.sidebar.reviewer import reviewer_name
 from workflow.resources import backups_folder
 from workflow.verdicts import labels_in_use
+from workflow.words import count
 
 SELECTIONS: dict[str, State | Literal["label"]] = {
     "All reviewed": "all",
@@ -42,13 +42,19 @@ def export_count(database: Database, query: HistoryQuery, options: Options) -> i
 def render_link(database: Database, query: HistoryQuery, options: Options) -> None:
     """Draw the download of a selection."""
     n = export_count(database, query, options)
-    st.link_button(
-        f"Download ZIP ({count(n, 'picture')})",
-        address(query, options, reviewer_name()),
-        type="primary",
-        icon=":material/download:",
-        disabled=not n,
-    )
+    with st.container(horizontal=True):
+        st.link_button(
+            f"Download ZIP ({count(n, 'picture')})",
+            address(query, options, reviewer_name()),
+            type="primary",
+            icon=":material/download:",
+            disabled=not n,
+        )
+        st.link_button(
+            "Table only (CSV)",
+            address(query, options, file="labels.csv"),
+            disabled=not n,
+        )
     if not n:
         st.caption(
             "None of these has changed since."
@@ -73,9 +79,9 @@ def since_text(export: Export | None) -> str:
 def _render_download(database: Database) -> None:
     st.subheader("Download")
     st.write(
-        "A ZIP with the original pictures in one folder a label, ready for "
+        "A ZIP with the original pictures in one folder per label, ready for "
         "`torchvision.datasets.ImageFolder` and Hugging Face `imagefolder`, with "
-        "`metadata.csv` and `labels.json`."
+        "`metadata.jsonl` and `labels.json`."
     )
     chosen = st.segmented_control(
         "Pictures", list(SELECTIONS), default="All reviewed", required=True, key="what"

@@ -11,9 +11,10 @@ import streamlit as st
 from db import Change, Database, DatabaseError, Purge
 from ui.history.grid import forget_selection
 from ui.shared.clock import here
-from ui.shared.escape import count, plain
+from ui.shared.escape import plain
 from ui.shared.undo import conflict_text, found_something, note, remember
 from ui.sidebar.reviewer import reviewer_name
+from workflow.words import count
 
 IN_TRASH = "In the trash"
 SHOW = "history-state"

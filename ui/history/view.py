@@ -19,10 +19,10 @@ from ui.history.again import render_review_again
 from ui.history.details import render_details
 from ui.history.grid import forget_selection, render_grid
 from ui.history.trash import IN_TRASH, SHOW, on_delete, render_trash_actions
-from ui.shared.escape import count
 from ui.shared.undo import note, remember, render_undo
 from ui.sidebar.reviewer import reviewer_name
 from workflow.verdicts import judge_saved, labels_in_use
+from workflow.words import count
 
 PAGE_SIZE = 25
 STATES: dict[str, State] = {

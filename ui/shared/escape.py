@@ -18,11 +18,6 @@ def chart(text: str) -> str:
     return html.escape(text, quote=False).replace("$", "&#36;")
 
 
-def count(n: int, one: str, many: str | None = None) -> str:
-    """`1 picture`, `1,200 pictures`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
-
-
 def percent(share: float, digits: int = 0) -> str:
     """A share as a percentage that never rounds to certainty.
 

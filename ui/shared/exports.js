@@ -8,7 +8,7 @@ const isExport = async (file) => {
   const end = file.slice(Math.max(0, file.size - EXPORT_END));
   const bytes = await end.arrayBuffer().catch(() => new ArrayBuffer(0));
   const text = new TextDecoder("latin1").decode(bytes);
-  return text.includes("labels.json") && text.includes("metadata.csv");
+  return text.includes("labels.json") && text.includes("metadata.");
 };
 
 const whoImports = () => {

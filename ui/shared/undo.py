@@ -7,9 +7,10 @@ why it does not.
 
 import streamlit as st
 
-from db import Change, Conflict, Database, DatabaseError, Respelled
-from ui.shared.escape import count, plain
+from db import Change, Conflict, Database, DatabaseError
+from ui.shared.escape import plain
 from ui.sidebar.reviewer import reviewer_name
+from workflow.words import count, respelled_text
 
 ACTS = "undo_acts"
 NOTICE = "undo_notice"
@@ -38,14 +39,6 @@ def conflict_text(change: Change) -> str:
     if change.gone:
         text += f" {count(change.gone, 'picture')} had been deleted for good meanwhile."
     return text
-
-
-def respelled_text(labels: Respelled) -> str:
-    """Which labels were in use in another spelling, in words; empty where none was."""
-    told = [f"{given} is spelled {used} here" for given, used in labels]
-    more = len(told) - SHOWN_CONFLICTS
-    end = f", and {more:,} more" if more > 0 else ""
-    return f" {', '.join(told[:SHOWN_CONFLICTS])}{end}." if told else ""
 
 
 def found_something(change: Change) -> bool:

@@ -7,9 +7,10 @@ import streamlit as st
 
 from db import LabelCount, Statistics, wilson
 from model.classifier import Classifier
-from ui.shared.escape import chart, count, percent
+from ui.shared.escape import chart, percent
 from ui.shared.theme import CORRECT, INCORRECT
 from ui.shared.track_record import Bins, confidence_text
+from workflow.words import count
 
 MOST_BARS = 24
 ROW_PIXELS = 26
