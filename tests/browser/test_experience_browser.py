@@ -41,7 +41,7 @@ def test_mistakes_found_so_far_are_allowed_for(desk: Desk):
 
     tile = page.locator(f"[data-id='{rest[0].sha256}']")
     tile.click()  # a verdict given here counts at once
-    page.get_by_role("button", name=f"Confirm {len(rest) - 1} ticked").click()
+    page.get_by_role("button", name=f"Mark {len(rest) - 1} as right").click()
     expect(page.locator(".experience")).to_contain_text(
         f"Of {59 + len(rest)} reviewed at 50% or more"
     )

@@ -65,8 +65,8 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     arrived(page, 3)
     expect(page.get_by_text("1 picture received, 1 refused.")).to_be_visible()
 
-    card(page, "green.png").get_by_role("button", name="Correct").click()
-    expect(card(page, "green.png").get_by_text("✓ Correct")).to_be_visible()
+    card(page, "green.png").get_by_role("button", name="Right").click()
+    expect(card(page, "green.png").get_by_text("✓ Right")).to_be_visible()
     predicted = card(page, "green.png").locator(".answer span").first.inner_text()
     wrong = card(page, "blue.png").locator(".answer span").first.inner_text()
     truth = "frog" if wrong != "frog" else "ship"
@@ -154,7 +154,7 @@ def test_clear_all_asks_before_many_pictures_are_lost(page: Page):
 def test_clear_all_asks_before_verdicts_are_lost(page: Page):
     upload(page, {"green.png": picture_bytes("green")})
     arrived(page, 1)
-    card(page, "green.png").get_by_role("button", name="Correct").click()
+    card(page, "green.png").get_by_role("button", name="Right").click()
     expect(page.get_by_text("1 of 1 reviewed")).to_be_visible()
     page.get_by_role("button", name="Clear All").click()
     with page.expect_navigation(timeout=SLOW):
@@ -171,7 +171,7 @@ def test_next_page_starts_at_its_first_card(page: Page):
     expect(card(page, "29.png")).to_be_visible()
     expect(following).to_have_count(0)
     expect(page.get_by_role("button", name="Save 30 pictures")).to_be_in_viewport()
-    first = cards(page).first.get_by_role("button", name="Correct")
+    first = cards(page).first.get_by_role("button", name="Right")
     expect(first).to_be_in_viewport()
 
 

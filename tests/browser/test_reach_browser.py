@@ -48,7 +48,7 @@ def test_the_reviewed_are_counted_in_one_place(page: Page):
 def test_a_verdict_by_keyboard_leaves_the_keyboard_on_its_card(page: Page):
     drop(page, "red", "blue")
     card = cards(page).first
-    correct = card.get_by_role("button", name="Correct")
+    correct = card.get_by_role("button", name="Right")
     undo = card.get_by_role("button", name="Undo")
     box = card.get_by_role("combobox")
     correct.focus()

@@ -78,7 +78,7 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     desk.choose("Queue")
     expect(page.locator(".st-key-queue .root")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(".verdict")).to_have_text("✓ Correct")
+    expect(page.locator(".verdict")).to_have_text("✓ Right")
     expect(page.locator(".flags")).not_to_contain_text(doubt)
     expect(page.locator(".flags")).to_contain_text(near)
 
@@ -154,7 +154,7 @@ def test_save_waits_for_verdicts_on_their_way(desk: Desk):
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
     likely = [i for i in items if i.prediction.confidence >= 0.5]
     assert len(likely) > 200
-    confirm = page.get_by_role("button", name=f"Confirm {len(likely)} ticked")
+    confirm = page.get_by_role("button", name=f"Mark {len(likely)} as right")
     expect(confirm).to_be_visible()
     page.route("**/review/*", lambda route: (time.sleep(0.5), route.continue_()))
     confirm.click()
@@ -221,7 +221,7 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     kept_back = likely[:3]
     for item in kept_back:
         page.locator(f"[data-id='{item.sha256}']").click()
-    page.get_by_role("button", name=f"Confirm {len(likely) - 3} ticked").click()
+    page.get_by_role("button", name=f"Mark {len(likely) - 3} as right").click()
     page.wait_for_function(
         "[...globalThis.__classifyStores.values()][0].items.some((i) => i.saved)"
     )
@@ -236,7 +236,7 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     groups = page.locator(".group")
     for n in range(groups.count()):
         groups.nth(n).get_by_role("button", name="Tick all").click()
-    page.get_by_role("button", name="Label…").click()
+    page.get_by_role("button", name="Wrong…").click()
     page.get_by_label("Label for the ticked").fill("blotch")
     page.get_by_role("button", name="Give it to the ticked").click()
     on_disk(page)
@@ -255,7 +255,7 @@ def test_a_bulk_verdict_is_undone_in_one_step(desk: Desk):
     tiles = page.locator(".tile")
     expect(tiles).to_have_count(30)
     ticked = page.locator(".tile[aria-checked=true]").count()
-    page.get_by_role("button", name=f"Confirm {ticked} ticked").click()
+    page.get_by_role("button", name=f"Mark {ticked} as right").click()
     expect(tiles).to_have_count(30 - ticked)
     on_disk(page)
     assert len(desk.labels()) == ticked

@@ -47,7 +47,7 @@ def test_a_verdict_moves_no_button_of_a_card(desk: Desk):
     fill(desk)
     desk.show("Cards")
     card = desk.page.locator('[class*="st-key-card-"]').first
-    place = top(card.get_by_role("button", name="Correct"))
+    place = top(card.get_by_role("button", name="Right"))
     assert card.locator(".doubt").inner_text() == "May be none of the ten"
-    card.get_by_role("button", name="Correct").click()
+    card.get_by_role("button", name="Right").click()
     assert top(card.get_by_role("button", name="Undo")) == place

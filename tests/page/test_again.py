@@ -44,7 +44,7 @@ def test_what_is_not_reviewed_is_reviewed_from_the_history(
 ):
     """The answers are those that were saved, and Save writes nothing but a verdict."""
     upload(page, a=png("red"), b=png("green"), c=png("blue"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 3 pictures").click().run()
     assert counts(data) == [3, 3, 1]
     said = {row.sha256: (row.predicted, row.confidence) for row in rows("unreviewed")}
@@ -58,7 +58,7 @@ def test_what_is_not_reviewed_is_reviewed_from_the_history(
         for item in tray.items()
     }
     assert all(tray.thumbnail(sha256)[:2] == b"\xff\xd8" for sha256 in said)
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 2 pictures").click().run()
     assert "1 reviewed anew" in page.success[0].value
     assert counts(data) == [3, 3, 2]
@@ -70,7 +70,7 @@ def test_a_picture_that_is_taken_back_shows_what_stands(
 ):
     """Saved again without another verdict, that stays."""
     upload(page, a=png("red"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 1 picture").click().run()
     (before,) = rows()
     button(history(page), "Review these").click().run()

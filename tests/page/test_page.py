@@ -88,7 +88,7 @@ def test_a_page_that_stays_open_grows_with_no_picture(page: AppTest):
 
 def test_confirmed_and_saved_once(page: AppTest, data: Path):
     upload(page, a=png("red"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 1 picture").click().run()
     assert page.success[0].value == "Saved 1 picture, 1 reviewed."
     assert page.sidebar.metric[0].value == "100.0%"
@@ -109,20 +109,20 @@ def test_a_verdict_the_disk_does_not_take_is_said_on_its_card(
 
     with monkeypatch.context() as patched:
         patched.setattr("workflow.tray.write", full)
-        button(page, "Correct").click().run()
+        button(page, "Right").click().run()
         assert html(page).count(UNKEPT) == 1
-        button(page, "Confirm the rest").click().run()
+        button(page, "Mark the rest").click().run()
         assert html(page).count(UNKEPT) == 2
     assert not page.exception
     assert html(page).count("Not reviewed") == 2
-    button(page, "Confirm the rest").click().run()
+    button(page, "Mark the rest").click().run()
     assert UNKEPT not in html(page)
     assert "2 of 2 reviewed" in html(page)
 
 
 def test_who_reviewed_is_saved_with_the_verdict(page: AppTest, data: Path):
     upload(page, a=png("red"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     page.session_state["reviewer"] = {"name": "Ada"}
     button(page, "Save 1 picture").click().run()
     with sqlite3.connect(data / "image_classification.db") as check:
@@ -380,7 +380,7 @@ def test_an_address_that_may_answer_later_is_tried_again(
 
 def test_what_changes_count_from_and_that_there_are_none_is_said(page: AppTest):
     upload(page, a=png("red"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save").click().run()
     page.segmented_control(key="view").set_value("Data set").run()
     page.checkbox(key="changed").check().run()

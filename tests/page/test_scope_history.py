@@ -101,7 +101,7 @@ def test_the_export_follows_the_filter(db: Database):
 def test_a_flagged_picture_says_so_until_it_is_judged(page, data: Path):
     upload(page, plain=png("yellow"))
     assert "May be none of the ten" in html(page)
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     assert "May be none of the ten" not in html(page)
     button(page, "Save").click().run()
     saved = Database.open(data / "image_classification.db", CLASSES)

@@ -12,6 +12,7 @@ from typing import Any
 from db import HistoryRow
 from model.classes import CLASSES
 from model.prediction import Prediction
+from records.label_text import NONE
 from ui.shared.assets import component
 from ui.shared.notes import take_notes
 from workflow.tray import Item, Tray
@@ -87,7 +88,7 @@ def review_data(
         "tray": tray.tray_id,
         "who": who,
         "classes": list(CLASSES),
-        "labels": [*CLASSES, *labels],
+        "labels": list(dict.fromkeys([*CLASSES, NONE, *labels])),
         "items": [
             row(item, answer, earlier.get(item.sha256), near.get(item.sha256, ""))
             for item, answer in found

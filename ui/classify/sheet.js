@@ -170,7 +170,7 @@ class Sheet {
       : "Nothing is ticked";
     const said = inWords(this.sums, this.threshold, this.enough);
     this.find(".experience").textContent = said;
-    this.find(".confirm").textContent = `Confirm ${number(ticked.length)} ticked`;
+    this.find(".confirm").textContent = `Mark ${number(ticked.length)} as right`;
     this.find(".confirm").disabled = this.find(".label").disabled = !ticked.length;
     this.find(".undo").disabled = !store.done.length;
     this.drawShown();
@@ -266,7 +266,7 @@ const newTile = (store, item) => {
   image.decoding = "async";
   image.alt = [item.name, ...flags].join(". ");
   image.src = pictureUrl(store, item);
-  tile.append(image, make("span", "tick", "✓"), make("span", "share", percent(sure(item))));
+  tile.append(image, make("span", "tick"), make("span", "share", percent(sure(item))));
   if (flags.length) tile.append(make("span", "flag", "?"));
   return tile;
 };

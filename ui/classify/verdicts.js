@@ -186,7 +186,9 @@ const drawStatus = (element, store) => {
 const drawLabels = (list, labels) => {
   if (list.childElementCount === labels.length) return;
   list.replaceChildren(
-    ...labels.map((label) => Object.assign(document.createElement("option"), { value: label })),
+    ...labels.map((label) =>
+      Object.assign(document.createElement("option"), { value: shownLabel(label) }),
+    ),
   );
 };
 

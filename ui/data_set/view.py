@@ -9,13 +9,14 @@ from dataset.since import last_export
 from dataset.write import Options, select
 from db import Database, DatabaseError, Export, HistoryQuery, State
 from model.classes import CLASSES
+from records.label_text import NONE
 from routes.export import address
 from ui.data_set.backup import render_backup
 from ui.data_set.import_zip import render_import
 from ui.data_set.label_book import render_labels
 from ui.history.trash import render_trash
 from ui.shared.clock import here
-from ui.shared.escape import count
+from ui.shared.escape import count, named
 from ui.shared.undo import note, render_undo
 from ui.sidebar.reviewer import reviewer_name
 from workflow.resources import backups_folder
@@ -85,7 +86,10 @@ def _render_download(database: Database) -> None:
     label, unreviewed = None, False
     if selected == "label":
         label = st.selectbox(
-            "Label", [*CLASSES, *labels_in_use(database)], key="export-label"
+            "Label",
+            list(dict.fromkeys([*CLASSES, NONE, *labels_in_use(database)])),
+            key="export-label",
+            format_func=named,
         )
     elif state == "all":
         unreviewed = st.checkbox(

@@ -13,13 +13,14 @@ import streamlit as st
 from dataset.write import Options
 from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused, State
 from model.classes import CLASSES
+from records.label_text import NONE
 from routes.export import address
 from ui.classify.queue import OUTSIDE
 from ui.history.again import render_review_again
 from ui.history.details import render_details
 from ui.history.grid import forget_selection, render_grid
 from ui.history.trash import IN_TRASH, SHOW, on_delete, render_trash_actions
-from ui.shared.escape import count
+from ui.shared.escape import count, named
 from ui.shared.undo import note, remember, render_undo
 from ui.sidebar.reviewer import reviewer_name
 from workflow.verdicts import judge_saved, labels_in_use
@@ -59,7 +60,9 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
     except (LabelRefused, DatabaseError) as problem:
         note(str(problem))
         return
-    remember(change, f"{count(change.changed, 'picture')} labelled {change.label}")
+    remember(
+        change, f"{count(change.changed, 'picture')} labelled {named(change.label)}"
+    )
     forget_selection()
 
 
@@ -71,10 +74,10 @@ def _render_filters(database: Database) -> HistoryQuery:
         "Search", key="history-search", placeholder="name, address or label"
     )
     own = labels_in_use(database, trash=state == IN_TRASH)
-    labels = [ANY, *CLASSES, *own]
+    labels = list(dict.fromkeys([ANY, *CLASSES, NONE, *own]))
     if st.session_state.get("history-label") not in labels:
         st.session_state["history-label"] = ANY
-    chosen = label.selectbox("Label", labels, key="history-label")
+    chosen = label.selectbox("Label", labels, key="history-label", format_func=named)
     column, descending = SORTS[sort.selectbox("Sort by", list(SORTS), key="sort")]
     return HistoryQuery(
         state=STATES[state or "All"],
@@ -87,11 +90,12 @@ def _render_filters(database: Database) -> HistoryQuery:
 
 def _render_label_and_delete(database: Database, rows: Sequence[HistoryRow]) -> None:
     seen = {row.image_id: row.label for row in rows}
-    options = [*CLASSES, OTHER, *labels_in_use(database)]
+    options = list(dict.fromkeys([*CLASSES, NONE, OTHER, *labels_in_use(database)]))
     chosen = st.selectbox(
         "Label of the selected",
         options,
         index=None,
+        format_func=named,
         key="relabel",
         placeholder="It is…",
         width=220,
