@@ -96,7 +96,7 @@ class Queue:
         self._wait_for_disk()
 
     def _wait_for_disk(self) -> None:
-        self.page.locator(".status", has_text="All on disk").wait_for()
+        self.page.locator(".status", has_text="Kept").wait_for()
 
     def _rewind(self) -> None:
         """Take every verdict back, so that there is a next picture again."""

@@ -293,7 +293,7 @@ def fetch(url: str, *, seconds: float = DEADLINE) -> bytes:
                     return body
         except (requests.RequestException, HTTPError, OSError, ValueError) as problem:
             raise _translated(problem, deadline) from problem
-        raise Refused("The address leads on too often")
+        raise Refused("Too many redirects")
 
 
 def parse_urls(text: str) -> list[str]:

@@ -94,7 +94,9 @@ def test_every_text_can_be_read(browser: Browser, server: Server, scheme: str):
         page.locator("body").evaluate(behind)
     )
     page.get_by_role("button", name="Download these").click()
-    expect(page.get_by_text("What the filters show")).to_be_visible()
+    expect(
+        page.get_by_text("The original pictures that the filters show")
+    ).to_be_visible()
     assert faint(page) == []
     page.keyboard.press("Escape")
     go_to(page, "Data set")

@@ -58,7 +58,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     expect(page.get_by_text("2 pictures received, 1 refused.")).to_be_visible()
     expect(page.get_by_text("File is incomplete")).to_be_visible()
 
-    page.get_by_label("Image addresses").fill(
+    page.get_by_label("Links to pictures").fill(
         f"{picture_host}/boat.jpg\n{picture_host}/gone.jpg"
     )
     page.get_by_role("button", name="Fetch").click()
@@ -73,7 +73,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     choose(page, card(page, "blue.png"), truth)
     expect(card(page, "blue.png").get_by_text(f"It is {truth}")).to_be_visible()
     choose(page, card(page, "boat.jpg"), "Other…")
-    own = card(page, "boat.jpg").get_by_placeholder("your own label")
+    own = card(page, "boat.jpg").get_by_placeholder("Your own label")
     own.fill("a" * 80)
     own.press("Enter")
     expect(card(page, "boat.jpg").get_by_text("at most 64 characters")).to_be_visible()
@@ -199,7 +199,7 @@ def test_cancelling_loses_no_address(page: Page):
     """Not even one that was fetched, and waited for others to be classified with."""
     with host(Dripping) as url:
         addresses = "\n".join(f"{url}/{n}" for n in range(5))
-        box = page.get_by_label("Image addresses")
+        box = page.get_by_label("Links to pictures")
         box.fill(addresses)
         page.get_by_role("button", name="Fetch").click()
         page.get_by_text("Fetched 1 of 5").wait_for(timeout=SLOW)
@@ -245,7 +245,7 @@ def test_hostile_text_is_shown_and_runs_nothing(page: Page, server: Server):
     upload(page, {name: picture_bytes("green")})
     arrived(page, 1)
     choose(page, cards(page), "Other…")
-    own = cards(page).get_by_placeholder("your own label")
+    own = cards(page).get_by_placeholder("Your own label")
     own.fill(label)
     own.press("Enter")
     expect(cards(page).get_by_text(f"It is {label}")).to_be_visible(timeout=SLOW)

@@ -43,7 +43,7 @@ def test_two_hundred_by_keys_alone(desk: Desk):
             assert len(acknowledged) > 50
             assert acknowledged.items() <= desk.labels().items()
         if n == 110:
-            expect(page.locator(".status")).to_contain_text("not on disk yet")
+            expect(page.locator(".status")).to_contain_text("not kept yet")
             desk.server.start()
             on_disk(page)
         page.keyboard.press(key)
@@ -67,7 +67,10 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     expect(page.get_by_text("Saved 1 picture")).to_be_visible(timeout=SLOW)
     desk.tray.add_many([Arrival(copy, "two.jpg", prediction=flagged)])
     desk.show("Queue")
-    doubt, near = "May be none of the ten", "Near copy of <b>one</b>.png, saved"
+    doubt, near = (
+        "May show none of the ten classes",
+        "Near copy of <b>one</b>.png, saved",
+    )
     expect(page.locator(".flags")).to_contain_text(doubt)
     expect(page.locator(".flags")).to_contain_text(near)
     desk.choose("Contact sheet")
@@ -118,8 +121,8 @@ def test_keys_and_labels_do_not_meet(desk: Desk):
     page.locator(".classes button", has_text="frog").click()
     expect(place).to_have_text("4 of 4")
     page.keyboard.press("Control+3")
-    page.get_by_label("Image addresses").fill("3 n s u")
-    page.get_by_label("Image addresses").press("3")
+    page.get_by_label("Links to pictures").fill("3 n s u")
+    page.get_by_label("Links to pictures").press("3")
     expect(place).to_have_text("4 of 4")
     on_disk(page)
     assert desk.labels() == {
@@ -150,7 +153,7 @@ def test_save_waits_for_verdicts_on_their_way(desk: Desk):
     items = desk.fill(300)
     page = desk.page
     desk.show("Contact sheet")
-    slider = page.get_by_label("Confidence from").last
+    slider = page.get_by_label("Tick those at least")
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
     likely = [i for i in items if i.prediction.confidence >= 0.5]
     assert len(likely) > 200
@@ -211,12 +214,12 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     items = desk.fill(500)
     page = desk.page
     desk.show("Contact sheet")
-    slider = page.get_by_label("Confidence from").last
+    slider = page.get_by_label("Tick those at least")
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
     likely = [i for i in items if i.prediction.confidence >= 0.5]
     expected = sum(1 - i.prediction.confidence for i in likely)
     expect(page.locator(".expect")).to_have_text(
-        f"{len(likely)} pictures ticked: about {round(expected)} wrong"
+        f"{len(likely)} ticked, about {round(expected)} of them probably wrong"
     )
     kept_back = likely[:3]
     for item in kept_back:
@@ -238,7 +241,7 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
         groups.nth(n).get_by_role("button", name="Tick all").click()
     page.get_by_role("button", name="Wrong…").click()
     page.get_by_label("Label for the ticked").fill("blotch")
-    page.get_by_role("button", name="Give it to the ticked").click()
+    page.get_by_role("button", name="Label the ticked").click()
     on_disk(page)
     expect(page.get_by_text("Every picture is reviewed.")).to_be_visible()
     saved = desk.save(500)

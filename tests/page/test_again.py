@@ -50,7 +50,7 @@ def test_what_is_not_reviewed_is_reviewed_from_the_history(
     said = {row.sha256: (row.predicted, row.confidence) for row in rows("unreviewed")}
     button(history(page, "Not reviewed"), "Review these").click().run()
     assert not page.exception
-    assert page.success[0].value == "2 pictures received."
+    assert page.success[0].value == "2 pictures from the history, ready to review."
     assert html(page).count("<figure>") == 2
     tray = resources.tray(page.query_params["tray"])
     assert said == {

@@ -27,7 +27,7 @@ PAGE_SIZE = 24
 OTHER = "Other…"
 OWN_LABEL = "own_label_open"
 PROBLEMS = "label_problems"
-UNKEPT = "Not kept: the disk is full or read-only"
+UNKEPT = "Not kept: the disk is full or cannot be written to"
 PAGE = "tray-page"
 TURNED = "tray-turned"
 TOP = "tray-top"
@@ -143,7 +143,7 @@ def _give_typed(tray: Tray, item: Item, typed: str, database: Database | None) -
     keep_notes([answer.note])
     if answer.label != typed:
         taken = named(answer.label or "")
-        st.session_state[PROBLEMS][item.sha256] = f"Taken as the label: {taken}"
+        st.session_state[PROBLEMS][item.sha256] = f"Label given: {taken}"
     return True
 
 
@@ -237,7 +237,7 @@ def _render_own_label(tray: Tray, item: Item, db: Database | None) -> None:
     st.text_input(
         "Own label",
         key=field,
-        placeholder="your own label, then Enter",
+        placeholder="Your own label, then Enter",
         label_visibility="collapsed",
         on_change=on_own_label,
         args=(tray, item, field, db),

@@ -20,7 +20,7 @@ from workflow.tray import Item, Tray
 _queue = component("classify/queue", "classify/verdicts")
 
 
-OUTSIDE = "May be none of the ten"
+OUTSIDE = "May show none of the ten classes"
 
 SUREST = 0.9999
 """Rounded further up it would read 100%, and count as never wrong on the sheet."""

@@ -8,9 +8,8 @@ const BULK = ["bulk", null]; // the way of these verdicts, and no order
 const sure = (item) => item.top[0][1];
 
 const about = (expected) => {
-  if (expected < 0.05) return "hardly any wrong";
-  if (expected < 0.95) return `${expected.toFixed(1)} wrong to expect`;
-  return `about ${number(Math.round(expected))} wrong`;
+  if (expected < 0.5) return "probably all right";
+  return `about ${number(Math.max(1, Math.round(expected)))} of them probably wrong`;
 };
 
 // The lowest whole percentage above which few are expected to be wrong.
@@ -163,10 +162,10 @@ class Sheet {
     drawStatus(this.find(".status"), store);
     this.find("input[type=range]").value = this.threshold;
     this.find("output").textContent = `${this.threshold}%`;
-    this.find(".propose").textContent = `Proposed: ${this.proposal}%`;
+    this.find(".propose").textContent = `Suggested: ${this.proposal}%`;
     this.find(".propose").hidden = this.threshold === this.proposal;
     this.find(".expect").textContent = ticked.length
-      ? `${plural(ticked.length, "picture")} ticked: ${about(this.wrong(ticked))}`
+      ? `${number(ticked.length)} ticked, ${about(this.wrong(ticked))}`
       : "Nothing is ticked";
     const said = inWords(this.sums, this.threshold, this.enough);
     this.find(".experience").textContent = said;

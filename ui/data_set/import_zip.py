@@ -25,10 +25,7 @@ from ui.shared.undo import respelled_text
 from workflow import resources
 from workflow.receive import chunks
 
-WORDS = (
-    f"up to {MAX_ARCHIVE // 2**30} GB here; a larger one from disk, "
-    "with python -m ui.data_set.import_zip"
-)
+WORDS = f"Up to {MAX_ARCHIVE // 2**30} GB. Larger: see README"
 
 _importer = component("data_set/importer", "shared/exports")
 
@@ -117,8 +114,9 @@ def render_import() -> None:
     """Draw the way back in for a downloaded ZIP."""
     st.subheader("Import a ZIP")
     st.write(
-        "A ZIP that was downloaded here brings its pictures back with labels, "
-        "predictions and times; what is here already, in the trash too, stays as it is."
+        "Choose a ZIP that was downloaded here to bring back its pictures with their "
+        "labels and predictions. Pictures you already have, even in the trash, are "
+        "not changed."
     )
     _importer(
         key="importer",

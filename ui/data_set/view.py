@@ -52,29 +52,25 @@ def render_link(database: Database, query: HistoryQuery, options: Options) -> No
     )
     if not n:
         st.caption(
-            "None of these has changed since."
+            "None of these has changed since then."
             if options.changed
-            else "No picture fits: review and save some, or choose others."
+            else "No pictures match. Review and save some, or choose others."
         )
 
 
 def since_text(export: Export | None) -> str:
     """What changes count from, in words."""
     if export is None:
-        return (
-            "These were not downloaded yet, nor all there are: each counts as changed."
-        )
+        return "You have not downloaded these before, so all are included."
     when = here(export.created)
-    return (
-        f"Counts from the last download of these, or of all: {when}, "
-        f"{count(export.pictures, 'picture')}. Downloads of others do not count."
-    )
+    pictures = count(export.pictures, "picture")
+    return f"Since your last download of this selection ({when}, {pictures})."
 
 
 def _render_download(database: Database) -> None:
     st.subheader("Download")
     st.write(
-        "A ZIP with the original pictures in one folder a label, ready for "
+        "A ZIP with the original pictures in one folder per label, ready for "
         "`torchvision.datasets.ImageFolder` and Hugging Face `imagefolder`, with "
         "`metadata.csv` and `labels.json`."
     )
@@ -93,16 +89,17 @@ def _render_download(database: Database) -> None:
         )
     elif state == "all":
         unreviewed = st.checkbox(
-            "With pictures not reviewed, under the predicted class", key="unreviewed"
+            "Include unreviewed pictures, filed under the model's guess",
+            key="unreviewed",
         )
     changed = st.checkbox("Only what changed since the last download", key="changed")
     query = HistoryQuery(state=state, label=label)
     if changed:
         st.caption(since_text(last_export(database, query, unreviewed=unreviewed)))
     split = st.checkbox(
-        "In parts: 80% train, 10% validation, 10% test",
+        "Split: 80% train, 10% validation, 10% test",
         key="split",
-        help="A picture stays in its part, whatever is added or corrected later.",
+        help="A picture always stays in its part, also when you add or correct others.",
     )
     render_link(database, query, Options(unreviewed, changed, split))
 

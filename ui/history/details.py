@@ -27,7 +27,8 @@ def event_line(event: Event) -> str:
     )
     change = after if event.before == event.label else f"{before} → {after}"
     when = plain(here(event.created))
-    model = f"predicted {plain(event.predicted)} by {plain(event.model_version[:12])}"
+    version = f"Model {plain(event.model_version[:12])}"
+    model = f'<span title="{version}">model: {plain(named(event.predicted))}</span>'
     return f"<li>{who}{what}, {change} <small>{when}, {model}</small></li>"
 
 

@@ -71,7 +71,7 @@ def _render_filters(database: Database) -> HistoryQuery:
     state = st.segmented_control("Show", list(STATES), required=True, key=SHOW)
     search, label, sort = st.columns([3, 2, 2])
     text = search.text_input(
-        "Search", key="history-search", placeholder="name, address or label"
+        "Search", key="history-search", placeholder="name, link or label"
     )
     own = labels_in_use(database, trash=state == IN_TRASH)
     labels = list(dict.fromkeys([ANY, *CLASSES, NONE, *own]))
@@ -134,8 +134,8 @@ def _render_actions(
 
 def _render_download(query: HistoryQuery, total: int) -> None:
     with st.popover("Download these", icon=":material/download:", disabled=not total):
-        st.caption("What the filters show, reviewed or not; original pictures.")
-        split = st.checkbox("In parts for training and test", key="history-split")
+        st.caption("The original pictures that the filters show, reviewed or not.")
+        split = st.checkbox("Split into training and test parts", key="history-split")
         st.link_button(
             "Download ZIP",
             address(query, Options(unreviewed=True, split=split), reviewer_name()),
@@ -147,7 +147,11 @@ def _nothing(database: Database, query: HistoryQuery) -> str:
     if query.state == "trash" and not (query.search or query.label):
         return "The trash is empty."
     saved = database.statistics().total + database.deleted_count()
-    return "Nothing matches." if saved else "Nothing saved yet: Classify, then Save."
+    return (
+        "Nothing matches."
+        if saved
+        else "Nothing saved yet. Classify pictures, then save them."
+    )
 
 
 def _render_line(
@@ -188,4 +192,7 @@ def render_history(database: Database) -> None:
         shown = f"{first:,} to {last:,} of {count(total, 'picture')}."
         _render_line(database, query, shown, total)
         if first_look.more:
-            st.caption(f"These are the newest {total:,} that match; more letters help.")
+            st.caption(
+                f"Only the newest {total:,} matches are shown. "
+                "Type more to narrow it down."
+            )
