@@ -60,7 +60,7 @@ def test_what_is_not_reviewed_is_reviewed_from_the_history(
     assert all(tray.thumbnail(sha256)[:2] == b"\xff\xd8" for sha256 in said)
     button(page, "Right").click().run()
     button(page, "Save 2 pictures").click().run()
-    assert "1 reviewed anew" in page.success[0].value
+    assert "1 review saved." in page.success[0].value
     assert counts(data) == [3, 3, 2]
     assert len(rows("unreviewed")) == 1
 
