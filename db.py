@@ -27,7 +27,7 @@ from records.errors import (
 from records.export_reads import Exporting
 from records.import_writes import Importing
 from records.label_book import LabelBook
-from records.label_text import MAX_LABEL, LabelRefused, clean_label, matching
+from records.label_text import MAX_LABEL, NONE, LabelRefused, clean_label, matching
 from records.models import ModelRow, Models, NewModel, Reviewed, Service
 from records.near_groups import NearCopies
 from records.picture import Reading
@@ -80,6 +80,7 @@ from records.undo import Undo
 __all__ = [
     "HOME",
     "MAX_LABEL",
+    "NONE",
     "ONE_BY_ONE",
     "ORDERS",
     "UNKNOWN",

@@ -161,7 +161,7 @@ class ThisPage:
 
             ready = (
                 f'find(".count").textContent.startsWith("{len(files)} of")'
-                ' && find(".status").textContent === "All on disk"'
+                ' && find(".status").textContent.startsWith("Kept")'
             )
             seconds = timed(page, "keydown", ready, press)
             if [item.label for item in self._items(page)] != wanted:

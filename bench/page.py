@@ -8,7 +8,7 @@ Two servers, a browser and a stopwatch inside the page (see `bench.browser`):
   when the page, its keys still for a while, draws itself again.
 - The history with 1,000 and with 100,000 pictures: from a click until the grid shows
   other rows (see `bench.history_page`).
-- A second session: from its click on "Correct" until the card says so, while nothing
+- A second session: from its click on "Right" until the card says so, while nothing
   else happens and while another session has 1,000 pictures classified.
 
 Cases take turns in an order drawn anew for every round; the first round is dropped.
@@ -96,7 +96,7 @@ class Queue:
         self._wait_for_disk()
 
     def _wait_for_disk(self) -> None:
-        self.page.locator(".status", has_text="All on disk").wait_for()
+        self.page.locator(".status", has_text="Kept").wait_for()
 
     def _rewind(self) -> None:
         """Take every verdict back, so that there is a next picture again."""
@@ -141,7 +141,7 @@ def time_keys(queues: dict[int, Queue], rounds: int) -> list[Case]:
 def click(page: Page, number: int) -> float:
     """The second session confirms a card: from its click to the card saying so."""
     said = f'all(".verdict.correct").length === {number}'
-    button = page.get_by_role("button", name="Correct", exact=True).first
+    button = page.get_by_role("button", name="Right", exact=True).first
     return timed(page, "click", said, button.click)
 
 
@@ -155,7 +155,7 @@ def time_clicks(
         fresh_page(browser, f"{url}/?tray={second}") as page,
         fresh_page(browser, url) as other,
     ):
-        page.get_by_role("button", name="Correct", exact=True).first.wait_for()
+        page.get_by_role("button", name="Right", exact=True).first.wait_for()
         other.locator(".limits", has_text="JPEG").wait_for()
         resting = [_click_later(page, n + 1) for n in range(clicks)]
         other.locator("input[name=folder]").set_input_files(folder)

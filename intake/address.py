@@ -17,8 +17,8 @@ from intake.errors import Refused
 
 MAX_URL = 2_000
 PORTS = {"http": 80, "https": 443}
-NOT_ALLOWED = "This address is not allowed"
-UNREADABLE = "Address cannot be read"
+NOT_ALLOWED = "This link is not allowed"
+UNREADABLE = "The link cannot be read"
 _VISIBLE = bytes(range(0x21, 0x7F))
 _JOINERS = {"\u200c", "\u200d"}
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -58,20 +58,20 @@ def split(url: str) -> SplitResult:
         Refused: with the reason.
     """
     if len(url) > MAX_URL:
-        raise Refused(f"Address is longer than {MAX_URL:,} characters")
+        raise Refused(f"The link is longer than {MAX_URL:,} characters")
     if "\\" in url or any(unicodedata.category(c)[0] in "CZ" for c in url):
-        raise Refused("Address holds characters that no address may hold")
+        raise Refused("The link has characters that are not allowed")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as problem:
         raise Refused(UNREADABLE) from problem
     if parts.scheme not in PORTS:
-        raise Refused("Address must start with http:// or https://")
+        raise Refused("The link must start with http:// or https://")
     if not parts.hostname:
-        raise Refused("Address names no server")
+        raise Refused("The link has no website name")
     if parts.username is not None or parts.password is not None:
-        raise Refused("Address must not hold a user name or password")
+        raise Refused("The link must not contain a user name or password")
     if port == 0:
         raise Refused(NOT_ALLOWED)
     return parts
@@ -101,11 +101,11 @@ def host_name(parts: SplitResult) -> str:
     """The host in ASCII; disguised digits and odd spellings of numbers are refused."""
     host = (parts.hostname or "").rstrip(".")
     if unicodedata.normalize("NFKC", host) != host:
-        raise Refused("Address holds characters that no address may hold")
+        raise Refused("The link has characters that are not allowed")
     try:
         host = host if ":" in host else _in_ascii(host)
     except (UnicodeError, idna.IDNAError) as problem:
-        raise Refused("Address names no server") from problem
+        raise Refused("The link has no website name") from problem
     if re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)", host.rsplit(".", 1)[-1], re.I):
         try:
             ipaddress.ip_address(host)

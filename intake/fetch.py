@@ -303,7 +303,7 @@ def fetch(url: str, *, seconds: float = DEADLINE) -> bytes:
                     return body
         except (requests.RequestException, HTTPError, OSError, ValueError) as problem:
             raise _translated(problem, deadline) from problem
-        raise Refused("The address leads on too often")
+        raise Refused("Too many redirects")
 
 
 def _no_turn(_: threading.Event) -> AbstractContextManager[object]:

@@ -2,9 +2,9 @@
 
 FOLDER holds one folder a class, as an export of the page does. Pictures in folders of
 names that the model cannot answer are never counted as wrong: of those the share is
-told that the model flags. With `--download DIR` instead of a folder, it is the test split of
-CIFAR-10. Every picture takes the way it takes in the page: read by `intake`, classified
-by `Classifier`; nothing is measured that is not served.
+told that the model flags. With `--download DIR` instead of a folder, it is the test
+split of CIFAR-10. Every picture takes the way it takes in the page: read by `intake`,
+classified by `Classifier`; nothing is measured that is not served.
 
 Top-1 accuracy is the share classified right, over all pictures and over each class
 (recall). The expected calibration error says how far the confidence is from that

@@ -15,6 +15,11 @@ from collections.abc import Iterable
 MAX_LABEL = 64
 """Longest label in characters."""
 
+NONE = "none of these"
+"""The label, as it is kept, of a picture that shows none of the classes."""
+_NONE_TYPED = "none of the ten"
+"""As the page calls it, and people type it."""
+
 _INVISIBLE = {
     *"\u200b\u2060\ufeff\u00ad",  # zero-width spaces, the soft hyphen
     *"\u061c\u200e\u200f",  # direction marks
@@ -68,7 +73,7 @@ def clean_label(text: str) -> str:
         )
     if any(_unprintable(c) for c in _TAGGED.sub("", label)):
         raise LabelRefused("A label cannot hold control or invisible characters.")
-    return label
+    return NONE if label.casefold() == _NONE_TYPED else label
 
 
 def fold(text: str) -> str:

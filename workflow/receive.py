@@ -52,6 +52,7 @@ class Outcome:
     Attributes:
         sha256: of a picture that is in the tray, else "".
         label, confidence, in_scope: what the model says of it; "" where it has not.
+        again: whether it came from the history, to be reviewed once more.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Outcome:
     label: str = ""
     confidence: float = 0.0
     in_scope: bool = True
+    again: bool = False
 
 
 def chunks(things: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:

@@ -71,14 +71,14 @@ def test_every_text_can_be_read(browser: Browser, server: Server, scheme: str):
     page.set_default_timeout(SLOW)
     page.goto(server.url)
     upload(page, {"red.png": picture_bytes("red")})
-    cards(page).get_by_role("button", name="Correct").click(timeout=SLOW)
+    cards(page).get_by_role("button", name="Right").click(timeout=SLOW)
     page.get_by_role("button", name="Save 1 picture").click()
     expect(page.locator(".ytick text").first).to_be_visible(timeout=SLOW)
     upload(page, {"blue.png": picture_bytes("blue"), "broken.png": b"no"})
     expect(cards(page)).to_have_count(1, timeout=SLOW)
     expect(page.get_by_role("button", name="Save 1 picture")).to_be_visible()
     assert faint(page) == []
-    cards(page).get_by_role("button", name="Correct").click()
+    cards(page).get_by_role("button", name="Right").click()
     page.get_by_role("button", name="Clear All").click()
     expect(page.get_by_role("button", name="Clear without saving")).to_be_visible()
     assert faint(page) == []
@@ -94,7 +94,9 @@ def test_every_text_can_be_read(browser: Browser, server: Server, scheme: str):
         page.locator("body").evaluate(behind)
     )
     page.get_by_role("button", name="Download these").click()
-    expect(page.get_by_text("What the filters show")).to_be_visible()
+    expect(
+        page.get_by_text("The original pictures that the filters show")
+    ).to_be_visible()
     assert faint(page) == []
     page.keyboard.press("Escape")
     go_to(page, "Data set")

@@ -237,7 +237,7 @@ def test_cells_of_a_spreadsheet_are_text_to_the_address_box(page: Page):
       return event.defaultPrevented;
     }"""
     picture = base64.b64encode(png(1)).decode()
-    box = page.get_by_label("Image addresses").element_handle()
+    box = page.get_by_label("Links to pictures").element_handle()
     assert not page.evaluate(paste, [box, picture])
     assert page.evaluate(paste, [page.query_selector("body"), picture])
     said(page, "1 picture received.")

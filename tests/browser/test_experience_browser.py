@@ -14,7 +14,7 @@ def sure(item: Item) -> float:
 
 
 def from_half(desk: Desk) -> None:
-    slider = desk.page.get_by_label("Confidence from").last
+    slider = desk.page.get_by_label("Tick those at least")
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
 
 
@@ -28,22 +28,20 @@ def test_mistakes_found_so_far_are_allowed_for(desk: Desk):
     page = desk.page
     desk.show("Contact sheet")
     from_half(desk)
-    said = f"Of 60 reviewed at 50% or more, {len(wrong)} were wrong"
-    expect(page.locator(".experience")).to_have_text(
-        f"{said}: the estimate allows for that."
-    )
+    said = f"You found {len(wrong)} mistakes in 60 like these"
+    expect(page.locator(".experience")).to_have_text(f"{said}, so we expect more.")
     by_confidence = sum(1 - sure(item) for item in rest)
     told = page.locator(".expect").inner_text()
-    assert told.startswith(f"{len(rest)} pictures ticked: about ")
+    assert told.startswith(f"{len(rest)} ticked, about ")
     expected = int(told.split("about ")[1].split()[0])
     assert expected > 1.3 * by_confidence
-    proposed = page.get_by_text("Proposed: ").inner_text()
+    proposed = page.get_by_text("Suggested: ").inner_text()
 
     tile = page.locator(f"[data-id='{rest[0].sha256}']")
     tile.click()  # a verdict given here counts at once
-    page.get_by_role("button", name=f"Confirm {len(rest) - 1} ticked").click()
+    page.get_by_role("button", name=f"Mark {len(rest) - 1} as right").click()
     expect(page.locator(".experience")).to_contain_text(
-        f"Of {59 + len(rest)} reviewed at 50% or more"
+        f" in {59 + len(rest)} like these"
     )
     page.get_by_role("button", name="Undo", exact=True).click()
     on_disk(page)
@@ -59,7 +57,7 @@ def test_mistakes_found_so_far_are_allowed_for(desk: Desk):
     expect(page.locator(".tile")).to_have_count(len(more))
     from_half(desk)
     expect(page.locator(".experience")).to_contain_text(said)
-    assert page.get_by_text("Proposed: ").inner_text() == proposed == "Proposed: 99%"
+    assert page.get_by_text("Suggested: ").inner_text() == proposed == "Suggested: 99%"
 
 
 def test_a_picture_saved_and_reviewed_again_counts_once(desk: Desk):
@@ -78,8 +76,8 @@ def test_a_picture_saved_and_reviewed_again_counts_once(desk: Desk):
     desk.show("Contact sheet")
     from_half(desk)
     expect(desk.page.locator(".experience")).to_have_text(
-        f"Of {sum(sure(item) >= 0.5 for item in items)} reviewed at 50% or more, "
-        "0 were wrong."
+        f"You found 0 mistakes in {sum(sure(item) >= 0.5 for item in items)} "
+        "like these."
     )
 
 

@@ -58,22 +58,22 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     expect(page.get_by_text("2 pictures received, 1 refused.")).to_be_visible()
     expect(page.get_by_text("File is incomplete")).to_be_visible()
 
-    page.get_by_label("Image addresses").fill(
+    page.get_by_label("Links to pictures").fill(
         f"{picture_host}/boat.jpg\n{picture_host}/gone.jpg"
     )
     page.get_by_role("button", name="Fetch").click()
     arrived(page, 3)
     expect(page.get_by_text("1 picture received, 1 refused.")).to_be_visible()
 
-    card(page, "green.png").get_by_role("button", name="Correct").click()
-    expect(card(page, "green.png").get_by_text("✓ Correct")).to_be_visible()
+    card(page, "green.png").get_by_role("button", name="Right").click()
+    expect(card(page, "green.png").get_by_text("✓ Right")).to_be_visible()
     predicted = card(page, "green.png").locator(".answer span").first.inner_text()
     wrong = card(page, "blue.png").locator(".answer span").first.inner_text()
     truth = "frog" if wrong != "frog" else "ship"
     choose(page, card(page, "blue.png"), truth)
     expect(card(page, "blue.png").get_by_text(f"It is {truth}")).to_be_visible()
     choose(page, card(page, "boat.jpg"), "Other…")
-    own = card(page, "boat.jpg").get_by_placeholder("your own label")
+    own = card(page, "boat.jpg").get_by_placeholder("Your own label")
     own.fill("a" * 80)
     own.press("Enter")
     expect(card(page, "boat.jpg").get_by_text("at most 64 characters")).to_be_visible()
@@ -154,7 +154,7 @@ def test_clear_all_asks_before_many_pictures_are_lost(page: Page):
 def test_clear_all_asks_before_verdicts_are_lost(page: Page):
     upload(page, {"green.png": picture_bytes("green")})
     arrived(page, 1)
-    card(page, "green.png").get_by_role("button", name="Correct").click()
+    card(page, "green.png").get_by_role("button", name="Right").click()
     expect(page.get_by_text("1 of 1 reviewed")).to_be_visible()
     page.get_by_role("button", name="Clear All").click()
     with page.expect_navigation(timeout=SLOW):
@@ -171,7 +171,7 @@ def test_next_page_starts_at_its_first_card(page: Page):
     expect(card(page, "29.png")).to_be_visible()
     expect(following).to_have_count(0)
     expect(page.get_by_role("button", name="Save 30 pictures")).to_be_in_viewport()
-    first = cards(page).first.get_by_role("button", name="Correct")
+    first = cards(page).first.get_by_role("button", name="Right")
     expect(first).to_be_in_viewport()
 
 
@@ -199,7 +199,7 @@ def test_cancelling_loses_no_address(page: Page):
     """Not even one that was fetched, and waited for others to be classified with."""
     with host(Dripping) as url:
         addresses = "\n".join(f"{url}/{n}" for n in range(5))
-        box = page.get_by_label("Image addresses")
+        box = page.get_by_label("Links to pictures")
         box.fill(addresses)
         page.get_by_role("button", name="Fetch").click()
         page.get_by_text("Fetched 1 of 5").wait_for(timeout=SLOW)
@@ -245,7 +245,7 @@ def test_hostile_text_is_shown_and_runs_nothing(page: Page, server: Server):
     upload(page, {name: picture_bytes("green")})
     arrived(page, 1)
     choose(page, cards(page), "Other…")
-    own = cards(page).get_by_placeholder("your own label")
+    own = cards(page).get_by_placeholder("Your own label")
     own.fill(label)
     own.press("Enter")
     expect(cards(page).get_by_text(f"It is {label}")).to_be_visible(timeout=SLOW)

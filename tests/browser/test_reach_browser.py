@@ -48,7 +48,7 @@ def test_the_reviewed_are_counted_in_one_place(page: Page):
 def test_a_verdict_by_keyboard_leaves_the_keyboard_on_its_card(page: Page):
     drop(page, "red", "blue")
     card = cards(page).first
-    correct = card.get_by_role("button", name="Correct")
+    correct = card.get_by_role("button", name="Right")
     undo = card.get_by_role("button", name="Undo")
     box = card.get_by_role("combobox")
     correct.focus()
@@ -64,7 +64,7 @@ def test_a_verdict_by_keyboard_leaves_the_keyboard_on_its_card(page: Page):
             expect(page.get_by_role("option", name=name)).to_be_in_viewport(ratio=1)
     page.keyboard.type("Other")
     page.keyboard.press("Enter")
-    expect(card.get_by_placeholder("your own label")).to_be_focused()
+    expect(card.get_by_placeholder("Your own label")).to_be_focused()
     page.keyboard.type("tug boat")
     page.keyboard.press("Enter")
     expect(card.get_by_text("It is tug boat")).to_be_visible()

@@ -43,7 +43,7 @@ def test_two_hundred_by_keys_alone(desk: Desk):
             assert len(acknowledged) > 50
             assert acknowledged.items() <= desk.labels().items()
         if n == 110:
-            expect(page.locator(".status")).to_contain_text("not on disk yet")
+            expect(page.locator(".status")).to_contain_text("not kept yet")
             desk.server.start()
             on_disk(page)
         page.keyboard.press(key)
@@ -67,7 +67,10 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     expect(page.get_by_text("Saved 1 picture")).to_be_visible(timeout=SLOW)
     desk.tray.add_many([Arrival(copy, "two.jpg", prediction=flagged)])
     desk.show("Queue")
-    doubt, near = "May be none of the ten", "Near copy of <b>one</b>.png, saved"
+    doubt, near = (
+        "May show none of the ten classes",
+        "Near copy of <b>one</b>.png, saved",
+    )
     expect(page.locator(".flags")).to_contain_text(doubt)
     expect(page.locator(".flags")).to_contain_text(near)
     desk.choose("Contact sheet")
@@ -78,7 +81,7 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     desk.choose("Queue")
     expect(page.locator(".st-key-queue .root")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(".verdict")).to_have_text("✓ Correct")
+    expect(page.locator(".verdict")).to_have_text("✓ Right")
     expect(page.locator(".flags")).not_to_contain_text(doubt)
     expect(page.locator(".flags")).to_contain_text(near)
 
@@ -118,8 +121,8 @@ def test_keys_and_labels_do_not_meet(desk: Desk):
     page.locator(".classes button", has_text="frog").click()
     expect(place).to_have_text("4 of 4")
     page.keyboard.press("Control+3")
-    page.get_by_label("Image addresses").fill("3 n s u")
-    page.get_by_label("Image addresses").press("3")
+    page.get_by_label("Links to pictures").fill("3 n s u")
+    page.get_by_label("Links to pictures").press("3")
     expect(place).to_have_text("4 of 4")
     on_disk(page)
     assert desk.labels() == {
@@ -150,11 +153,11 @@ def test_save_waits_for_verdicts_on_their_way(desk: Desk):
     items = desk.fill(300)
     page = desk.page
     desk.show("Contact sheet")
-    slider = page.get_by_label("Confidence from").last
+    slider = page.get_by_label("Tick those at least")
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
     likely = [i for i in items if i.prediction.confidence >= 0.5]
     assert len(likely) > 200
-    confirm = page.get_by_role("button", name=f"Confirm {len(likely)} ticked")
+    confirm = page.get_by_role("button", name=f"Mark {len(likely)} as right")
     expect(confirm).to_be_visible()
     page.route("**/review/*", lambda route: (time.sleep(0.5), route.continue_()))
     confirm.click()
@@ -211,17 +214,17 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     items = desk.fill(500)
     page = desk.page
     desk.show("Contact sheet")
-    slider = page.get_by_label("Confidence from").last
+    slider = page.get_by_label("Tick those at least")
     slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
     likely = [i for i in items if i.prediction.confidence >= 0.5]
     expected = sum(1 - i.prediction.confidence for i in likely)
     expect(page.locator(".expect")).to_have_text(
-        f"{len(likely)} pictures ticked: about {round(expected)} wrong"
+        f"{len(likely)} ticked, about {round(expected)} of them probably wrong"
     )
     kept_back = likely[:3]
     for item in kept_back:
         page.locator(f"[data-id='{item.sha256}']").click()
-    page.get_by_role("button", name=f"Confirm {len(likely) - 3} ticked").click()
+    page.get_by_role("button", name=f"Mark {len(likely) - 3} as right").click()
     page.wait_for_function(
         "[...globalThis.__classifyStores.values()][0].items.some((i) => i.saved)"
     )
@@ -236,9 +239,9 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     groups = page.locator(".group")
     for n in range(groups.count()):
         groups.nth(n).get_by_role("button", name="Tick all").click()
-    page.get_by_role("button", name="Label…").click()
+    page.get_by_role("button", name="Wrong…").click()
     page.get_by_label("Label for the ticked").fill("blotch")
-    page.get_by_role("button", name="Give it to the ticked").click()
+    page.get_by_role("button", name="Label the ticked").click()
     on_disk(page)
     expect(page.get_by_text("Every picture is reviewed.")).to_be_visible()
     saved = desk.save(500)
@@ -255,7 +258,7 @@ def test_a_bulk_verdict_is_undone_in_one_step(desk: Desk):
     tiles = page.locator(".tile")
     expect(tiles).to_have_count(30)
     ticked = page.locator(".tile[aria-checked=true]").count()
-    page.get_by_role("button", name=f"Confirm {ticked} ticked").click()
+    page.get_by_role("button", name=f"Mark {ticked} as right").click()
     expect(tiles).to_have_count(30 - ticked)
     on_disk(page)
     assert len(desk.labels()) == ticked

@@ -50,8 +50,8 @@ def test_a_team_works_through_the_proxy(team: Team, chromium: Browser):
         page.reload()  # the other replica finds the tray that the address names
         expect(cards(page)).to_have_count(1, timeout=SLOW)
         assert team.replica_of("ada") is not first
-        card(page, "green.png").get_by_role("button", name="Correct").click()
-        expect(page.get_by_text("✓ Correct")).to_be_visible(timeout=SLOW)
+        card(page, "green.png").get_by_role("button", name="Right").click()
+        expect(page.get_by_text("✓ Right")).to_be_visible(timeout=SLOW)
         page.get_by_role("button", name="Save 1 picture").click()
         saved = page.get_by_text("Saved 1 picture, 1 reviewed.")
         expect(saved).to_be_visible(timeout=SLOW)

@@ -323,12 +323,12 @@ def test_nothing_counts_from_a_download_that_counted_from_any(
 
 
 def test_the_page_says_what_changes_count_from(db: Database):
-    assert since_text(None).startswith("These were not downloaded yet")
+    assert since_text(None).startswith("You have not downloaded these before")
     db.save([picture(1, "cat")])
     exported(db)
     text = since_text(db.last_export(lambda _: True))
-    assert text.startswith("Counts from the last download of these, or of all: 20")
-    assert "UTC, 1 picture. Downloads of others do not count." in text
+    assert text.startswith("Since your last download of this selection (20")
+    assert text.endswith(" UTC, 1 picture).")
 
 
 def test_a_split_is_stable_and_near_its_shares(db: Database):

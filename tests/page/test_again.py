@@ -44,13 +44,13 @@ def test_what_is_not_reviewed_is_reviewed_from_the_history(
 ):
     """The answers are those that were saved, and Save writes nothing but a verdict."""
     upload(page, a=png("red"), b=png("green"), c=png("blue"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 3 pictures").click().run()
     assert counts(data) == [3, 3, 1]
     said = {row.sha256: (row.predicted, row.confidence) for row in rows("unreviewed")}
     button(history(page, "Not reviewed"), "Review these").click().run()
     assert not page.exception
-    assert page.success[0].value == "2 pictures received."
+    assert page.success[0].value == "2 pictures from the history, ready to review."
     assert html(page).count("<figure>") == 2
     tray = resources.tray(page.query_params["tray"])
     assert said == {
@@ -58,9 +58,9 @@ def test_what_is_not_reviewed_is_reviewed_from_the_history(
         for item in tray.items()
     }
     assert all(tray.thumbnail(sha256)[:2] == b"\xff\xd8" for sha256 in said)
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 2 pictures").click().run()
-    assert "1 reviewed anew" in page.success[0].value
+    assert "1 review saved." in page.success[0].value
     assert counts(data) == [3, 3, 2]
     assert len(rows("unreviewed")) == 1
 
@@ -70,7 +70,7 @@ def test_a_picture_that_is_taken_back_shows_what_stands(
 ):
     """Saved again without another verdict, that stays."""
     upload(page, a=png("red"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 1 picture").click().run()
     (before,) = rows()
     button(history(page), "Review these").click().run()

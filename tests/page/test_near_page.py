@@ -25,7 +25,7 @@ SCENE = blotches(7, (200, 150))
 def test_a_card_names_the_saved_picture_it_resembles(page: AppTest):
     upload(page, first=encoded(SCENE))
     assert "Near copy" not in html(page)
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 1 picture").click().run()
     (saved,) = resources.database().page(HistoryQuery(), 9).rows
     upload(page, second=encoded(SCENE, "JPEG", quality=60), other=encoded(blotches(8)))

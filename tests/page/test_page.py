@@ -45,7 +45,7 @@ def test_an_empty_page_says_what_to_do(page: AppTest):
     assert "The tray is empty" in html(page)
     assert any("Nothing reviewed yet" in m.value for m in page.sidebar.markdown)
     page.segmented_control(key="view").set_value("History").run()
-    assert "Nothing saved yet: Classify, then Save." in html(page)
+    assert "Nothing saved yet. Classify pictures, then save them." in html(page)
     assert OUTSIDE in page.segmented_control(key="history-state").options
 
 
@@ -88,7 +88,7 @@ def test_a_page_that_stays_open_grows_with_no_picture(page: AppTest):
 
 def test_confirmed_and_saved_once(page: AppTest, data: Path):
     upload(page, a=png("red"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save 1 picture").click().run()
     assert page.success[0].value == "Saved 1 picture, 1 reviewed."
     assert page.sidebar.metric[0].value == "100.0%"
@@ -109,20 +109,20 @@ def test_a_verdict_the_disk_does_not_take_is_said_on_its_card(
 
     with monkeypatch.context() as patched:
         patched.setattr("workflow.tray.write", full)
-        button(page, "Correct").click().run()
+        button(page, "Right").click().run()
         assert html(page).count(UNKEPT) == 1
-        button(page, "Confirm the rest").click().run()
+        button(page, "Mark the rest").click().run()
         assert html(page).count(UNKEPT) == 2
     assert not page.exception
     assert html(page).count("Not reviewed") == 2
-    button(page, "Confirm the rest").click().run()
+    button(page, "Mark the rest").click().run()
     assert UNKEPT not in html(page)
     assert "2 of 2 reviewed" in html(page)
 
 
 def test_who_reviewed_is_saved_with_the_verdict(page: AppTest, data: Path):
     upload(page, a=png("red"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     page.session_state["reviewer"] = {"name": "Ada"}
     button(page, "Save 1 picture").click().run()
     with sqlite3.connect(data / "image_classification.db") as check:
@@ -133,7 +133,7 @@ def test_saving_the_same_picture_again_adds_nothing(page: AppTest, data: Path):
     for _ in range(2):
         upload(page, a=png("red"))
         button(page, "Save").click().run()
-    assert "known already" in page.success[0].value
+    assert "already in the history" in page.success[0].value
     with sqlite3.connect(data / "image_classification.db") as check:
         assert check.execute("SELECT count(*) FROM predictions").fetchone() == (1,)
 
@@ -179,7 +179,7 @@ def test_a_label_typed_before_is_suggested_and_keeps_its_spelling(page: AppTest)
     page.selectbox[1].set_value("Other…").run()
     page.text_input[0].set_value("tea pot ").run()
     assert html(page).count("It is Tea Pot") == 2
-    assert "Taken as the label: Tea Pot" in html(page)
+    assert "Label given: Tea Pot" in html(page)
 
 
 @pytest.mark.threat("C32")
@@ -189,12 +189,12 @@ def test_what_is_typed_into_the_box_and_on_no_list_is_a_label(page: AppTest):
     assert page.selectbox[0].proto.accept_new_options
     type_into_box(page, "house  boat")
     assert "It is house boat" in html(page)
-    assert "Taken as the label: house boat" in html(page)
+    assert "Label given: house boat" in html(page)
     first = page.selectbox[0].options[0]
     type_into_box(page, first[:-1].upper())
     assert f"It is {first}" in html(page)
     type_into_box(page, "other")
-    assert page.text_input[0].placeholder == "your own label, then Enter"
+    assert page.text_input[0].placeholder == "Your own label, then Enter"
     type_into_box(page, "house boat")
     type_into_box(page, "a" * 80)
     assert "at most 64 characters" in html(page)
@@ -380,15 +380,15 @@ def test_an_address_that_may_answer_later_is_tried_again(
 
 def test_what_changes_count_from_and_that_there_are_none_is_said(page: AppTest):
     upload(page, a=png("red"))
-    button(page, "Correct").click().run()
+    button(page, "Right").click().run()
     button(page, "Save").click().run()
     page.segmented_control(key="view").set_value("Data set").run()
     page.checkbox(key="changed").check().run()
-    assert page.caption[0].value.startswith("These were not downloaded yet")
+    assert page.caption[0].value.startswith("You have not downloaded these before")
     assert b"".join(export_zip(resources.database(), HistoryQuery()))
     texts = [caption.value for caption in page.run().caption]
-    assert texts[0].startswith("Counts from the last download of these, or of all: 20")
-    assert texts[1] == "None of these has changed since."
+    assert texts[0].startswith("Since your last download of this selection (20")
+    assert texts[1] == "None of these has changed since then."
     assert not page.exception
 
 

@@ -53,16 +53,16 @@ def test_what_another_tab_saved_is_not_taken_for_this_ones(
 @pytest.mark.parametrize(
     ("saved", "text"),
     [
-        (Saved(SaveResult(2, 1, 1), 0), "Saved 2 pictures, 1 reviewed. 1 was known al"),
+        (Saved(SaveResult(2, 1, 1), 0), "Saved 2 pictures, 1 reviewed. 1 was in the h"),
         (
             Saved(SaveResult(0, 2, 1), 0),
-            "Nothing new: 2 were known already, 1 reviewed",
+            "1 review saved.",
         ),
         (
             Saved(SaveResult(2, 0, 2, restored=1, replaced=1), 0),
-            "Saved 2 pictures, 2 reviewed. 1 was in the trash and came back. 1 had an",
+            "Saved 2 pictures, 2 reviewed. 1 was in the trash and came back. 1 label c",
         ),
-        (Saved(SaveResult(0, 0, 0), 2), "Nothing was left to save. 2 wait for the mo"),
+        (Saved(SaveResult(0, 0, 0), 2), "Nothing was left to save. 2 not classified"),
     ],
 )
 def test_what_save_did_is_said_without_a_count_of_none(saved: Saved, text: str):

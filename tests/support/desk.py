@@ -131,4 +131,4 @@ class Desk:
 
 
 def on_disk(page: Page) -> None:
-    expect(page.locator(".status")).to_have_text("All on disk", timeout=SLOW)
+    expect(page.locator(".status")).to_contain_text("Kept", timeout=SLOW)

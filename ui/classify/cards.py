@@ -10,13 +10,13 @@ from functools import wraps
 
 import streamlit as st
 
-from db import Database, DatabaseError, HistoryRow
+from db import NONE, Database, DatabaseError, HistoryRow
 from model.classes import CLASSES
 from model.prediction import Prediction
 from ui.classify.near_notes import near_copies, near_html
 from ui.classify.queue import doubted
 from ui.shared.assets import asset
-from ui.shared.escape import percent, plain
+from ui.shared.escape import named, percent, plain
 from ui.shared.notes import keep_notes
 from ui.sidebar.reviewer import reviewer_name
 from workflow.tray import Item, Tray
@@ -27,7 +27,7 @@ PAGE_SIZE = 24
 OTHER = "Other…"
 OWN_LABEL = "own_label_open"
 PROBLEMS = "label_problems"
-UNKEPT = "Not kept: the disk is full or read-only"
+UNKEPT = "Not kept: the disk is full or cannot be written to"
 PAGE = "tray-page"
 TURNED = "tray-turned"
 TOP = "tray-top"
@@ -104,7 +104,7 @@ def _meant(typed: str, options: Sequence[str]) -> str:
     On Enter the box adds what was typed, even where "ca" is on the way to "cat".
     """
     start = typed.strip().casefold()
-    found = (o for o in options if start and o.casefold().startswith(start))
+    found = (o for o in options if start and named(o).casefold().startswith(start))
     return typed if typed in options else next(found, typed)
 
 
@@ -142,8 +142,8 @@ def _give_typed(tray: Tray, item: Item, typed: str, database: Database | None) -
     _close_own_label(item.sha256)
     keep_notes([answer.note])
     if answer.label != typed:
-        taken = f"Taken as the label: {answer.label}"
-        st.session_state[PROBLEMS][item.sha256] = taken
+        taken = named(answer.label or "")
+        st.session_state[PROBLEMS][item.sha256] = f"Label given: {taken}"
     return True
 
 
@@ -163,12 +163,12 @@ def _predicted(item: Item) -> str | None:
 def _verdict(item: Item, earlier: HistoryRow | None) -> str:
     if item.label is None:
         if earlier and earlier.label:
-            known = plain(earlier.label)
+            known = plain(named(earlier.label))
             return f'<span class="verdict open">Saved earlier as {known}</span>'
         return '<span class="verdict open">Not reviewed</span>'
     if item.label == _predicted(item):
-        return '<span class="verdict correct">✓ Correct</span>'
-    return f'<span class="verdict incorrect">✗ It is {plain(item.label)}</span>'
+        return '<span class="verdict correct">✓ Right</span>'
+    return f'<span class="verdict incorrect">✗ It is {plain(named(item.label))}</span>'
 
 
 def _doubt(item: Item, earlier: HistoryRow | None) -> str:
@@ -208,7 +208,8 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
     choice = _choice(item)
     predicted = _predicted(item)
     # "Other…" before people's own labels: they can be many, and it must be in sight.
-    options = [c for c in (*CLASSES, OTHER, *own) if c != predicted]
+    every = dict.fromkeys((*CLASSES, NONE, OTHER, *own))
+    options = [label for label in every if label != predicted]
     if choice and choice not in options:
         options.append(choice)
     st.session_state[key] = choice
@@ -216,8 +217,9 @@ def _render_choice(tray: Tray, item: Item, own: list[str], db: Database | None) 
         f"Label of picture {item.number + 1}",  # a name might be read as Markdown
         options,
         index=None,
+        format_func=named,
         key=key,
-        placeholder="It is…",
+        placeholder="Wrong…",
         accept_new_options=True,  # else what is typed and on no list is lost
         label_visibility="collapsed",
         on_change=on_choose,
@@ -235,7 +237,7 @@ def _render_own_label(tray: Tray, item: Item, db: Database | None) -> None:
     st.text_input(
         "Own label",
         key=field,
-        placeholder="your own label, then Enter",
+        placeholder="Your own label, then Enter",
         label_visibility="collapsed",
         on_change=on_own_label,
         args=(tray, item, field, db),
@@ -253,7 +255,7 @@ def _render_card(
     st.html(card_html(tray.tray_id, item, *seen))
     if not item.prediction:
         return
-    left, right = st.columns([2, 3], gap="xsmall")
+    left, right = st.columns(2, gap="xsmall")
     with left:
         if item.label:
             st.button(
@@ -265,7 +267,7 @@ def _render_card(
             )
         else:
             st.button(
-                "Correct",
+                "Right",
                 key=f"confirm-{item.sha256}",
                 icon=":material/check:",
                 width="stretch",
@@ -357,7 +359,7 @@ def _render_foot(
     with st.container(horizontal=True):
         if len(shown) > 1 and any(i.label is None and i.prediction for i in shown):
             st.button(
-                "Confirm the rest of this page",
+                "Mark the rest of this page as right",
                 key="confirm-page",
                 icon=":material/done_all:",
                 on_click=on_confirm_page,

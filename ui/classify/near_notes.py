@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from db import Database, DatabaseError, HistoryRow
-from ui.shared.escape import plain
+from ui.shared.escape import named, plain
 from workflow.tray import Item
 
 
@@ -20,7 +20,7 @@ def near_copies(
 
 def near_line(copy: HistoryRow) -> str:
     """What to say of it, as plain text."""
-    saved = f"saved as {copy.label}" if copy.label else "saved, not reviewed"
+    saved = f"saved as {named(copy.label)}" if copy.label else "saved, not reviewed"
     return f"Near copy of {copy.name}, {saved}"
 
 

@@ -1,6 +1,5 @@
 // One picture after another, by keyboard; see ui/classify/queue.py.
 
-const NONE = "none of these";
 const AHEAD = 6;
 const IDLE_MS = 1800;
 
@@ -10,6 +9,36 @@ const ORDERS = {
   uploaded: (item) => item.number,
   random: (item) => item.random,
 };
+
+const ACTS = {
+  enter: "confirm",
+  n: "none",
+  s: "later",
+  u: "undo",
+  t: "own",
+  "/": "own",
+  arrowleft: "back",
+  arrowright: "forward",
+};
+const MOVES = ["back", "forward"];
+
+// Which digit a key gives, by what it writes or, on layouts that write others there, by
+// its place. The number pad without its lock moves, and gives none.
+const digitOf = ({ key, code }) => {
+  if (/^[0-9]$/.test(key)) return Number(key);
+  const [, place] = /^(?:Digit|Numpad)([0-9])$/.exec(code) ?? [];
+  return place !== undefined && key.length === 1 ? Number(place) : null;
+};
+
+// A letter counts by its place only where the layout writes no Latin ones.
+const actOf = ({ key, code }) => {
+  const act = ACTS[key.toLowerCase()];
+  if (act || key.length !== 1 || /\p{Script=Latin}/u.test(key)) return act;
+  return /^Key[NSUT]$/.test(code) ? ACTS[code.slice(3).toLowerCase()] : undefined;
+};
+
+// What an input method is still at work on is its own.
+const composes = (event) => event.isComposing || event.keyCode === 229;
 
 const mounted = new WeakMap();
 
@@ -24,7 +53,6 @@ class Queue {
     this.current = null;
     this.touched = new Set(); // looked at in this sitting, so not offered again
     this.ahead = new Map();
-    this.leave = [];
     this.report = new Report(this.store, IDLE_MS);
     this.build(parent);
   }
@@ -43,7 +71,7 @@ class Queue {
     const click = (event) => {
       const button = event.target.closest?.("button");
       if (!button) return;
-      button.blur(); // else Enter would press it again instead of confirming
+      this.hold(); // else Enter would press it again
       if (button.dataset.label) this.give(button.dataset.label);
       else if (button.dataset.act) this.act(button.dataset.act);
     };
@@ -51,7 +79,7 @@ class Queue {
     root.onclick = click;
     this.find(".order").onchange = (event) => {
       this.order = event.target.value;
-      event.target.blur();
+      this.hold();
       this.touched.clear();
       this.arrange();
       this.go(this.nextOpen(-1));
@@ -61,12 +89,11 @@ class Queue {
       this.typed();
     };
     this.find(".own input").onkeydown = (event) => {
+      if (composes(event)) return;
       if (event.key === "Escape") this.closeOwn();
     };
-    const onKey = (event) => this.key(event);
-    document.addEventListener("keydown", onKey);
-    this.leave.push(() => document.removeEventListener("keydown", onKey));
-    root.focus({ preventScroll: true });
+    root.onkeydown = (event) => this.key(event);
+    this.hold();
     requestAnimationFrame(() => root.scrollIntoView({ block: "nearest" }));
   }
 
@@ -166,26 +193,25 @@ class Queue {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const target = event.composedPath()[0];
-    if (target.matches?.("input, textarea, select, [contenteditable=true]")) return;
-    if (document.querySelector("[role=dialog]")) return;
-    if (event.key === "Enter" && target.closest?.("button, a, summary")) return;
-    const key = event.key.toLowerCase();
-    const acts = {
-      enter: "confirm",
-      n: "none",
-      s: "later",
-      u: "undo",
-      t: "own",
-      "/": "own",
-      arrowleft: "back",
-      arrowright: "forward",
-    };
-    if (/^[0-9]$/.test(key) && this.current) this.give(this.classes[Number(key)]);
-    else if (Object.hasOwn(acts, key)) this.act(acts[key]);
-    else return;
+    if (event.ctrlKey || event.metaKey || event.altKey || composes(event)) return;
+    const { target } = event;
+    if (target.matches("input, textarea, select, [contenteditable=true]")) return;
+    if (event.key === "Enter" && target.closest("button")) {
+      if (event.repeat) event.preventDefault();
+      return;
+    }
+    const digit = digitOf(event);
+    const act = actOf(event);
+    if (digit === null && !act) return;
     event.preventDefault();
+    if (event.repeat && !MOVES.includes(act)) return; // one verdict a press
+    if (act) this.act(act);
+    else if (this.current) this.give(this.classes[digit]);
+  }
+
+  // The keyboard stays with the queue, and never falls to the page.
+  hold() {
+    this.find(".root").focus({ preventScroll: true });
   }
 
   openOwn() {
@@ -196,15 +222,13 @@ class Queue {
 
   closeOwn() {
     this.find(".own").hidden = true;
-    if (this.find(".own input").matches(":focus"))
-      this.find(".root").focus({ preventScroll: true });
+    if (this.find(".own input").matches(":focus")) this.hold();
   }
 
   typed() {
     const text = this.find(".own input").value;
     if (!text.trim()) return;
     this.closeOwn();
-    this.find(".root").focus({ preventScroll: true });
     this.give(text);
   }
 
@@ -253,12 +277,30 @@ class Queue {
     this.find(".bars").replaceChildren(...item.top.flatMap(drawBar));
     this.drawFlags(item);
     this.drawVerdict(item);
-    for (const button of this.find(".classes").children)
-      button.classList.toggle("chosen", button.dataset.label === item.label);
+    for (const button of this.find(".classes").children) {
+      const chosen = button.dataset.label === item.label;
+      button.classList.toggle("chosen", chosen);
+      button.ariaPressed = chosen;
+    }
     const place = this.place.get(item.id) + 1;
     this.find(".place").textContent = `${number(place)} of ${number(this.ids.length)}`;
+    this.drawNames(item);
     this.drawNote();
     this.preload();
+  }
+
+  // What a person hears who sees neither the picture nor what stands beside a button.
+  drawNames(item) {
+    for (const button of this.find(".side").querySelectorAll("button")) {
+      const [said] = button.childNodes;
+      button.ariaLabel = `${said.textContent.trim()}: ${item.name}`;
+    }
+    const place = this.find(".place").textContent;
+    const sure = percent(item.top[0][1]);
+    const verdict = this.find(".verdict").textContent;
+    const text = `${place}: ${item.predicted}, ${sure}. ${verdict}. ${item.name}`;
+    const heard = this.find(".heard");
+    if (heard.textContent !== text) heard.textContent = text;
   }
 
   drawFlags(item) {
@@ -274,9 +316,9 @@ class Queue {
       "incorrect",
       item.label !== null && item.label !== item.predicted,
     );
-    if (item.label === item.predicted) verdict.textContent = "✓ Correct";
-    else if (item.label !== null) verdict.textContent = `✗ It is ${item.label}`;
-    else if (item.earlier) verdict.textContent = `Saved earlier as ${item.earlier}`;
+    if (item.label === item.predicted) verdict.textContent = "✓ Right";
+    else if (item.label !== null) verdict.textContent = `✗ It is ${shownLabel(item.label)}`;
+    else if (item.earlier) verdict.textContent = `Saved earlier as ${shownLabel(item.earlier)}`;
     else verdict.textContent = "Not reviewed";
   }
 
@@ -288,7 +330,6 @@ class Queue {
 
   close() {
     this.report.close();
-    this.leave.forEach((undo) => undo());
     this.store.changed = () => {};
   }
 }

@@ -9,7 +9,7 @@ again only when the keys are still.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db import HistoryRow
+from db import NONE, HistoryRow
 from model.classes import CLASSES
 from model.prediction import Prediction
 from ui.shared.assets import component
@@ -19,7 +19,7 @@ from workflow.tray import Item, Tray
 _queue = component("classify/queue", "classify/verdicts")
 
 
-OUTSIDE = "May be none of the ten"
+OUTSIDE = "May show none of the ten classes"
 
 SUREST = 0.9999
 """Rounded further up it would read 100%, and count as never wrong on the sheet."""
@@ -87,7 +87,7 @@ def review_data(
         "tray": tray.tray_id,
         "who": who,
         "classes": list(CLASSES),
-        "labels": [*CLASSES, *labels],
+        "labels": list(dict.fromkeys([*CLASSES, NONE, *labels])),
         "items": [
             row(item, answer, earlier.get(item.sha256), near.get(item.sha256, ""))
             for item, answer in found

@@ -8,9 +8,8 @@ const BULK = ["bulk", null]; // the way of these verdicts, and no order
 const sure = (item) => item.top[0][1];
 
 const about = (expected) => {
-  if (expected < 0.05) return "hardly any wrong";
-  if (expected < 0.95) return `${expected.toFixed(1)} wrong to expect`;
-  return `about ${number(Math.round(expected))} wrong`;
+  if (expected < 0.5) return "probably all right";
+  return `about ${number(Math.max(1, Math.round(expected)))} of them probably wrong`;
 };
 
 // The lowest whole percentage above which few are expected to be wrong.
@@ -163,14 +162,14 @@ class Sheet {
     drawStatus(this.find(".status"), store);
     this.find("input[type=range]").value = this.threshold;
     this.find("output").textContent = `${this.threshold}%`;
-    this.find(".propose").textContent = `Proposed: ${this.proposal}%`;
+    this.find(".propose").textContent = `Suggested: ${this.proposal}%`;
     this.find(".propose").hidden = this.threshold === this.proposal;
     this.find(".expect").textContent = ticked.length
-      ? `${plural(ticked.length, "picture")} ticked: ${about(this.wrong(ticked))}`
+      ? `${number(ticked.length)} ticked, ${about(this.wrong(ticked))}`
       : "Nothing is ticked";
     const said = inWords(this.sums, this.threshold, this.enough);
     this.find(".experience").textContent = said;
-    this.find(".confirm").textContent = `Confirm ${number(ticked.length)} ticked`;
+    this.find(".confirm").textContent = `Mark ${number(ticked.length)} as right`;
     this.find(".confirm").disabled = this.find(".label").disabled = !ticked.length;
     this.find(".undo").disabled = !store.done.length;
     this.drawShown();
@@ -266,7 +265,7 @@ const newTile = (store, item) => {
   image.decoding = "async";
   image.alt = [item.name, ...flags].join(". ");
   image.src = pictureUrl(store, item);
-  tile.append(image, make("span", "tick", "✓"), make("span", "share", percent(sure(item))));
+  tile.append(image, make("span", "tick"), make("span", "share", percent(sure(item))));
   if (flags.length) tile.append(make("span", "flag", "?"));
   return tile;
 };

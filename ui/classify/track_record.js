@@ -30,9 +30,8 @@ const excess = ([, wrong, expected]) =>
 const inWords = (sums, percentage, enough) => {
   const [n, wrong] = sums[percentage];
   if (n < enough) return "";
-  const had = wrong === 1 ? "1 was" : `${number(wrong)} were`;
   const allowed = excess(sums[percentage]) > 1.1;
-  return `Of ${number(n)} reviewed at ${percentage}% or more, ${had} wrong${
-    allowed ? ": the estimate allows for that" : ""
+  return `You found ${plural(wrong, "mistake")} in ${number(n)} like these${
+    allowed ? ", so we expect more" : ""
   }.`;
 };

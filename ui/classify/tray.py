@@ -33,12 +33,12 @@ RELOAD = "reload"
 WELCOME = f"""
 <div class="welcome">
 <section><b>1. Classify</b><p>The tray is empty. Drop pictures above, or paste
-addresses: each gets a class, a confidence and the three likeliest.</p>
+links: you see the best guess, how sure the model is, and the runners-up.</p>
 <p class="chips">{"".join(f"<span>{c}</span>" for c in CLASSES)}</p></section>
-<section><b>2. Review</b><p>Say of each answer whether it is right, pick the right
-class, or type a label of your own. Then save.</p></section>
+<section><b>2. Review</b><p>Tell us if each answer is right. If not, pick the right
+class or type your own. Then save.</p></section>
 <section><b>3. Use it</b><p>See how accurate the model is on your pictures, look
-through the history, and download them under their true labels to train on.</p>
+through the history, and download them under their right labels.</p>
 </section>
 </div>
 """
@@ -74,7 +74,7 @@ def on_clear(tray: Tray) -> None:
 def _ask_to_clear(tray: Tray, pictures: int, reviewed: int) -> None:
     st.write(
         f"{count(pictures, 'picture')} in the tray, {reviewed:,} of them reviewed, "
-        "are not saved. Clearing throws them away."
+        "are not saved. Clearing deletes them."
     )
     if st.button("Clear without saving", type="primary"):
         on_clear(tray)
@@ -161,25 +161,27 @@ def render_tray(tray: Tray, database: Database | None) -> None:
 def saved_text(saved: Saved) -> str:
     """What Save did, in words."""
     result = saved.result
-    known = f"{count(result.known, 'was', 'were')} known already"
     if result.saved:
         text = f"Saved {count(result.saved, 'picture')}, {result.reviewed:,} reviewed."
-        text += f" {known}." if result.known else ""
+        if result.known:
+            text += f" {count(result.known, 'was', 'were')} in the history already."
         if result.reviewed < result.saved:
             text += " Review the rest in the history."
     elif result.known:
-        text = f"Nothing new: {known}, {result.reviewed:,} reviewed anew."
+        text = "Nothing new: already in the history."
+        if result.reviewed:
+            text = f"{count(result.reviewed, 'review')} saved."
     else:
         text = "Nothing was left to save."
     if result.restored:
         text += f" {count(result.restored, 'was', 'were')} in the trash and came back."
     if result.replaced:
-        text += f" {result.replaced:,} had another label before: see the history."
+        text += f" {count(result.replaced, 'label')} changed: see the history."
     if saved.unclassified:
-        text += f" {saved.unclassified:,} wait for the model."
+        text += f" {saved.unclassified:,} not classified yet."
     if saved.meanwhile:
         judged = count(saved.meanwhile, "picture was", "pictures were")
-        text += f" {judged} judged meanwhile: save once more."
+        text += f" {judged} reviewed while saving: please save again."
     return text
 
 

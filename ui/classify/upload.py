@@ -105,7 +105,7 @@ def _take(part: Sequence[Source], tray: Tray, classifier: Classifier | None) -> 
 def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
     urls = list(st.session_state[URL_QUEUE])
     st.button("Cancel", on_click=cancel_urls, icon=":material/close:")
-    bar = st.progress(0.0, text=f"Fetching {count(len(urls), 'address', 'addresses')}")
+    bar = st.progress(0.0, text=f"Fetching {count(len(urls), 'link')}")
     try:
         SHARES.let_in(tray, visitor_here())
     except Refused as problem:
@@ -123,10 +123,10 @@ def _render_urls(tray: Tray, classifier: Classifier | None) -> None:
         _render_fetching(tray, classifier)
         return
     st.text_area(
-        "Image addresses",
+        "Links to pictures, one per line",
         key=URL_BOX,
         height=122,
-        placeholder="https://example.org/cat.jpg\none or many, a line each",
+        placeholder="https://example.org/cat.jpg\nhttps://example.org/dog.png",
     )
     st.button("Fetch", on_click=queue_urls, icon=":material/download:")
 
@@ -137,6 +137,8 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     refused = sum(bool(o.refusal) for o in outcomes) - failed
     new = sum(o.new for o in outcomes)
     parts = [f"{count(new, 'picture')} received"]
+    if any(o.again for o in outcomes):
+        parts = [f"{count(new, 'picture')} from the history, ready to review"]
     if known := len(outcomes) - new - refused - failed:
         parts.append(f"{known:,} already in the tray")
     if refused:

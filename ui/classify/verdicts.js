@@ -172,21 +172,23 @@ globalThis.__classifySave ??=
     true,
   ) ?? true;
 
-// "Saved", "Saving 3…" or what went wrong: nobody has to guess.
+const KEPT = "Kept. Press Save to add to the history";
+
+// That all is kept, "Keeping 3…" or what went wrong: nobody has to guess.
 const drawStatus = (element, store) => {
   const waiting = store.pending.size;
   element.classList.toggle("bad", Boolean(store.problem));
   if (store.problem)
-    element.textContent = `${plural(waiting, "verdict")} not on disk yet: ${
-      store.problem
-    } Trying again…`;
-  else element.textContent = waiting ? `Saving ${number(waiting)}…` : "All on disk";
+    element.textContent = `${plural(waiting, "review")} not kept yet: ${store.problem} Trying again…`;
+  else element.textContent = waiting ? `Keeping ${number(waiting)}…` : KEPT;
 };
 
 const drawLabels = (list, labels) => {
   if (list.childElementCount === labels.length) return;
   list.replaceChildren(
-    ...labels.map((label) => Object.assign(document.createElement("option"), { value: label })),
+    ...labels.map((label) =>
+      Object.assign(document.createElement("option"), { value: shownLabel(label) }),
+    ),
   );
 };
 

@@ -78,7 +78,7 @@ def render_backup(database: Database) -> None:
     if sqlite_path(configured_url()) is None:
         return
     st.subheader("Backup")
-    st.write("A copy of everything, pictures too, checked as it is written.")
+    st.write("A checked copy of everything, pictures included.")
     st.button(
         "Make a backup",
         icon=":material/save:",

@@ -9,10 +9,7 @@ import streamlit as st
 from intake.archive import MAX_ARCHIVE
 from ui.shared.assets import component
 
-WORDS = (
-    f"up to {MAX_ARCHIVE // 2**30} GB here; a larger one from disk, "
-    "with python -m workflow.read_back"
-)
+WORDS = f"Up to {MAX_ARCHIVE // 2**30} GB. Larger: see README"
 
 _importer = component("data_set/importer", "shared/exports")
 

@@ -7,7 +7,7 @@ export default function (component) {
     find(".said").textContent = text;
   };
   const bring = async (file) => {
-    if (file.size > data.limit) return say(`Too large: ${data.words}.`);
+    if (file.size > data.limit) return say(`Too large. ${data.words}.`);
     find(".choose").disabled = true;
     say("Sending…");
     try {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from db import BookLabel, Database, DatabaseError, LabelRefused
-from ui.shared.escape import plain
+from ui.shared.escape import named, plain
 from ui.shared.undo import note, remember
 from ui.sidebar.reviewer import reviewer_name
 from workflow.words import count
@@ -17,7 +17,7 @@ def book_table(book: Sequence[BookLabel]) -> str:
     """The labels in use as HTML; people's text is escaped."""
     used = [entry for entry in book if entry.pictures or entry.trashed]
     lines = [
-        f"<tr><td>{plain(entry.label)}</td>"
+        f"<tr><td>{plain(named(entry.label))}</td>"
         f"<td>{'own' if entry.custom else 'class'}</td>"
         f"<td>{entry.pictures:,}</td><td>{entry.trashed:,}</td></tr>"
         for entry in used[:SHOWN]

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dataset.since import last_export
 from dataset.write import Options, select
-from db import Database, DatabaseError, Export, HistoryQuery, State
+from db import NONE, Database, DatabaseError, Export, HistoryQuery, State
 from model.classes import CLASSES
 from routes.export import address
 from ui.data_set.backup import render_backup
@@ -15,6 +15,7 @@ from ui.data_set.import_zip import render_import
 from ui.data_set.label_book import render_labels
 from ui.history.trash import render_trash
 from ui.shared.clock import here
+from ui.shared.escape import named
 from ui.shared.undo import note, render_undo
 from ui.sidebar.reviewer import reviewer_name
 from workflow.resources import backups_folder
@@ -57,23 +58,19 @@ def render_link(database: Database, query: HistoryQuery, options: Options) -> No
         )
     if not n:
         st.caption(
-            "None of these has changed since."
+            "None of these has changed since then."
             if options.changed
-            else "No picture fits: review and save some, or choose others."
+            else "No pictures match. Review and save some, or choose others."
         )
 
 
 def since_text(export: Export | None) -> str:
     """What changes count from, in words."""
     if export is None:
-        return (
-            "These were not downloaded yet, nor all there are: each counts as changed."
-        )
+        return "You have not downloaded these before, so all are included."
     when = here(export.created)
-    return (
-        f"Counts from the last download of these, or of all: {when}, "
-        f"{count(export.pictures, 'picture')}. Downloads of others do not count."
-    )
+    pictures = count(export.pictures, "picture")
+    return f"Since your last download of this selection ({when}, {pictures})."
 
 
 def _render_download(database: Database) -> None:
@@ -91,20 +88,24 @@ def _render_download(database: Database) -> None:
     label, unreviewed = None, False
     if selected == "label":
         label = st.selectbox(
-            "Label", [*CLASSES, *labels_in_use(database)], key="export-label"
+            "Label",
+            list(dict.fromkeys([*CLASSES, NONE, *labels_in_use(database)])),
+            key="export-label",
+            format_func=named,
         )
     elif state == "all":
         unreviewed = st.checkbox(
-            "With pictures not reviewed, under the predicted class", key="unreviewed"
+            "Include unreviewed pictures, filed under the model's guess",
+            key="unreviewed",
         )
     changed = st.checkbox("Only what changed since the last download", key="changed")
     query = HistoryQuery(state=state, label=label)
     if changed:
         st.caption(since_text(last_export(database, query, unreviewed=unreviewed)))
     split = st.checkbox(
-        "In parts: 80% train, 10% validation, 10% test",
+        "Split: 80% train, 10% validation, 10% test",
         key="split",
-        help="A picture stays in its part, whatever is added or corrected later.",
+        help="A picture always stays in its part, also when you add or correct others.",
     )
     render_link(database, query, Options(unreviewed, changed, split))
 

@@ -28,7 +28,7 @@ MOST = 500
 """Pictures at a time: a sitting, and some seconds of copying."""
 TOGETHER = 8
 """Pictures held in memory at a time."""
-GONE = "No longer in the history: deleted meanwhile"
+GONE = "No longer in the history: it was deleted"
 
 
 def _arrival(saved: NewImage) -> Arrival:
@@ -77,7 +77,9 @@ def bring_back(
             if isinstance(answer, Refused):
                 outcomes.append(Outcome(row.name, refusal=str(answer)))
             else:
-                outcomes.append(Outcome(row.name, new=answer[1], sha256=row.sha256))
+                outcomes.append(
+                    Outcome(row.name, new=answer[1], sha256=row.sha256, again=True)
+                )
     return outcomes
 
 

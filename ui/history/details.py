@@ -6,7 +6,7 @@ import streamlit as st
 
 from db import Database, Event, HistoryRow
 from ui.shared.clock import here
-from ui.shared.escape import plain
+from ui.shared.escape import named, plain
 
 WORDS = {
     "confirmed": "confirmed",
@@ -22,10 +22,13 @@ def event_line(event: Event) -> str:
     """One event as a line of HTML; people's text is escaped."""
     who = f"<b>{plain(event.who)}</b>: " if event.who else ""
     what = WORDS.get(event.event, event.event)
-    before, after = (plain(x or "not reviewed") for x in (event.before, event.label))
+    before, after = (
+        plain(named(x or "not reviewed")) for x in (event.before, event.label)
+    )
     change = after if event.before == event.label else f"{before} → {after}"
     when = plain(here(event.created))
-    model = f"predicted {plain(event.predicted)} by {plain(event.model_version[:12])}"
+    version = f"Model {plain(event.model_version[:12])}"
+    model = f'<span title="{version}">model: {plain(named(event.predicted))}</span>'
     return f"<li>{who}{what}, {change} <small>{when}, {model}</small></li>"
 
 

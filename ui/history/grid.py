@@ -14,6 +14,7 @@ import streamlit as st
 from st_aggrid import AgGrid, JsCode
 
 from db import HistoryRow
+from ui.shared.escape import named
 from ui.shared.theme import CORRECT, INCORRECT, PAPER
 
 ROW_HEIGHT = 56
@@ -58,7 +59,7 @@ function(params) {
 
 _PREDICTION_HINT = JsCode("""
 function(params) {
-  return params.data.outside ? 'May be none of the ten' : null;
+  return params.data.outside ? 'May show none of the ten classes' : null;
 }
 """)
 
@@ -172,7 +173,7 @@ def rows_frame(rows: Sequence[HistoryRow]) -> pd.DataFrame:
     records = [
         {name: getattr(row, name) for name in columns}
         | {
-            "label": row.label or "",
+            "label": named(row.label or ""),
             "verdict": VERDICTS[row.correct],
             "outside": row.in_scope is False,
         }

@@ -68,7 +68,7 @@ def on_look() -> None:
 def _ask_to_purge(database: Database, n: int, ids: Sequence[int] | None = None) -> None:
     st.write(
         f"{count(n, 'deleted picture')} with predictions and reviews will be gone for "
-        "good. Undo cannot bring back what is gone."
+        "good. This cannot be undone."
     )
     if st.button(
         "Delete for good",

@@ -11,7 +11,15 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from dataset.write import Options
-from db import Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused, State
+from db import (
+    NONE,
+    Database,
+    DatabaseError,
+    HistoryQuery,
+    HistoryRow,
+    LabelRefused,
+    State,
+)
 from model.classes import CLASSES
 from routes.export import address
 from ui.classify.queue import OUTSIDE
@@ -19,6 +27,7 @@ from ui.history.again import render_review_again
 from ui.history.details import render_details
 from ui.history.grid import forget_selection, render_grid
 from ui.history.trash import IN_TRASH, SHOW, on_delete, render_trash_actions
+from ui.shared.escape import named
 from ui.shared.undo import note, remember, render_undo
 from ui.sidebar.reviewer import reviewer_name
 from workflow.verdicts import judge_saved, labels_in_use
@@ -59,7 +68,9 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
     except (LabelRefused, DatabaseError) as problem:
         note(str(problem))
         return
-    remember(change, f"{count(change.changed, 'picture')} labelled {change.label}")
+    remember(
+        change, f"{count(change.changed, 'picture')} labelled {named(change.label)}"
+    )
     forget_selection()
 
 
@@ -68,13 +79,13 @@ def _render_filters(database: Database) -> HistoryQuery:
     state = st.segmented_control("Show", list(STATES), required=True, key=SHOW)
     search, label, sort = st.columns([3, 2, 2])
     text = search.text_input(
-        "Search", key="history-search", placeholder="name, address or label"
+        "Search", key="history-search", placeholder="name, link or label"
     )
     own = labels_in_use(database, trash=state == IN_TRASH)
-    labels = [ANY, *CLASSES, *own]
+    labels = list(dict.fromkeys([ANY, *CLASSES, NONE, *own]))
     if st.session_state.get("history-label") not in labels:
         st.session_state["history-label"] = ANY
-    chosen = label.selectbox("Label", labels, key="history-label")
+    chosen = label.selectbox("Label", labels, key="history-label", format_func=named)
     column, descending = SORTS[sort.selectbox("Sort by", list(SORTS), key="sort")]
     return HistoryQuery(
         state=STATES[state or "All"],
@@ -87,11 +98,12 @@ def _render_filters(database: Database) -> HistoryQuery:
 
 def _render_label_and_delete(database: Database, rows: Sequence[HistoryRow]) -> None:
     seen = {row.image_id: row.label for row in rows}
-    options = [*CLASSES, OTHER, *labels_in_use(database)]
+    options = list(dict.fromkeys([*CLASSES, NONE, OTHER, *labels_in_use(database)]))
     chosen = st.selectbox(
         "Label of the selected",
         options,
         index=None,
+        format_func=named,
         key="relabel",
         placeholder="It is…",
         width=220,
@@ -130,8 +142,8 @@ def _render_actions(
 
 def _render_download(query: HistoryQuery, total: int) -> None:
     with st.popover("Download these", icon=":material/download:", disabled=not total):
-        st.caption("What the filters show, reviewed or not; original pictures.")
-        split = st.checkbox("In parts for training and test", key="history-split")
+        st.caption("The original pictures that the filters show, reviewed or not.")
+        split = st.checkbox("Split into training and test parts", key="history-split")
         st.link_button(
             "Download ZIP",
             address(query, Options(unreviewed=True, split=split), reviewer_name()),
@@ -143,7 +155,11 @@ def _nothing(database: Database, query: HistoryQuery) -> str:
     if query.state == "trash" and not (query.search or query.label):
         return "The trash is empty."
     saved = database.statistics().total + database.deleted_count()
-    return "Nothing matches." if saved else "Nothing saved yet: Classify, then Save."
+    return (
+        "Nothing matches."
+        if saved
+        else "Nothing saved yet. Classify pictures, then save them."
+    )
 
 
 def _render_line(
@@ -184,4 +200,7 @@ def render_history(database: Database) -> None:
         shown = f"{first:,} to {last:,} of {count(total, 'picture')}."
         _render_line(database, query, shown, total)
         if first_look.more:
-            st.caption(f"These are the newest {total:,} that match; more letters help.")
+            st.caption(
+                f"Only the newest {total:,} matches are shown. "
+                "Type more to narrow it down."
+            )

@@ -7,6 +7,15 @@ through `plain` into HTML of our own, or through `chart` into Plotly.
 
 import html
 
+from db import NONE
+
+NONE_SHOWN = "none of the ten"
+
+
+def named(label: str) -> str:
+    """A label as the page shows it: what is none of the ten has one name."""
+    return NONE_SHOWN if label == NONE else label
+
 
 def plain(text: str) -> str:
     """Escape text for HTML, quotes included."""

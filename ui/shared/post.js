@@ -38,6 +38,10 @@ const make = (tag, className = "", text = "") => {
   return element;
 };
 
+// As `named` of ui/shared/escape.py: the label that is kept, and its one name here.
+const NONE = "none of these";
+const shownLabel = (label) => (label === NONE ? "none of the ten" : label);
+
 const number = (n) => n.toLocaleString("en-US");
 const plural = (n, one) => `${number(n)} ${n === 1 ? one : one + "s"}`;
 // As `percent` of ui/shared/escape.py: never rounded to certainty.

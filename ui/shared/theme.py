@@ -8,11 +8,12 @@ import streamlit as st
 CORRECT = "#1b9e77"
 INCORRECT = "#d95f02"
 PAPER = "light-dark(#fff, #12131a)"
-"""The page's background, as `.streamlit/config.toml` has it."""
+ACCENT = "light-dark(#4f46e5, #818cf8)"
+"""The page's background and its one accent, as `.streamlit/config.toml` has them."""
 
 STYLE = f"""
 <style>
-:root {{ --correct: {CORRECT}; --incorrect: {INCORRECT};
+:root {{ --correct: {CORRECT}; --incorrect: {INCORRECT}; --accent: {ACCENT};
   color-scheme: light dark; /* for dialogs, which stand outside of Streamlit's own */ }}
 .picture {{ display: flex; flex-direction: column; gap: .35rem; }}
 .picture figure {{ margin: 0; aspect-ratio: 4 / 3; border-radius: .4rem;
@@ -22,12 +23,15 @@ STYLE = f"""
   overflow: hidden; text-overflow: ellipsis; unicode-bidi: isolate; }}
 .picture .answer {{ display: flex; justify-content: space-between;
   align-items: baseline; font-weight: 650; font-size: 1.05rem; }}
-.picture .bars {{ display: grid; grid-template-columns: 5.5rem 1fr 3rem;
+.picture .bars {{ display: grid; grid-template-columns: 4.6rem 1fr 2.4rem;
   gap: .15rem .5rem; font-size: .78rem; align-items: center; }}
-.picture .bar {{ height: .4rem; border-radius: .2rem;
+/* As in ui/classify/queue.css: bars look alike wherever they stand. */
+.picture .bar {{ height: .45rem; border-radius: .25rem;
   background: color-mix(in srgb, currentColor 12%, transparent); }}
-.picture .bar i {{ display: block; height: 100%; border-radius: .2rem;
-  background: currentColor; opacity: .55; }}
+.picture .bar i {{ display: block; height: 100%; border-radius: .25rem;
+  background: var(--accent); }}
+@media (forced-colors: active) {{ .picture .bar {{ outline: 1px solid CanvasText; }}
+  .picture .bar i {{ background: CanvasText; forced-color-adjust: none; }} }}
 .picture .bars span:nth-child(3n) {{ text-align: right;
   font-variant-numeric: tabular-nums; opacity: .8; }}
 .picture .doubt {{ font-size: .8rem; opacity: .75; }}
@@ -45,10 +49,26 @@ STYLE = f"""
 .refused {{ margin: 0; padding-left: 1.1rem; font-size: .9rem; }}
 .refused li {{ overflow-wrap: anywhere; }}
 .refused b {{ font-weight: 600; }}
-[class*="st-key-card-"] button {{ padding-inline: .5rem; }}
-/* The nine other classes and "Other…": below the edge nobody looks for it. */
+/* Two equal buttons side by side, however narrow the card. */
+[class*="st-key-card-"] [data-testid="stHorizontalBlock"] {{ flex-wrap: nowrap; }}
+[class*="st-key-card-"] [data-testid="stColumn"] {{ min-width: 0; flex: 1 1 0; }}
+[class*="st-key-card-"] [data-testid="stColumn"]:has([class*="st-key-undo-"]) {{
+  flex: 0 0 4.2rem; }}
+[class*="st-key-card-"] button {{ padding-inline: .4rem; white-space: nowrap; }}
+[class*="st-key-card-"] [data-testid="stSelectbox"] button[aria-label="Open"] {{
+  display: none; }}
+[class*="st-key-card-"] .react-aria-ComboBox > div {{ background: {PAPER}; }}
+[class*="st-key-card-"] .react-aria-ComboBox > div:hover {{
+  border-color: var(--accent); }}
+[class*="st-key-card-"] [role="combobox"]:placeholder-shown {{ text-align: center;
+  cursor: pointer; }}
+[class*="st-key-card-"] [role="combobox"] {{ font-size: .88rem;
+  padding-inline: .5rem .2rem; }}
+[class*="st-key-card-"] [role="combobox"]::placeholder {{ color: inherit;
+  opacity: 1; }}
+/* All the answers there are: below the edge nobody looks for one. */
 [data-testid="stSelectboxVirtualDropdown"] [role="listbox"] {{
-  max-height: min(26rem, 60vh); }}
+  max-height: min(30rem, 66vh); }}
 .welcome {{ display: grid; gap: 1rem; margin-top: .5rem;
   grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }}
 .welcome section {{ border: 1px solid color-mix(in srgb, currentColor 14%, transparent);
@@ -69,11 +89,21 @@ STYLE = f"""
    what it is about, which alone looks broken. */
 [data-testid="stApp"][data-test-script-state="running"]::before {{ content: "";
   position: fixed; z-index: 1000000; top: 0; left: 0; width: 40%; height: 3px;
-  background: light-dark(#4f46e5, #818cf8); transform: translateX(-100%);
+  background: var(--accent); transform: translateX(-100%);
   animation: working 1.6s linear .8s infinite; }}
 @keyframes working {{ to {{ transform: translateX(250%); }} }}
 /* Nobody sends links to parts of this page: as stops for the keyboard they are many. */
 [data-testid="stHeaderActionElements"] {{ display: none; }}
+/* A finger needs more room than a mouse, and Save stays in sight: beside the menu,
+   where it hides nothing. */
+@media (pointer: coarse) {{
+  [data-testid="stApp"] :is(button, [role="combobox"], [role="radio"],
+    [data-testid="stSelectbox"] .react-aria-ComboBox > div,
+    [data-testid="stTextInputRootElement"], [data-testid^="stBaseLinkButton"]) {{
+    min-height: 44px; }} }}
+@media (max-width: 640px) {{
+  .st-key-save {{ position: fixed; right: 1rem; top: .4rem; z-index: 999991;
+    width: auto; }} }}
 /* A small screen, a projector's above all, has no room to give away. */
 @media (min-width: 640px) and (max-width: 1300px) {{
   [data-testid="stMainBlockContainer"] {{ padding-inline: 2rem; }} }}

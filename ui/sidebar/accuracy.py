@@ -7,7 +7,7 @@ import streamlit as st
 
 from db import LabelCount, Statistics, wilson
 from model.classifier import Classifier
-from ui.shared.escape import chart, percent
+from ui.shared.escape import chart, named, percent
 from ui.shared.theme import CORRECT, INCORRECT
 from ui.shared.track_record import Bins, confidence_text
 from workflow.words import count
@@ -40,7 +40,7 @@ def distribution(classes: Sequence[LabelCount]) -> go.Figure:
     """
     ranked = sorted(classes, key=lambda c: (-(c.correct + c.incorrect), c.label))
     shown, rest = ranked[:MOST_BARS], ranked[MOST_BARS:]
-    names = [chart(c.label) for c in shown]
+    names = [chart(named(c.label)) for c in shown]
     right, wrong = [c.correct for c in shown], [c.incorrect for c in shown]
     if rest:
         names.append(f"{len(rest)} more labels")
