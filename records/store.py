@@ -18,6 +18,7 @@ from records.common import AnyRow, groups, now
 from records.engine import copy_sqlite, open_engine, sqlite_path
 from records.errors import DatabaseError
 from records.export_reads import Exporting
+from records.figures import Figures
 from records.import_writes import Importing
 from records.label_book import LabelBook
 from records.label_text import clean_label
@@ -155,7 +156,15 @@ def _lying(
 
 
 class Database(
-    Exporting, Importing, Judged, LabelBook, NearCopies, Reading, Samples, Undo
+    Exporting,
+    Figures,
+    Importing,
+    Judged,
+    LabelBook,
+    NearCopies,
+    Reading,
+    Samples,
+    Undo,
 ):
     """Pictures, predictions and reviews."""
 
