@@ -12,3 +12,6 @@ CLASSES: tuple[str, ...] = (
     "ship",
     "truck",
 )
+
+NONE = "none of these"
+"""What people call a picture of something else, where they give it no name."""

@@ -50,9 +50,7 @@ class Figures(Base):
         label = case((ours, tally.c.label), else_="").label("label")
         bulk = case((tally.c.way == "bulk", tally.c.pictures), else_=0)
         found = (
-            select(
-                label, tally.c.predicted, func.sum(tally.c.pictures), func.sum(bulk)
-            )
+            select(label, tally.c.predicted, func.sum(tally.c.pictures), func.sum(bulk))
             .where(tally.c.deleted.is_(False), tally.c.label != "")
             .group_by(label, tally.c.predicted)
             .order_by(label, tally.c.predicted)

@@ -100,7 +100,7 @@ class Samples(Base):
             return None if row is None else _sample(connection, row)
 
     def confirmed_in_bulk(self, number: int) -> list[str]:
-        """So many of the pictures confirmed many at once, at random, by their hashes."""
+        """Some pictures confirmed many at once, at random, by their hashes."""
         found = (
             select(images.c.sha256)
             .join(state, state.c.image_id == images.c.id)

@@ -18,15 +18,38 @@ WORDS = {
 }
 
 
+WAYS = {
+    "card": "on its card",
+    "queue": "in the queue",
+    "bulk": "many at once",
+    "history": "in the history",
+    "import": "in an import",
+    "api": "by a program",
+}
+ORDERS = {
+    "uncertain": "most uncertain first",
+    "mistakes": "suspected mistakes first",
+    "uploaded": "as uploaded",
+    "random": "at random",
+}
+
+
+def way_text(event: Event) -> str:
+    """How a verdict was given, in words; "" where nobody wrote it down."""
+    told = WAYS.get(event.way or ""), ORDERS.get(event.order or "")
+    return ", ".join(words for words in told if words)
+
+
 def event_line(event: Event) -> str:
     """One event as a line of HTML; people's text is escaped."""
     who = f"<b>{plain(event.who)}</b>: " if event.who else ""
     what = WORDS.get(event.event, event.event)
     before, after = (plain(x or "not reviewed") for x in (event.before, event.label))
     change = after if event.before == event.label else f"{before} → {after}"
+    how = f" {way_text(event)}" if event.way else ""
     when = plain(here(event.created))
     model = f"predicted {plain(event.predicted)} by {plain(event.model_version[:12])}"
-    return f"<li>{who}{what}, {change} <small>{when}, {model}</small></li>"
+    return f"<li>{who}{what}{how}, {change} <small>{when}, {model}</small></li>"
 
 
 def details_html(row: HistoryRow, events: Sequence[Event]) -> str:
