@@ -83,7 +83,7 @@ def test_a_fair_sample_is_drawn_checked_and_told(page: AppTest, database: Databa
     drawn = database.sample()
     assert f"Fair sample: 0 of {drawn.drawn} checked." in told(page)
     assert page.segmented_control(key="tray-mode").value == "Queue"
-    assert [i.sha256 for i in tray_of(page).items()] == []  # bytes are no pictures
+    assert [i.sha256 for i in tray_of(page).items()] == drawn.left
     rows = database.known(drawn.left)
     for place, sha256 in enumerate(drawn.left):
         row = rows[sha256]

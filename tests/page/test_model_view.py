@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from db import BinCount, Database, Given, MatrixCell, VersionCount, wilson
@@ -63,7 +64,9 @@ def test_f1_has_the_interval_of_its_share():
 def test_the_matrix_shows_each_number_and_takes_its_click():
     figure = charts.matrix(CELLS, everything)
     numbers = figure.data[-1]
-    told = {tuple(c[:2]): t for c, t in zip(numbers.customdata, numbers.text)}
+    told = {
+        tuple(c[:2]): t for c, t in zip(numbers.customdata, numbers.text, strict=True)
+    }
     assert told == {
         ("cat", "cat"): "8",
         ("cat", "dog"): "2",
@@ -107,23 +110,27 @@ def test_bulk_confirmations_count_only_where_asked(page: AppTest, database: Data
     assert "<th>cat</th><td>8</td>" in html(page)
 
 
-def test_a_cell_leads_to_its_pictures(page: AppTest, database: Database):
+@pytest.mark.parametrize(("label", "pictures"), [("dog", 1), ("", 2)])
+def test_a_cell_leads_to_its_pictures(
+    page: AppTest,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    label: str,
+    pictures: int,
+):
+    """Whatever the history was asked for before."""
     labels = ("cat", "dog", "raft", NONE, None)
-    database.save(entry(n, label, prediction="cat") for n, label in enumerate(labels))
-    for label, names in (("dog", 1), ("", 2)):
-
-        def go(label: str = label) -> None:
-            show_pictures(label, "cat")
-
-        app = AppTest.from_function(
-            _clicked, kwargs={"act": go}, default_timeout=60
-        ).run()
-        for key in ("view", "history-state", "history-label", "history-answer"):
-            page.session_state[key] = app.session_state[key]
-        page.run()
-        assert not page.exception
-        assert f"1 to {names} of {names} picture" in html(page)
-
-
-def _clicked(act) -> None:
-    act()
+    database.save(entry(n, given, prediction="cat") for n, given in enumerate(labels))
+    database.save([entry(9, "dog", prediction="ship")])
+    page.session_state["view"] = "History"
+    page.session_state["history-search"] = "nothing"
+    page.run()
+    asked: dict[str, object] = {}
+    with monkeypatch.context() as patched:
+        patched.setattr(st, "session_state", asked)
+        show_pictures(label, "cat")
+    for key, value in asked.items():
+        page.session_state[key] = value
+    page.run()
+    assert not page.exception
+    assert f"1 to {pictures} of {pictures} picture" in html(page)

@@ -19,9 +19,11 @@ GREY = "#8b8d9b"
 OUTSIDE = "none of the ten"
 LABELS = (*CLASSES, OUTSIDE)
 SHADES = [
-    [0.0, "rgba(217,95,2,.75)"],
-    [0.5, "rgba(139,141,155,.04)"],
-    [1.0, "rgba(27,158,119,.7)"],
+    [0.0, "rgba(217,95,2,.8)"],
+    [0.499, "rgba(217,95,2,.02)"],
+    [0.5, "rgba(139,141,155,.06)"],
+    [0.501, "rgba(27,158,119,.02)"],
+    [1.0, "rgba(27,158,119,.75)"],
 ]
 """A mistake by its share is orange, what is right is green."""
 GREYS = [[0.0, "rgba(139,141,155,.04)"], [1.0, "rgba(139,141,155,.6)"]]
