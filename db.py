@@ -25,6 +25,7 @@ from records.errors import (
     NewerSchemaError,
 )
 from records.export_reads import Exporting
+from records.figures import Figures
 from records.import_writes import Importing
 from records.label_book import LabelBook
 from records.label_text import MAX_LABEL, NONE, LabelRefused, clean_label, matching
@@ -48,6 +49,7 @@ from records.types import (
     ORDERS,
     UNKNOWN,
     WAYS,
+    BinCount,
     BookLabel,
     Change,
     Conflict,
@@ -61,6 +63,7 @@ from records.types import (
     ImportedImage,
     ImportedPrediction,
     LabelCount,
+    MatrixCell,
     NewImage,
     Order,
     Page,
@@ -71,6 +74,7 @@ from records.types import (
     Selection,
     State,
     Statistics,
+    VersionCount,
     Way,
     WayCount,
     wilson,
@@ -85,6 +89,7 @@ __all__ = [
     "ORDERS",
     "UNKNOWN",
     "WAYS",
+    "BinCount",
     "BookLabel",
     "BusyError",
     "Change",
@@ -105,6 +110,7 @@ __all__ = [
     "ImportedPrediction",
     "LabelCount",
     "LabelRefused",
+    "MatrixCell",
     "MissingError",
     "ModelRow",
     "NewImage",
@@ -123,6 +129,7 @@ __all__ = [
     "State",
     "Statistics",
     "Stratum",
+    "VersionCount",
     "Way",
     "WayCount",
     "allocate",
@@ -151,6 +158,7 @@ class Database(
     NearCopies,
     Reading,
     Judged,
+    Figures,
     Samples,
     Models,
     Exporting,

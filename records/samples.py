@@ -99,6 +99,18 @@ class Samples(Base):
             row = connection.execute(newest).one_or_none()
             return None if row is None else _sample(connection, row)
 
+    def confirmed_in_bulk(self, number: int) -> list[str]:
+        """Some pictures confirmed many at once, at random, by their hashes."""
+        found = (
+            select(images.c.sha256)
+            .join(state, state.c.image_id == images.c.id)
+            .where(state.c.deleted.is_(False), state.c.way == "bulk")
+            .order_by(func.random())
+            .limit(number)
+        )
+        with self._transaction(writes=False) as connection:
+            return list(connection.execute(found).scalars())
+
     def _known(self, connection: Connection) -> DrawnStratum:
         """The pictures that somebody has looked at, all of them."""
         ours = tally.c.label.in_(self.classes)

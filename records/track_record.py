@@ -4,7 +4,18 @@ What its confidence promises was fitted to other people's pictures. Whether it h
 for these shows once some are reviewed.
 """
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, union_all
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    select,
+    union_all,
+)
 
 from records.schema import predictions, state, tally
 from records.transaction import Base
@@ -14,17 +25,24 @@ MOST_JUDGED = 1_000
 """Reviewed pictures that are looked at: the newest, read off an index."""
 
 
-def _newest(right: bool) -> Select[tuple[int, bool, float, int]]:
+def _newest(right: bool, most: int) -> Select[Any]:
     """The pictures labelled right, or wrong, of which the newest may be."""
-    columns = state.c.image_id, state.c.correct, state.c.confidence
     newest = (
-        select(*columns, state.c.prediction_id)
+        select(state)
         .where(state.c.deleted.is_(False), state.c.correct.is_(right))
         .order_by(state.c.image_id.desc())
-        .limit(MOST_JUDGED)
+        .limit(most)
         .subquery()
     )
-    return select(newest)
+    names = ("image_id", "correct", "confidence", "prediction_id")
+    more = ("label", "custom", "way")
+    return select(*(newest.c[name] for name in names + more))
+
+
+def newest_judged(most: int) -> Subquery:
+    """The newest reviewed pictures, right and wrong alike; none of the trash."""
+    both = union_all(_newest(True, most), _newest(False, most)).subquery()
+    return select(both).order_by(both.c.image_id.desc()).limit(most).subquery()
 
 
 def _sum(which: ColumnElement[bool]) -> ColumnElement[int]:
@@ -80,10 +98,7 @@ class Judged(Base):
         counted by model, the fewer wrong ones would reach further back than the right
         ones. None of the trash.
         """
-        both = union_all(_newest(True), _newest(False)).subquery()
-        newest = (
-            select(both).order_by(both.c.image_id.desc()).limit(MOST_JUDGED).subquery()
-        )
+        newest = newest_judged(MOST_JUDGED)
         found = (
             select(newest.c.confidence, newest.c.correct)
             .join(predictions, predictions.c.id == newest.c.prediction_id)

@@ -246,6 +246,45 @@ class WayCount:
 
 
 @dataclass(frozen=True)
+class MatrixCell:
+    """Reviewed pictures of one label that got one answer.
+
+    Attributes:
+        label: one of the classes; "" for all that is none of them.
+        bulk: how many of the pictures were confirmed many at once.
+    """
+
+    label: str
+    predicted: str
+    pictures: int
+    bulk: int
+
+
+@dataclass(frozen=True)
+class BinCount:
+    """Reviewed answers of about one confidence.
+
+    Attributes:
+        tenth: 0 for a confidence below 10%, 9 from 90% on.
+        confidence: the mean.
+    """
+
+    tenth: int
+    pictures: int
+    right: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class VersionCount:
+    """Reviewed pictures that one version of the model has answered."""
+
+    version: str
+    pictures: int
+    right: int
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Counts over everything that is not in the trash."""
 

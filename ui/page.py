@@ -14,9 +14,9 @@ from ui.data_set.backup import render_recovered, render_recovery
 from ui.data_set.view import render_dataset
 from ui.history.trash import VIEW
 from ui.history.view import render_history
+from ui.model.view import render_model_view
 from ui.shared.streamlit_internals import forget_gone_controls
 from ui.shared.theme import apply_style
-from ui.shared.track_record import Bins, binned, experience
 from ui.sidebar.accuracy import model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
 from ui.state import current_tray
@@ -24,7 +24,7 @@ from workflow import resources
 from workflow.receive import classify_pending, pending
 
 ICON = Path(__file__).with_name("icon.png")
-VIEWS = ("Classify", "History", "Data set")
+VIEWS = ("Classify", "History", "Model", "Data set")
 
 
 def _classifier() -> Classifier | None:
@@ -40,13 +40,6 @@ def _render_model() -> None:
     """Say which model is at work; where there is none, the Classify view says why."""
     with suppress(BundleError):
         st.caption(model_text(resources.classifier()))
-
-
-def _experience(database: Database) -> Bins:
-    """How the model at work did on what is reviewed; nothing without one."""
-    with suppress(BundleError):
-        return experience(database, resources.classifier().version)
-    return binned([])
 
 
 def _database() -> Database | None:
@@ -94,6 +87,8 @@ def _render_view(view: str, database: Database | None) -> None:
         _render_classify(database)
     elif database and view == "History":
         render_history(database)
+    elif database and view == "Model":
+        render_model_view(database)
     elif database:
         render_dataset(database)
 
@@ -114,7 +109,7 @@ def main() -> None:
         _render_view(view or VIEWS[0], database)
         if database:
             with st.sidebar:
-                render_overview(database.statistics(), _experience(database))
+                render_overview(database)
                 render_reviewer()
                 _render_model()
     except DatabaseError as problem:

@@ -89,10 +89,10 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     expect(page.get_by_text("Saved 3 pictures, 3 reviewed.")).to_be_visible()
     expect(cards(page)).to_have_count(0)
     sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar.get_by_text("33.3%")).to_be_visible()
-    expect(sidebar.get_by_text("1 of 3 reviewed are correct")).to_be_visible()
+    expect(sidebar.get_by_text("50.0%")).to_be_visible()
+    expect(sidebar.get_by_text("1 of 2 you reviewed are right")).to_be_visible()
     expect(sidebar.locator(".ytick")).to_have_count(
-        len({predicted, truth, "house boat"}), timeout=SLOW
+        len({predicted, truth, "your own labels"}), timeout=SLOW
     )
 
     go_to(page, "History")
@@ -113,7 +113,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     assert_selecting_moves_nothing(page)
     delete_first_row(page)
     expect(page.get_by_text("Nothing matches.")).to_be_visible()
-    expect(sidebar.get_by_text("1 of 2 reviewed are correct")).to_be_visible()
+    expect(sidebar.get_by_text("1 of 1 you reviewed are right")).to_be_visible()
 
     go_to(page, "Data set")
     with page.expect_download() as download:

@@ -9,7 +9,7 @@ from model.classes import CLASSES
 from records import track_record as module
 from tests.support.entries import entry
 from tests.support.judging import SAID
-from ui.shared.track_record import binned, confidence_text, experience, model_asked
+from ui.shared.track_record import binned, experience, model_asked
 from workflow.tray import Item, Verdict
 
 
@@ -58,14 +58,6 @@ def test_answers_add_up_by_percents():
     assert [n for n, row in enumerate(bins) if row[0]] == [50, 99]
     assert bins[50] == [2, 1, pytest.approx(0.991)]
     assert bins[99] == [2, 1, pytest.approx(0.001)]
-
-
-def test_where_the_model_was_sure_is_told_once_there_is_enough_of_it():
-    judged = [(0.95, n > 3) for n in range(30)] + [(0.85, False)] * 9
-    assert confidence_text(binned(judged[:19])) == ""
-    assert confidence_text(binned(judged)) == (
-        "Where it was 90% sure or more, 26 of 30 are correct."
-    )
 
 
 def in_tray(number: int, version: str, label: str | None = None) -> Item:

@@ -12,11 +12,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dataset.write import Options, export_zip
-from db import Change, Conflict, Event, HistoryQuery, LabelCount, Statistics
+from db import NONE, Change, Conflict, Event, HistoryQuery, LabelCount
 from intake.fetch import TEST_SETTING
 from model.classes import CLASSES
 from routes.export import BadSelection, address, selection
-from tests.support.entries import entry
 from tests.support.page import (
     application,
     button,
@@ -35,7 +34,7 @@ from ui.history.details import event_line
 from ui.history.grid import GRID_OPTIONS, rows_frame
 from ui.shared.escape import chart, count, percent, plain
 from ui.shared.undo import conflict_text
-from ui.sidebar.accuracy import MOST_BARS, accuracy_text, distribution
+from ui.sidebar.accuracy import distribution
 from workflow import resources
 from workflow.tray import valid_tray_id
 
@@ -54,18 +53,6 @@ def test_the_sidebar_names_the_model_at_work(page: AppTest):
     text = " ".join(c.value for c in page.sidebar.caption)
     assert f"Model {resources.classifier().version}" in text
     assert f"{card['figures']['test']['top1']:.1f}% right on" in text
-
-
-def test_the_sidebar_holds_the_model_to_its_confidence(page: AppTest):
-    version = resources.classifier().version
-    resources.database().save(
-        entry(
-            n, "own" if n < 3 else CLASSES[n % 10], confidence=0.97, model_version=given
-        )
-        for n, given in enumerate(24 * [version] + 30 * ["another"])
-    )
-    text = " ".join(c.value for c in page.run().sidebar.caption)
-    assert "Where it was 90% sure or more, 21 of 24 are correct." in text
 
 
 def test_a_rerun_shows_each_upload_once(page: AppTest):
@@ -266,32 +253,26 @@ def test_the_grid_holds_peoples_text_in_rows_only():
 
 
 @pytest.mark.threat("C30")
-def test_the_chart_escapes_labels():
-    hostile = '<a href="http://e.example">$x$'
-    figure = distribution([LabelCount(hostile, 1, 2)])
+def test_the_chart_names_no_label_of_peoples_own():
+    figure = distribution([LabelCount('<a href="http://e.example">$x$', 1, 2)])
     text = figure.to_json()
-    assert "<a href" not in text
-    assert "$x$" not in text
+    assert "your own labels" in text
+    assert "example" not in text
 
 
-def test_the_chart_counts_every_picture_past_its_last_bar():
-    labels = [LabelCount(f"label {n}", n, 1) for n in range(MOST_BARS + 10)]
-    figure: go.Figure = distribution(labels)
-    assert len(figure.data[0].y) == MOST_BARS + 1
-    assert sum(figure.data[0].x) == sum(c.correct for c in labels)
-    assert sum(figure.data[1].x) == sum(c.incorrect for c in labels)
+def test_the_chart_counts_every_picture_in_twelve_bars():
+    known = [LabelCount(name, n, 1) for n, name in enumerate((*CLASSES, NONE))]
+    own = [LabelCount(f"label {n}", 0, 3) for n in range(30)]
+    figure: go.Figure = distribution([*known, *own])
+    assert len(figure.data[0].y) == 12
+    assert list(figure.layout.yaxis.ticktext)[-2:] == ["your own labels", NONE]
+    assert sum(figure.data[0].x) == sum(c.correct for c in known)
+    assert sum(figure.data[1].x) == len(known) + 90
 
 
 def test_the_chart_marks_whole_pictures_only():
     assert distribution([LabelCount("cat", 2, 1)]).layout.xaxis.dtick == 1
     assert distribution([LabelCount("cat", 200, 100)]).layout.xaxis.dtick is None
-
-
-def test_accuracy_claims_no_more_than_it_knows():
-    all_right = accuracy_text(Statistics([], 5, 5, 5, 0))
-    assert all_right.endswith("95% interval: 57% to 100%.")
-    nearly = accuracy_text(Statistics([], 9999, 9999, 9990, 0))
-    assert nearly.endswith("95% interval: >99% to >99%.")
 
 
 def test_words_for_numbers():

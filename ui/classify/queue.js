@@ -47,7 +47,8 @@ class Queue {
     this.find = (selector) => parent.querySelector(selector);
     this.store = storeOf(data.tray);
     this.classes = classes;
-    this.order = "uncertain";
+    // What was drawn at random is reviewed at random, or it says nothing of the rest.
+    this.order = data.drawn.length ? "random" : "uncertain";
     this.ids = [];
     this.place = new Map();
     this.current = null;
@@ -77,6 +78,7 @@ class Queue {
     };
     const root = this.find(".root");
     root.onclick = click;
+    this.find(".order").value = this.order;
     this.find(".order").onchange = (event) => {
       this.order = event.target.value;
       this.hold();
@@ -100,6 +102,9 @@ class Queue {
   update(data) {
     this.store.update(data);
     for (const item of this.store.items) item.random ??= Math.random();
+    data.drawn.forEach((id, place) => {
+      this.store.byId.get(id).random = place - data.drawn.length; // before all others
+    });
     drawLabels(this.find("datalist"), data.labels);
     this.arrange();
     if (!this.store.byId.has(this.current)) this.current = this.nextOpen(-1);

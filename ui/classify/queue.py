@@ -19,6 +19,8 @@ from workflow.tray import Item, Tray
 _queue = component("classify/queue", "classify/verdicts")
 
 
+MODE = "tray-mode"
+"""Of the session: whether the tray is shown as cards, queue or sheet."""
 OUTSIDE = "May show none of the ten classes"
 
 SUREST = 0.9999

@@ -9,7 +9,7 @@ from db import Database, DatabaseError
 from model.classes import CLASSES
 from ui.classify.cards import TOP, known_earlier, render_cards
 from ui.classify.near_notes import near_lines
-from ui.classify.queue import render_queue, review_data
+from ui.classify.queue import MODE, render_queue, review_data
 from ui.classify.sheet import render_sheet
 from ui.classify.upload import GENERATION, OUTCOMES
 from ui.shared.escape import plain
@@ -111,15 +111,16 @@ def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> s
 
 def _mode() -> str:
     """How the tray is shown, as the person chose."""
-    return st.segmented_control(
+    st.session_state.setdefault(MODE, MODES[0])
+    chosen = st.segmented_control(
         "Show as",
         MODES,
-        default=MODES[0],
         required=True,
-        key="tray-mode",
+        key=MODE,
         label_visibility="collapsed",
         width="content",
     )
+    return chosen or MODES[0]
 
 
 def _render_bulk(
@@ -131,6 +132,7 @@ def _render_bulk(
     near = near_lines(database, new, st.session_state.setdefault(NEAR, {}))
     own = own_labels(database, items)
     data = review_data(tray, items, earlier, own, near, reviewer_name())
+    data["drawn"] = _drawn(database, items)
     if not data["items"]:
         st.write("No picture is classified yet.")
     elif mode == "Queue":
@@ -138,6 +140,19 @@ def _render_bulk(
     else:
         model = model_asked(items)
         render_sheet(data, experience(database, model), model)
+
+
+def _drawn(database: Database | None, items: Sequence[Item]) -> list[str]:
+    """Pictures of the random sample that wait here for a verdict, as drawn.
+
+    The sample counts up to its first gap, so the queue must keep to that order.
+    """
+    try:
+        sample = database.sample() if database else None
+    except DatabaseError:
+        sample = None
+    waiting = {item.sha256 for item in items}
+    return [sha256 for sha256 in sample.left if sha256 in waiting] if sample else []
 
 
 @st.fragment

@@ -16,6 +16,7 @@ from intake.pictures import Picture
 from model.classes import CLASSES
 from model.prediction import Prediction
 from routes.login import visitor_here
+from ui.classify.queue import MODE
 from ui.classify.upload import OUTCOMES
 from ui.history.trash import VIEW
 from ui.shared.undo import note
@@ -81,6 +82,15 @@ def bring_back(
                     Outcome(row.name, new=answer[1], sha256=row.sha256, again=True)
                 )
     return outcomes
+
+
+def bring_to_queue(database: Database, hashes: Sequence[str]) -> None:
+    """Take these saved pictures to the tray, in this order, and show the queue."""
+    rows = database.known(hashes)
+    there = [rows[sha256] for sha256 in hashes if sha256 in rows]
+    st.session_state[OUTCOMES] = bring_back(database, current_tray(), there)
+    st.session_state[VIEW] = "Classify"
+    st.session_state[MODE] = "Queue"
 
 
 def on_review_again(database: Database, query: HistoryQuery) -> None:

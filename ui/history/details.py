@@ -18,6 +18,28 @@ WORDS = {
 }
 
 
+WAYS = {
+    "card": "on its card",
+    "queue": "in the queue",
+    "bulk": "many at once",
+    "history": "in the history",
+    "import": "in an import",
+    "api": "by a program",
+}
+ORDERS = {
+    "uncertain": "most uncertain first",
+    "mistakes": "suspected mistakes first",
+    "uploaded": "as uploaded",
+    "random": "at random",
+}
+
+
+def way_text(event: Event) -> str:
+    """How a verdict was given, in words; "" where nobody wrote it down."""
+    told = WAYS.get(event.way or ""), ORDERS.get(event.order or "")
+    return ", ".join(words for words in told if words)
+
+
 def event_line(event: Event) -> str:
     """One event as a line of HTML; people's text is escaped."""
     who = f"<b>{plain(event.who)}</b>: " if event.who else ""
@@ -26,10 +48,11 @@ def event_line(event: Event) -> str:
         plain(named(x or "not reviewed")) for x in (event.before, event.label)
     )
     change = after if event.before == event.label else f"{before} → {after}"
+    how = f" {way_text(event)}" if event.way else ""
     when = plain(here(event.created))
     version = f"Model {plain(event.model_version[:12])}"
     model = f'<span title="{version}">model: {plain(named(event.predicted))}</span>'
-    return f"<li>{who}{what}, {change} <small>{when}, {model}</small></li>"
+    return f"<li>{who}{what}{how}, {change} <small>{when}, {model}</small></li>"
 
 
 def details_html(row: HistoryRow, events: Sequence[Event]) -> str:

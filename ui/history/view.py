@@ -26,7 +26,7 @@ from ui.classify.queue import OUTSIDE
 from ui.history.again import render_review_again
 from ui.history.details import render_details
 from ui.history.grid import forget_selection, render_grid
-from ui.history.trash import IN_TRASH, SHOW, on_delete, render_trash_actions
+from ui.history.trash import IN_TRASH, SHOW, VIEW, on_delete, render_trash_actions
 from ui.shared.escape import named
 from ui.shared.undo import note, remember, render_undo
 from ui.sidebar.reviewer import reviewer_name
@@ -54,7 +54,27 @@ SORTS = {
     "Label": ("label", False),
 }
 ANY = "Any label"
+ANY_ANSWER = "Any answer"
+SEARCH = "history-search"
+PAGE = "history-page"
+LABEL = "history-label"
+ANSWER = "history-answer"
 OTHER = "Other…"
+
+
+def show_pictures(label: str, predicted: str) -> None:
+    """Go to the pictures of one label that got one answer.
+
+    Args:
+        label: one of the classes, or "" for all labels that are none of them.
+        predicted: the model's answer.
+    """
+    st.session_state[VIEW] = "History"
+    st.session_state[SHOW] = "All" if label else "Custom label"
+    st.session_state[LABEL] = label or ANY
+    st.session_state[ANSWER] = predicted
+    st.session_state[SEARCH] = ""
+    st.session_state[PAGE] = 1
 
 
 def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
@@ -77,20 +97,20 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
 def _render_filters(database: Database) -> HistoryQuery:
     st.session_state.setdefault(SHOW, "All")
     state = st.segmented_control("Show", list(STATES), required=True, key=SHOW)
-    search, label, sort = st.columns([3, 2, 2])
-    text = search.text_input(
-        "Search", key="history-search", placeholder="name, link or label"
-    )
+    search, label, answer, sort = st.columns([3, 2, 2, 2])
+    text = search.text_input("Search", key=SEARCH, placeholder="name, link or label")
     own = labels_in_use(database, trash=state == IN_TRASH)
     labels = list(dict.fromkeys([ANY, *CLASSES, NONE, *own]))
-    if st.session_state.get("history-label") not in labels:
-        st.session_state["history-label"] = ANY
-    chosen = label.selectbox("Label", labels, key="history-label", format_func=named)
+    if st.session_state.get(LABEL) not in labels:
+        st.session_state[LABEL] = ANY
+    chosen = label.selectbox("Label", labels, key=LABEL, format_func=named)
+    said = answer.selectbox("Model's answer", [ANY_ANSWER, *CLASSES], key=ANSWER)
     column, descending = SORTS[sort.selectbox("Sort by", list(SORTS), key="sort")]
     return HistoryQuery(
         state=STATES[state or "All"],
         search=text.strip(),
         label=None if chosen == ANY else chosen,
+        predicted=None if said == ANY_ANSWER else said,
         sort=column,
         descending=descending,
     )
@@ -152,7 +172,7 @@ def _render_download(query: HistoryQuery, total: int) -> None:
 
 def _nothing(database: Database, query: HistoryQuery) -> str:
     """Why no picture is shown."""
-    if query.state == "trash" and not (query.search or query.label):
+    if query.state == "trash" and not (query.search or query.label or query.predicted):
         return "The trash is empty."
     saved = database.statistics().total + database.deleted_count()
     return (
@@ -186,7 +206,7 @@ def render_history(database: Database) -> None:
     top = st.container()
     grid = st.container()
     if pages > 1:
-        number = min(st.pagination(pages, key="history-page"), pages)
+        number = min(st.pagination(pages, key=PAGE), pages)
     page = database.page(query, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
     with grid:
         # What was selected in the one must not be acted on in the other.

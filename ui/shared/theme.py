@@ -78,11 +78,24 @@ STYLE = f"""
 .welcome .chips {{ display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .7rem; }}
 .welcome .chips span {{ font-size: .85rem; padding: .1rem .55rem; border-radius: 1rem;
   background: color-mix(in srgb, currentColor 10%, transparent); }}
+.figures {{ border-collapse: collapse; width: 100%;
+  font-variant-numeric: tabular-nums; }}
+.figures :is(th, td) {{ padding: .3rem .6rem .3rem 0; text-align: right;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }}
+.figures th {{ font-weight: 600; }}
+.figures th:first-child {{ text-align: left; }}
+.figures small {{ margin-left: .4rem; opacity: .75; white-space: nowrap; }}
+@media (max-width: 900px) {{
+  .figures {{ font-size: .9rem; }}
+  .figures :is(th, td) {{ padding-right: .4rem; }}
+  .figures small {{ display: block; margin: 0; font-size: .72rem; }} }}
 /* Streamlit's own greys, and white on the dark theme's accent, are hard to read. */
 [data-testid="stCaptionContainer"] {{ color: light-dark(#5b5d6b, #a9abb8);
   opacity: 1; }}
 .js-plotly-plot :is(.xtick, .ytick) text {{ fill: currentColor !important;
   fill-opacity: .8; }}
+.js-plotly-plot .scatterlayer text {{ fill: currentColor !important; }}
+.st-key-model-figures {{ max-width: 62rem; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
   color: {PAPER}; }}
 /* That the page is at work, where it takes longer than a moment: a large Save fades

@@ -14,7 +14,6 @@ from workflow.tray import Item
 
 ENOUGH = 20
 """Reviewed pictures, before they are worth a sentence."""
-SURE = 90
 
 Bins: TypeAlias = list[list[float]]
 """A row a percent, 0 to 99: pictures, wrong ones, expected wrong ones."""
@@ -29,18 +28,6 @@ def binned(judged: Iterable[tuple[float, bool]]) -> Bins:
         row[1] += not right
         row[2] = round(row[2] + 1 - confidence, 4)
     return bins
-
-
-def confidence_text(bins: Bins) -> str:
-    """How many were right where the model was sure; "" while there are few."""
-    sure = bins[SURE:]
-    pictures, wrong = (int(sum(row[column] for row in sure)) for column in (0, 1))
-    if pictures < ENOUGH:
-        return ""
-    return (
-        f"Where it was {SURE}% sure or more, {pictures - wrong:,} of {pictures:,} are "
-        "correct."
-    )
 
 
 def model_asked(items: Iterable[Item]) -> str:

@@ -1,21 +1,139 @@
-"""The sidebar: how good the model is on these pictures, from reviews alone."""
+"""The sidebar: how good the model is on these pictures, from reviews alone.
+
+The headline counts pictures of the model's ten classes that a person judged one at a
+time. An interval stands beside it only where the pictures were drawn at random, as
+anything else says little of the rest; the page then says how they came to be reviewed.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from db import LabelCount, Statistics, wilson
+from db import (
+    NONE,
+    Database,
+    Estimate,
+    LabelCount,
+    Sample,
+    Statistics,
+    WayCount,
+    estimate,
+)
+from model.classes import CLASSES
 from model.classifier import Classifier
+from ui.shared.clock import here
 from ui.shared.escape import chart, named, percent
 from ui.shared.theme import CORRECT, INCORRECT
-from ui.shared.track_record import Bins, confidence_text
+from ui.shared.track_record import ENOUGH
+from ui.sidebar.check import render_bulk_check, render_check
 from workflow.words import count
 
-MOST_BARS = 24
+OWN = "your own labels"
 ROW_PIXELS = 26
 TITLES_PIXELS = 72
 """The legend's two lines above the bars, numbers below them."""
+CHOSEN = {
+    ("queue", "uncertain"): "you reviewed the most uncertain first",
+    ("queue", "mistakes"): "you reviewed suspected mistakes first",
+    ("queue", "uploaded"): "you reviewed them in the order of upload",
+    ("queue", "random"): "you reviewed some uploads at random, not all",
+    ("card", ""): "you chose which ones to review",
+    ("history", ""): "you chose which ones to review",
+    ("import", ""): "the reviews were imported",
+    ("api", ""): "a program sent the reviews",
+}
+"""Why reviews in such a way are no fair sample."""
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """All reviewed pictures, added up.
+
+    Attributes:
+        right, wrong: of the ten classes, judged one at a time.
+        bulk: confirmed many at once.
+        chosen: why the reviewed ones are no fair sample.
+    """
+
+    right: int
+    wrong: int
+    bulk: int
+    chosen: str
+
+    @property
+    def judged(self) -> int:
+        """Pictures that the headline counts."""
+        return self.right + self.wrong
+
+
+def added_up(ways: Sequence[WayCount]) -> Reviewed:
+    """What the headline says, from the counts by way."""
+    single = [w for w in ways if w.way != "bulk"]
+    most = max(single, key=lambda w: w.right + w.wrong, default=None)
+    key = (most.way, most.order) if most else ("", "")
+    return Reviewed(
+        sum(w.right for w in single),
+        sum(w.wrong for w in single),
+        sum(w.right + w.wrong + w.other for w in ways if w.way == "bulk"),
+        CHOSEN.get(key, "nobody noted how they were chosen"),
+    )
+
+
+def fair_estimate(sample: Sample | None) -> Estimate | None:
+    """What the newest sample says, once enough of it is checked."""
+    if sample is None or 0 < len(sample.left) > sample.drawn - ENOUGH:
+        return None
+    return estimate(sample.strata)
+
+
+def fair_text(found: Estimate, sample: Sample) -> str:
+    """Where the estimate comes from, in words."""
+    if found.checked == sample.population:
+        pictures = count(sample.population, "picture")
+        return f"All {pictures} saved by {here(sample.created)} were checked."
+    return (
+        f"95% interval: {percent(found.low)} to {percent(found.high)}. A fair sample: "
+        f"{found.checked:,} checked of the {count(sample.population, 'picture')} saved "
+        f"by {here(sample.created)}."
+    )
+
+
+def accuracy_text(reviewed: Reviewed, *, fair: bool) -> str:
+    """What the reviewed pictures alone say, in words."""
+    text = f"{reviewed.right:,} of {reviewed.judged:,} you reviewed are right."
+    return text if fair else f"{text} Not a fair sample: {reviewed.chosen}."
+
+
+def outside_text(labels: dict[str, tuple[int, int]]) -> str:
+    """Pictures of none of the ten classes, and how many of them were flagged."""
+    none, caught = labels.get(NONE, (0, 0))
+    own = [counts for label, counts in labels.items() if label != NONE]
+    told = [
+        (none, caught, "of none of the ten"),
+        (sum(n for n, _ in own), sum(c for _, c in own), "with labels of your own"),
+    ]
+    texts = [f"{n:,} {what} (the model warned of {c:,})" for n, c, what in told if n]
+    return f"Not counted: {' and '.join(texts)}." if texts else ""
+
+
+def bulk_text(reviewed: Reviewed) -> str:
+    """What was confirmed many at once, in words; "" where nothing was."""
+    if not reviewed.bulk:
+        return ""
+    return f"Counted apart: {reviewed.bulk:,} confirmed in bulk, not one by one."
+
+
+def folded(classes: Sequence[LabelCount]) -> list[LabelCount]:
+    """The ten classes, none of these, and all labels of people's own as one."""
+    own = [c for c in classes if c.label not in (*CLASSES, NONE)]
+    known = [c for c in classes if c.label in (*CLASSES, NONE)]
+    if own:
+        right, wrong = sum(c.correct for c in own), sum(c.incorrect for c in own)
+        known.append(LabelCount(OWN, right, wrong))
+    ranked = sorted(known, key=lambda c: (-(c.correct + c.incorrect), c.label))
+    return sorted(ranked, key=lambda c: c.label not in CLASSES)
 
 
 def _mark_axes(figure: go.Figure, names: Sequence[str], longest: int) -> None:
@@ -25,7 +143,7 @@ def _mark_axes(figure: go.Figure, names: Sequence[str], longest: int) -> None:
     figure.update_xaxes(rangemode="tozero", tickformat=",d", **steps)
     figure.update_yaxes(
         tickvals=list(range(len(names))),
-        ticktext=[n if len(n) <= 16 else n[:15] + "…" for n in names],
+        ticktext=names,
         autorange="reversed",
         automargin=True,
     )
@@ -34,19 +152,12 @@ def _mark_axes(figure: go.Figure, names: Sequence[str], longest: int) -> None:
 def distribution(classes: Sequence[LabelCount]) -> go.Figure:
     """Stacked horizontal bars, one a label: correct against incorrect.
 
-    Labels stand in the order of their counts, the largest on top. Past `MOST_BARS`
-    the rest is one bar, so that a thousand labels of people's own cannot make a
-    chart of a thousand bars.
+    Classes stand in the order of their counts, what is none of them below: at most
+    twelve bars, however many labels people have typed.
     """
-    ranked = sorted(classes, key=lambda c: (-(c.correct + c.incorrect), c.label))
-    shown, rest = ranked[:MOST_BARS], ranked[MOST_BARS:]
+    shown = folded(classes)
     names = [chart(named(c.label)) for c in shown]
     right, wrong = [c.correct for c in shown], [c.incorrect for c in shown]
-    if rest:
-        names.append(f"{len(rest)} more labels")
-        right.append(sum(c.correct for c in rest))
-        wrong.append(sum(c.incorrect for c in rest))
-    # Labels are data: placed by position, so that no label is read as a number.
     places = list(range(len(names)))
     figure = go.Figure()
     for title, values, colour in (
@@ -75,15 +186,6 @@ def distribution(classes: Sequence[LabelCount]) -> go.Figure:
     return figure
 
 
-def accuracy_text(statistics: Statistics) -> str:
-    """The interval and what it rests on, in words."""
-    low, high = wilson(statistics.correct, statistics.reviewed)
-    return (
-        f"{statistics.correct:,} of {statistics.reviewed:,} reviewed are correct. "
-        f"95% interval: {percent(low)} to {percent(high)}."
-    )
-
-
 def model_text(classifier: Classifier) -> str:
     """Which model is at work, and what it reached on pictures it never saw."""
     figures = classifier.bundle.card.get("figures", {}).get("test")
@@ -95,25 +197,40 @@ def model_text(classifier: Classifier) -> str:
     return f"Model {classifier.version}, {classifier.engine}.{measured}"
 
 
-def render_overview(statistics: Statistics, bins: Bins) -> None:
-    """Draw accuracy and distribution, or say how to get them.
-
-    Args:
-        statistics: of all pictures.
-        bins: how the model at work did, as `ui.shared.track_record` adds it up.
-    """
-    st.subheader("Accuracy")
-    if not statistics.reviewed:
+def _render_headline(reviewed: Reviewed, sample: Sample | None) -> None:
+    found = fair_estimate(sample)
+    if not (found or reviewed.judged):
         st.write(
-            "Nothing reviewed yet. Confirm or correct pictures and save them: "
-            "accuracy counts reviewed pictures only."
+            "Nothing reviewed yet, one by one. Confirm or correct pictures and save "
+            "them: accuracy counts those of the ten classes."
         )
-        if statistics.unreviewed:
-            st.write(f"{count(statistics.unreviewed, 'picture')} wait for a review.")
         return
-    share = statistics.correct / statistics.reviewed
+    share = found.share if found else reviewed.right / reviewed.judged
     st.metric("Accuracy", percent(share, 1), label_visibility="collapsed")
-    st.caption(f"{accuracy_text(statistics)} {confidence_text(bins)}")
+    fair = fair_text(found, sample) if found and sample else ""
+    seen = accuracy_text(reviewed, fair=bool(found)) if reviewed.judged else ""
+    st.caption(f"{fair} {seen}".strip())
+
+
+def render_overview(database: Database) -> None:
+    """Draw accuracy and distribution, or say how to get them."""
+    statistics, sample = database.statistics(), database.sample()
+    reviewed = added_up(database.ways())
+    st.subheader("Accuracy")
+    _render_headline(reviewed, sample)
+    render_check(database, sample, statistics)
+    if outside := outside_text(database.flagged_labels()):
+        st.caption(outside)
+    if bulk := bulk_text(reviewed):
+        st.caption(bulk)
+        render_bulk_check(database)
+    if statistics.reviewed:
+        _render_distribution(statistics)
+    elif statistics.unreviewed:
+        st.write(f"{count(statistics.unreviewed, 'picture')} wait for a review.")
+
+
+def _render_distribution(statistics: Statistics) -> None:
     st.subheader("By label")
     st.plotly_chart(
         distribution(statistics.classes),

@@ -83,6 +83,7 @@ MODULES = [
         "records.test_undo",
         "records.test_book",
         "records.test_samples",
+        "records.test_figures",
         "records.test_ways",
     )
 ]
