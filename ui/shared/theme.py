@@ -53,7 +53,7 @@ STYLE = f"""
 [class*="st-key-card-"] [data-testid="stHorizontalBlock"] {{ flex-wrap: nowrap; }}
 [class*="st-key-card-"] [data-testid="stColumn"] {{ min-width: 0; flex: 1 1 0; }}
 [class*="st-key-card-"] [data-testid="stColumn"]:has([class*="st-key-undo-"]) {{
-  flex: 0 0 4.2rem; }}
+  flex: 0 0 3.9rem; }}
 [class*="st-key-card-"] button {{ padding-inline: .4rem; white-space: nowrap; }}
 [class*="st-key-card-"] [data-testid="stSelectbox"] button[aria-label="Open"] {{
   display: none; }}
@@ -61,9 +61,9 @@ STYLE = f"""
 [class*="st-key-card-"] .react-aria-ComboBox > div:hover {{
   border-color: var(--accent); }}
 [class*="st-key-card-"] [role="combobox"]:placeholder-shown {{ text-align: center;
-  cursor: pointer; }}
-[class*="st-key-card-"] [role="combobox"] {{ font-size: .88rem;
-  padding-inline: .5rem .2rem; }}
+  cursor: pointer; font-size: .88rem; }}
+[class*="st-key-card-"] [role="combobox"] {{ font-size: .82rem;
+  padding-inline: .4rem .1rem; }}
 [class*="st-key-card-"] [role="combobox"]::placeholder {{ color: inherit;
   opacity: 1; }}
 /* All the answers there are: below the edge nobody looks for one. */
