@@ -1,13 +1,15 @@
 """By which way a verdict was given, by whom and when; and databases from before."""
 
+import io
 import sqlite3
 from pathlib import Path
 
-from dataset.read import Export
+from dataset.read import ExportReader
 from dataset.write import export_zip
 from db import Database, Given, HistoryQuery
 from model.classes import CLASSES
 from tests.support.entries import check_counts, entry
+from workflow.read_back import opened
 
 NOON, ONE = "2026-12-01T12:00:00.000+00:00", "2026-12-01T13:00:00.000+00:00"
 CARD = Given("Ada", NOON, "card")
@@ -116,10 +118,9 @@ def test_an_export_tells_the_way_and_an_older_one_need_not(
 ):
     queue = Given("Ben", ONE, "queue", "random")
     db.save([entry(3, "cat", given=queue), entry(4, "dog", given=CARD)])
-    file = tmp_path / "export.zip"
-    file.write_bytes(b"".join(export_zip(db, HistoryQuery(), who="Ada")))
-    with file.open("rb") as opened:
-        told = [image.events[0] for image, _ in Export(opened).pictures()]
+    made = io.BytesIO(b"".join(export_zip(db, HistoryQuery(), who="Ada")))
+    listed = ExportReader(opened(made), "labels.json").items()
+    told = [item.told.events[0] for item in listed]
     assert [(e.who, e.way, e.order) for e in told] == [
         ("Ben", "queue", "random"),
         ("Ada", "card", None),
