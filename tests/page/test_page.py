@@ -33,11 +33,12 @@ from ui.classify.cards import UNKEPT
 from ui.classify.queue import OUTSIDE
 from ui.history.details import event_line
 from ui.history.grid import GRID_OPTIONS, rows_frame
-from ui.shared.escape import chart, count, percent, plain
+from ui.shared.escape import chart, percent, plain
 from ui.shared.undo import conflict_text
 from ui.sidebar.accuracy import MOST_BARS, accuracy_text, distribution
 from workflow import resources
 from workflow.tray import valid_tray_id
+from workflow.words import count
 
 
 def test_an_empty_page_says_what_to_do(page: AppTest):
