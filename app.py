@@ -36,7 +36,7 @@ async def warm_and_tidy(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
     def load() -> None:
         with suppress(BundleError):  # the page says what is wrong with it
-            resources.classifier()
+            resources.published()
 
     threading.Thread(target=load, daemon=True).start()
     tidying = asyncio.create_task(tidy_at_rest(forget_looks))

@@ -21,6 +21,8 @@ from db import (
 from intake.dhash import dhash
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
+from model.head import HeadError
+from model.learning.record import with_version
 from workflow.tray import Tray
 
 _loading = threading.Lock()
@@ -124,11 +126,35 @@ def _classifier(folder: Path) -> Classifier:
     return load_classifier(folder)
 
 
-def classifier() -> Classifier:
-    """Load the classifier, once; a failure is not remembered and may heal.
+@cache
+def _learned(published: Classifier, version: str) -> Classifier:
+    learned = with_version(published, version)
+    # The page draws the ten classes; a version with more is for the commands.
+    return learned if learned.classes == CLASSES else published
+
+
+def published() -> Classifier:
+    """Load the published model, once; a failure is not remembered and may heal.
 
     Raises:
         BundleError: with a sentence for the person at the page.
     """
     with _loading:
         return _classifier(weights_folder())
+
+
+def classifier() -> Classifier:
+    """The version that a person put into service, or else the published model.
+
+    That is what serves as well where the version cannot: the record is out of reach,
+    or the version was learned on a model that is no longer published.
+
+    Raises:
+        BundleError: with a sentence for the person at the page.
+    """
+    base = published()
+    with suppress(DatabaseError, HeadError, ValueError):
+        version = database().serving()
+        if version and version != base.version:
+            return _learned(base, version)
+    return base

@@ -21,6 +21,7 @@ from model.learning.reviewed import near_groups
 from model.learning.teaching import own_classes
 from model.predict import main as predict
 from tests.support.models import HOME_PICTURES, picture
+from workflow import resources
 from workflow.learner import Learner
 
 
@@ -177,6 +178,30 @@ def test_from_the_record_it_is_kept_used_and_taken_back(
     assert old["probabilities"] != new["probabilities"]
     assert learn.main(["--use=base", f"--weights={published}"]) == 0
     assert record.serving() == classifier.version
+
+
+def test_the_page_answers_by_the_version_in_service(
+    published: Path,
+    record: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLASSIFY_WEIGHTS", str(published))
+    base = resources.published()
+    assert resources.classifier() is base
+    review(record, base, fill(tmp_path / "a", {"cat": 25, "ship": 25}, 0))
+    kept = learn_from_record(record, base, published)
+    version = kept.learned.version
+    learn.main([f"--use={version}", f"--weights={published}"])
+    image = picture(1)
+    served = resources.classifier()
+    assert served.version == version
+    head = record.model_head(version)
+    assert served.predict([image]) == base.with_head(head).predict([image])
+    learn.main(["--use=base", f"--weights={published}"])
+    assert resources.classifier() is base
+    record.serve("0" * 12, "0" * 12)  # of weights that are gone
+    assert resources.classifier() is base
 
 
 def test_a_version_that_is_not_on_record_cannot_be_used(

@@ -210,6 +210,8 @@ def model_details(classifier: Classifier) -> str:
     card = classifier.bundle.card
     figures = card.get("figures", {})
     lines = [f"Model {classifier.version}, {classifier.engine}."]
+    if classifier.version != classifier.bundle.version:
+        lines.append("It learned from your reviews; the figures are from before that.")
     lines += [
         f"{figures[name]['top1']:.1f}% of {figures[name]['n']:,} {what}."
         for name, what in MEASURED.items()
