@@ -45,11 +45,13 @@ from model.network import (
 from model.training.data import Labelled, load_cifar10, load_folder
 from model.training.device import autocast, choose_device, compiled, describe
 from model.training.ema import Average
-from model.training.epochs import Batch, Epoch, normalise
+from model.training.epochs import Batch, Epoch, MixedEpoch, normalise
 from model.training.optimizer import Optimizer
+from model.training.photographs import Mixture, load_mixture
 from model.training.recipe import Recipe, parse_parts, parse_stages, rate
 from model.training.sam import climb, descend
 from model.training.teachers import Teachers
+from model.training.weight_gradients import use_products
 
 IMAGENET = "imagenet"
 
@@ -98,6 +100,7 @@ class Run:
         *,
         device: torch.device | None = None,
         teachers: Teachers | None = None,
+        mixture: Mixture | None = None,
         compile_it: bool = False,
     ) -> None:
         """Start anew on so many pictures, or from `checkpoint` if it exists.
@@ -107,12 +110,14 @@ class Run:
             init: weights to start from, random ones if empty (see `read_init`).
             device: where to compute.
             teachers: whose answers to learn, besides the labels.
+            mixture: photographs to learn from beside the pictures.
             compile_it: whether to compile the network.
         """
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.device = device or torch.device("cpu")
         self.teachers = teachers
+        self.mixture = mixture
         self.losses = torch.full((pictures,), torch.inf, device=self.device)
         self.checkpoint = checkpoint
         self.start = ""
@@ -136,6 +141,8 @@ class Run:
         elif self.recipe.frozen:
             raise ValueError("parts to keep need weights to start from")
         freeze(network, self.recipe.frozen)
+        if self.device.type == "cpu":
+            use_products(network)
         return network.to(self.device, memory_format=torch.channels_last)
 
     def _identity(self) -> str:
@@ -177,25 +184,45 @@ class Run:
         """One pass over the data; returns the mean loss in nats."""
         start_training(self.network, self.recipe.frozen)
         losses = []
-        began = time.monotonic()
-        for batch in Epoch(data, self.losses, self.recipe, self.epoch):
+        before, began = self.seconds, time.monotonic()
+        for batch in self._batches(data):
             losses.append(self._step(batch, rate(self.recipe, batch.progress)))
+            self.seconds = before + time.monotonic() - began
+            if self.done:
+                break
         mean = float(torch.stack(losses).mean())  # awaits what a GPU has queued
         self.epoch += 1
-        self.seconds += time.monotonic() - began
+        self.seconds = before + time.monotonic() - began
         return mean
+
+    @property
+    def done(self) -> bool:
+        """Whether the time is over or, where none is set, the epochs."""
+        if self.recipe.minutes:
+            return self.seconds >= 60 * self.recipe.minutes
+        return self.epoch >= len(self.recipe.sizes)
+
+    def _progress(self) -> float:
+        """How much of its time a run has had, 0..1."""
+        return min(1.0, self.seconds / (60 * self.recipe.minutes))
+
+    def _batches(self, data: Labelled) -> Epoch | MixedEpoch:
+        if not self.mixture:
+            return Epoch(data, self.losses, self.recipe, self.epoch)
+        clock = self._progress if self.recipe.minutes else None
+        return MixedEpoch(data, self.mixture, self.recipe, self.epoch, clock)
 
     def save_now_and_then(self) -> None:
         """Write the checkpoint, unless it is young and another epoch follows."""
-        ended = self.epoch == len(self.recipe.sizes)
-        if ended or self.seconds - self._saved_at >= SPACING_S:
+        if self.done or self.seconds - self._saved_at >= SPACING_S:
             self.save()
 
     def _step(self, batch: Batch, share: float) -> Tensor:
         """One step of the optimizer; returns the batch's mean loss, a scalar."""
         soft = None
         if self.teachers:
-            soft = self.teachers.probabilities(batch.images, self.recipe.softness)
+            small = batch.images[: len(batch.chosen)]
+            soft = self.teachers.probabilities(small, self.recipe.softness)
         loss = self._gradients(batch, soft)
         if self.recipe.looks_ahead(batch.progress):
             moves = climb(self.parameters, self.recipe.sam)
@@ -213,7 +240,7 @@ class Run:
         loss = (losses * batch.counts).sum() / batch.counts.sum()
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
-        self.losses[batch.chosen] = losses.detach()
+        self.losses[batch.chosen] = losses.detach()[: len(batch.chosen)]
         return loss.detach()
 
     def _losses(self, logits: Tensor, targets: Tensor, soft: Tensor | None) -> Tensor:
@@ -223,8 +250,10 @@ class Run:
             return hard
         # A softened gradient is smaller by the square of the temperature.
         taught, temperature = self.recipe.taught, self.recipe.softness
-        told = F.cross_entropy(logits / temperature, soft, reduction="none")
-        return (1 - taught) * hard + taught * temperature**2 * told
+        asked = len(soft)  # the first of the batch, not the photographs
+        told = F.cross_entropy(logits[:asked] / temperature, soft, reduction="none")
+        blended = (1 - taught) * hard[:asked] + taught * temperature**2 * told
+        return torch.cat((blended, hard[asked:]))
 
     def weights(self) -> dict[str, Tensor]:
         """The averaged weights, half precision: what gets published."""
@@ -254,8 +283,8 @@ def train(run: Run, data: Labelled, held_out: Labelled | None) -> None:
     """Run the epochs that are left, one line each."""
     data = data.to(run.device)
     epochs = len(run.recipe.sizes)
-    while run.epoch < epochs:
-        size = run.recipe.sizes[run.epoch]
+    while not run.done:
+        size = run.recipe.size(run.epoch)
         loss = run.train_epoch(data)
         run.save_now_and_then()
         figure = ""
@@ -273,7 +302,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     kinds: dict[str, Callable[[str], object]] = {
         "stages": parse_stages,
         "frozen": parse_parts,
-        **dict.fromkeys(("batch_size", "cutout", "seed"), int),
+        **dict.fromkeys(("batch_size", "cutout", "seed", "steps"), int),
     }
     for name, default in asdict(Recipe()).items():
         option = f"--{name.replace('_', '-')}"
@@ -305,6 +334,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--teachers", type=Path, nargs="+", default=[], help="weights to learn from"
     )
+    parser.add_argument(
+        "--photos", type=Path, help="folder of `in/<class>/` and `out/` to mix in"
+    )
     parser.add_argument("--device", default="", help="`cpu` or `cuda`; the best if not")
     parser.add_argument(
         "--compile", action="store_true", help="compile the networks first"
@@ -333,14 +365,19 @@ def start(options: argparse.Namespace, pictures: int) -> Run:
     teachers = None
     if options.teachers:
         teachers = Teachers(options.teachers, device, compile_them=options.compile)
+    recipe = recipe_of(options)
+    if options.photos and recipe.counts[0] == recipe.batch_size:
+        raise ValueError("say by --photographs and --others how many to mix in")
+    mixture = load_mixture(options.photos) if options.photos else None
     options.out.parent.mkdir(parents=True, exist_ok=True)
     return Run(
-        recipe_of(options),
+        recipe,
         pictures,
         options.out.with_suffix(".checkpoint"),
         options.init,
         device=device,
         teachers=teachers,
+        mixture=mixture.to(device) if mixture else None,
         compile_it=options.compile,
     )
 

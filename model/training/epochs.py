@@ -1,6 +1,6 @@
 """One pass over the training pictures: which, in what order, how augmented."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,6 +12,7 @@ from model.classes import CLASSES
 from model.preprocess import MEAN, STD
 from model.training.augment import mixup, training_view
 from model.training.data import Labelled
+from model.training.photographs import Mixture
 from model.training.recipe import Recipe
 from model.training.sample_pruning import choose
 
@@ -36,7 +37,7 @@ class Batch:
     """Some of the pictures, augmented.
 
     Attributes:
-        chosen: which pictures, [N].
+        chosen: which pictures; photographs, if there are any, follow them.
         images: normalised float32, [N, 3, side, side].
         targets: probabilities of the classes, [N, classes].
         counts: how much each counts in the loss, [N].
@@ -98,3 +99,52 @@ class Epoch:
         if not recipe.mixed:
             return images, targets
         return mixup(images, targets, recipe.mixed_at(progress), generator)
+
+
+class MixedEpoch:
+    """Some batches of pictures drawn at random, with photographs in each."""
+
+    def __init__(
+        self,
+        data: Labelled,
+        mixture: Mixture,
+        recipe: Recipe,
+        epoch: int,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Seed it by its number; `clock` tells the progress, if epochs do not."""
+        self._data = data
+        self._mixture = mixture
+        self._recipe = recipe
+        self._epoch = epoch
+        self._clock = clock
+        seed = recipe.seed * 1000 + epoch
+        self._generator = Generator(data.images.device).manual_seed(seed)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Draw and augment batch after batch."""
+        for step in range(self._recipe.steps):
+            done = (self._epoch + step / self._recipe.steps) / len(self._recipe.sizes)
+            yield self._batch(self._clock() if self._clock else done)
+
+    def _batch(self, progress: float) -> Batch:
+        recipe, generator = self._recipe, self._generator
+        counts = recipe.counts
+        strength, size = recipe.strength(progress), recipe.size(self._epoch)
+        chosen = torch.randint(
+            len(self._data), (counts[0],), generator=generator, device=generator.device
+        )
+        small = training_view(
+            self._data.images[chosen], size, generator, strength, recipe.cutout
+        )
+        labels = F.one_hot(self._data.labels[chosen], len(CLASSES)).float()
+        large, targets = self._mixture.draw(
+            counts[1:], size, generator, strength, recipe.cutout
+        )
+        return Batch(
+            chosen,
+            normalise(torch.cat((small, large))),
+            torch.cat((labels, targets)),
+            torch.ones(recipe.batch_size, device=generator.device),
+            progress,
+        )

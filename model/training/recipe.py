@@ -47,6 +47,15 @@ class Recipe:
     """Weight in the loss of what teachers say (`teachers.py`), if there are."""
     softness: float = 3.0
     """Temperature at which teachers are listened to."""
+    photographs: float = 0.0
+    """Share of a batch that are photographs of the ten (`model/training/photographs.py`)."""
+    others: float = 0.0
+    """Share of a batch that are photographs of other things."""
+    steps: int = 100
+    """Batches of an epoch, where there are photographs in it."""
+    minutes: float = 0.0
+    """Time after which the run ends, as many epochs as that may be; 0: as `stages`
+    says."""
     wide: bool = False
     """Whether the network has twice the channels: a teacher, not for publishing."""
     frozen: tuple[str, ...] = ()
@@ -57,6 +66,18 @@ class Recipe:
     def sizes(self) -> list[int]:
         """Side in pixels of every epoch."""
         return [size for epochs, size in self.stages for _ in range(epochs)]
+
+    def size(self, epoch: int) -> int:
+        """Side in pixels; of the last stage, should there be more epochs than told."""
+        return self.sizes[min(epoch, len(self.sizes) - 1)]
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Of a batch: pictures, photographs of the ten, photographs of others."""
+        inside, outside = (
+            round(share * self.batch_size) for share in (self.photographs, self.others)
+        )
+        return self.batch_size - inside - outside, inside, outside
 
     def pruned_in(self, epoch: int) -> float:
         """Share of the easy pictures that this epoch leaves out."""
