@@ -6,11 +6,12 @@ them, and a README made from the same numbers. The temperatures and the line bey
 which a picture may be none of the ten are fitted, and every figure measured, on the
 path that pictures take in the page, engine and all.
 
-With `--photos` the card also says what each way of looking at a photograph would have
-scored, and with `--outside` what each score for "none of these" would have. Which
-ones are used stays a person's choice (`--views`, `--scope`): a hundred photographs
-cannot tell ways apart that differ by two of them, and a bundle should not change its
-eyes by that chance.
+`--val` names photographs to fit and choose by, of the ten in `in/<class>/` and of other
+things in `out/`: the photographs' temperature and, with the held-out pictures, the
+line. The card then also says what each way of looking at them would have scored, and
+each score for "none of these". Which ones are used stays a person's choice (`--views`,
+`--scope`): a bundle should not change its eyes by chance. What is measured on `--test`,
+`--photos` and `--outside` settles nothing.
 """
 
 import argparse
@@ -143,7 +144,11 @@ def exact(classifier: Classifier) -> Classifier | None:
 
 
 def _figures(
-    classifier: Classifier, reference: Classifier | None, folder: Path
+    classifier: Classifier,
+    reference: Classifier | None,
+    folder: Path,
+    *,
+    fitted: bool,
 ) -> dict[str, Any]:
     bundle = classifier.bundle
     readings = read_all(classifier, decode(folder_samples(folder)))
@@ -156,7 +161,7 @@ def _figures(
     return after.as_dict() | {
         "top1_float32": round(report(precise or readings, 1.0).top1, 2),
         "ece_before": round(before.ece, 2),
-        **_left_out(readings),
+        **(_left_out(readings) if fitted else {}),
         "in_scope": _percent(passing),
         "in_scope_if_right": _percent(passing[right]),
         "reliability": reliability(
@@ -183,12 +188,13 @@ def measure(classifier: Classifier, options: argparse.Namespace) -> dict[str, An
     """The figures for the card, on every set that was given."""
     sets = {
         "held_out": options.held_out,
+        "val": options.val and options.val / "in",
         "test": options.test,
         "photographs": options.photos,
     }
     reference = exact(classifier)
     return {
-        name: _figures(classifier, reference, path)
+        name: _figures(classifier, reference, path, fitted=name == "val")
         for name, path in sets.items()
         if path
     }
@@ -216,6 +222,7 @@ def _training(about: dict[str, str], options: argparse.Namespace) -> dict[str, A
         "near_copies": _near_copies(options.near_copies),
         "start": options.start_note or about.get("start", ""),
         "teachers": about.get("teachers", ""),
+        "blended": about.get("blended", ""),
     }
 
 
@@ -235,7 +242,7 @@ def scope_entry(
 ) -> dict[str, Any]:
     """The card's entry on the flag, with what was compared if photographs are given."""
     scope = classifier.bundle.scope
-    entry = {
+    entry: dict[str, Any] = {
         "file": SCOPE_FILE,
         "sha256": hashlib.sha256(scope_file(scope)).hexdigest(),
         "method": scope.method,
@@ -243,21 +250,24 @@ def scope_entry(
         "passes": PASSES,
         "training_pictures": len(training.labels),
     }
-    if not (options.photos and options.outside):
-        return entry
-    inside = read_all(classifier, decode(folder_samples(options.photos)))
-    outside = _outside(options.outside)
-    return entry | {
-        "outside": len(outside),
-        "compared": compare_scores(classifier, training, inside, outside),
-        "outside_that_passes": shares_that_pass(classifier, outside),
+    folders = {
+        "val": options.val and options.val / "out",
+        "photographs": options.outside,
     }
+    outside = {name: _outside(path) for name, path in folders.items() if path}
+    if outside:
+        entry["outside"] = {name: len(found) for name, found in outside.items()}
+        entry["outside_that_passes"] = shares_that_pass(classifier, outside)
+    if options.val:
+        inside = read_all(classifier, decode(folder_samples(options.val / "in")))
+        entry["compared"] = compare_scores(classifier, training, inside, outside["val"])
+    return entry
 
 
-def _views_compared(classifier: Classifier, photos: Path | None) -> list[Any]:
-    if photos is None:
+def _views_compared(classifier: Classifier, val: Path | None) -> list[Any]:
+    if val is None:
         return []
-    compared = compare_views(classifier, list(decode(folder_samples(photos))))
+    compared = compare_views(classifier, list(decode(folder_samples(val / "in"))))
     return [row.as_dict() for row in compared]
 
 
@@ -279,7 +289,7 @@ def make_card(
         "engine": classifier.engine,
         "training": _training(about, options),
         "figures": measure(classifier, options),
-        "views_compared": _views_compared(classifier, options.photos),
+        "views_compared": _views_compared(classifier, options.val),
     }
 
 
@@ -304,9 +314,10 @@ def publish(options: argparse.Namespace) -> Classifier:
     weights, about = half_precision(options.weights)
     looking = Preprocessing(options.views, options.looks, options.filter)
     draft = draft_bundle(weights, looking, options.scope)
-    classifier = calibrated(draft, options.held_out, options.photos)
+    photographs = options.val and options.val / "in"
+    classifier = calibrated(draft, options.held_out, photographs)
     training = read_training(classifier, options.data)
-    classifier = scoped(classifier, training, options.held_out)
+    classifier = scoped(classifier, training, options.held_out, photographs)
     card = make_card(classifier, training, about, options)
     scope = scope_file(classifier.bundle.scope)
     with TemporaryDirectory() as folder:
@@ -340,9 +351,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--held-out", type=Path, required=True, help="fits temperatures and threshold"
     )
+    parser.add_argument(
+        "--val", type=Path, help="photographs that fit and choose: `in/`, `out/`"
+    )
     parser.add_argument("--test", type=Path, help="measured once, on nothing chosen")
-    parser.add_argument("--photos", type=Path, help="photographs in class folders")
-    parser.add_argument("--outside", type=Path, help="photographs of something else")
+    parser.add_argument("--photos", type=Path, help="measured once: photographs")
+    parser.add_argument("--outside", type=Path, help="the same, of other things")
     parser.add_argument("--near-copies", type=Path, help="JSON of model.near_copies")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--views", type=parse_views, default=Preprocessing.views)

@@ -87,14 +87,28 @@ def scores(bundle: Bundle, readings: Readings) -> NDArray[np.float64]:
     return bundle.scope.scores(readings.logits, readings.features, last)
 
 
-def scoped(classifier: Classifier, training: Readings, held_out: Path) -> Classifier:
-    """Class means from training pictures; the threshold from held-out ones."""
+def scoped(
+    classifier: Classifier,
+    training: Readings,
+    held_out: Path,
+    photos: Path | None = None,
+) -> Classifier:
+    """Class means from training pictures; the threshold from held-out ones.
+
+    The line lets the same share of held-out pictures and of photographs pass, or more:
+    it lies where the more unusual of both kinds ask for it.
+    """
     bundle = classifier.bundle
     means = mean_features(training.features, training.labels, len(CLASSES))
     half = means.astype(np.float16).astype(np.float32)  # as it will be loaded
     scope = Scope(bundle.scope.method, -math.inf, half)
-    samples = with_jpeg_twins(folder_samples(held_out))
-    readings = read_all(classifier, decode(samples))
-    threshold = fit_threshold(scores(replace(bundle, scope=scope), readings))
+    drawn = replace(bundle, scope=scope)
+    kinds = [with_jpeg_twins(folder_samples(held_out))]
+    if photos:
+        kinds.append(folder_samples(photos))
+    threshold = min(
+        fit_threshold(scores(drawn, read_all(classifier, decode(samples))))
+        for samples in kinds
+    )
     scope = replace(scope, threshold=round(threshold, 6))
     return Classifier(replace(bundle, scope=scope), classifier.compute)

@@ -31,6 +31,8 @@ ALIKE_SMALL = 0.93
 """Correlation at 8x8 that makes a closer look worth while."""
 ALIKE = 0.95
 """Correlation at 32x32 of a near copy: as JPEG of quality 75, 99.6% still reach it."""
+SETS = ("held_out", "val", "test", "photographs")
+"""What figures are measured on, by their names in the model card."""
 REDUCTION = 4
 AT_ONCE = 256
 
@@ -133,14 +135,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="trained on")
-    parser.add_argument("--held-out", type=Path, help="measured on")
-    parser.add_argument("--test", type=Path, help="measured on")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="trained on"
+    )
+    for name in SETS:
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=Path, help="measured on")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
-    sets = {"held_out": options.held_out, "test": options.test}
+    sets = {name: getattr(options, name) for name in SETS}
     try:
-        training, labels = load(options.data)
+        training, labels = map(
+            np.concatenate, zip(*map(load, options.data), strict=True)
+        )
         trained = directions(reduced(training))
         counted = {
             name: count_copies(folder, training, labels, trained)

@@ -107,10 +107,15 @@ def compare_scores(
 
 
 def shares_that_pass(
-    classifier: Classifier, outside: Sequence[Image.Image]
-) -> Mapping[str, float]:
-    """Share of pictures of none of the ten that are not flagged, in percent."""
-    groups = {"photographs": outside, **synthetic.pictures(EACH)}
+    classifier: Classifier, outside: Mapping[str, Sequence[Image.Image]]
+) -> dict[str, float]:
+    """Share of pictures of none of the ten that are not flagged, in percent.
+
+    Args:
+        classifier: what flags them.
+        outside: photographs of other things, by the name of their set.
+    """
+    groups = {**outside, **synthetic.pictures(EACH)}
     return {
         kind: round(100 * float(np.mean([p.in_scope for p in found])), 1)
         for kind, found in (

@@ -48,7 +48,7 @@ class Recipe:
     softness: float = 3.0
     """Temperature at which teachers are listened to."""
     photographs: float = 0.0
-    """Share of a batch that are photographs of the ten (`model/training/photographs.py`)."""
+    """Share of a batch that are photographs of the ten (`photographs.py`)."""
     others: float = 0.0
     """Share of a batch that are photographs of other things."""
     steps: int = 100

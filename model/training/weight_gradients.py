@@ -29,7 +29,7 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         images, kernel = ctx.saved_tensors
         (gradient,) = gradients
-        of_images = conv2d_input(
+        of_images = conv2d_input(  # type: ignore[no-untyped-call]  # torch's own
             images.shape, kernel, gradient, stride=ctx.stride, padding=1
         )
         return of_images, _of_kernel(images, gradient, ctx.stride), None
@@ -66,6 +66,7 @@ class ProductConv2d(nn.Conv2d):
 def use_products(network: nn.Module) -> None:
     """Have the convolutions of many channels compute their gradients this way."""
     for module in network.modules():
-        square = isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3)
-        if square and module.in_channels >= MANY:
+        if not isinstance(module, nn.Conv2d) or module.kernel_size != (3, 3):
+            continue
+        if module.in_channels >= MANY:
             module.__class__ = ProductConv2d

@@ -36,6 +36,18 @@ def test_a_near_copy_is_found(
     assert found == {"pictures": 2, "exact": 0, "near": 1, "other_label": 0}
 
 
+def test_every_set_is_compared_with_everything_trained_on(
+    training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more, val = tmp_path / "more", tmp_path / "val"
+    save(more, "cat/a.png", picture(200))
+    save(val, "cat/a.png", picture(200))
+    save(val, "cat/b.png", picture(4))
+    near_copies.main([f"--val={val}", "--json", "--data", str(training), str(more)])
+    (found,) = json.loads(capsys.readouterr().out)["sets"].values()
+    assert found["exact"] == 2
+
+
 def test_the_same_pixels_are_an_exact_copy_whatever_the_label(
     training: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
