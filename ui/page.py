@@ -17,7 +17,7 @@ from ui.history.view import render_history
 from ui.shared.streamlit_internals import forget_gone_controls
 from ui.shared.theme import apply_style
 from ui.shared.track_record import Bins, binned, experience
-from ui.sidebar.accuracy import model_text, render_overview
+from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
 from ui.state import current_tray
 from workflow import resources
@@ -39,7 +39,9 @@ def _classifier() -> Classifier | None:
 def _render_model() -> None:
     """Say which model is at work; where there is none, the Classify view says why."""
     with suppress(BundleError):
-        st.caption(model_text(resources.classifier()))
+        classifier = resources.classifier()
+        details = model_details(classifier)
+        st.caption(model_text(classifier.bundle.card) or "Model", help=details)
 
 
 def _experience(database: Database) -> Bins:

@@ -35,7 +35,12 @@ from ui.history.details import event_line
 from ui.history.grid import GRID_OPTIONS, rows_frame
 from ui.shared.escape import chart, count, percent, plain
 from ui.shared.undo import conflict_text
-from ui.sidebar.accuracy import MOST_BARS, accuracy_text, distribution
+from ui.sidebar.accuracy import (
+    MOST_BARS,
+    accuracy_text,
+    distribution,
+    model_text,
+)
 from workflow import resources
 from workflow.tray import valid_tray_id
 
@@ -49,11 +54,26 @@ def test_an_empty_page_says_what_to_do(page: AppTest):
     assert OUTSIDE in page.segmented_control(key="history-state").options
 
 
-def test_the_sidebar_names_the_model_at_work(page: AppTest):
+def test_the_sidebar_says_what_the_model_got_right_and_which_it_is(page: AppTest):
     card = json.loads((ROOT / "weights" / "resnet18-cifar10.json").read_text())
-    text = " ".join(c.value for c in page.sidebar.caption)
-    assert f"Model {resources.classifier().version}" in text
-    assert f"{card['figures']['test']['top1']:.1f}% right on" in text
+    small, large = (card["figures"][name] for name in ("test", "photographs"))
+    (shown,) = (c for c in page.sidebar.caption if c.value.startswith("Right on"))
+    assert shown.value == (
+        f"Right on {small['top1']:.0f}% of CIFAR-10 test pictures"
+        f" and {large['top1']:.0f}% of real photographs."
+    )
+    details = shown.proto.help
+    assert f"Model {resources.classifier().version}" in details
+    assert f"{large['top1']:.1f}% of {large['n']:,} real photographs" in details
+    passing = card["scope"]["outside_that_passes"]["photographs"]
+    assert f"catches {(100 - passing) / 10:.0f} of 10" in details
+
+
+def test_a_model_without_figures_is_named_alone():
+    assert model_text({}) == ""
+    assert model_text({"figures": {"test": {"top1": 93.4}}}) == (
+        "Right on 93% of CIFAR-10 test pictures."
+    )
 
 
 def test_the_sidebar_holds_the_model_to_its_confidence(page: AppTest):

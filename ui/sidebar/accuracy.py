@@ -1,6 +1,7 @@
 """The sidebar: how good the model is on these pictures, from reviews alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -83,15 +84,41 @@ def accuracy_text(statistics: Statistics) -> str:
     )
 
 
-def model_text(classifier: Classifier) -> str:
-    """Which model is at work, and what it reached on pictures it never saw."""
-    figures = classifier.bundle.card.get("figures", {}).get("test")
-    measured = (
-        f" {figures['top1']:.1f}% right on {figures['n']:,} CIFAR-10 test pictures."
-        if figures
-        else ""
-    )
-    return f"Model {classifier.version}, {classifier.engine}.{measured}"
+MEASURED = {
+    "test": "CIFAR-10 test pictures",
+    "photographs": "real photographs",
+}
+"""Sets of the model card that the sidebar tells of: nothing was fitted to them."""
+
+
+def model_text(card: Mapping[str, Any]) -> str:
+    """How often the model was right on pictures it never saw, small and large."""
+    figures = card.get("figures", {})
+    shares = [
+        f"{figures[name]['top1']:.0f}% of {what}"
+        for name, what in MEASURED.items()
+        if name in figures
+    ]
+    return f"Right on {' and '.join(shares)}." if shares else ""
+
+
+def model_details(classifier: Classifier) -> str:
+    """Which model is at work, and what its figures rest on."""
+    card = classifier.bundle.card
+    figures = card.get("figures", {})
+    lines = [f"Model {classifier.version}, {classifier.engine}."]
+    lines += [
+        f"{figures[name]['top1']:.1f}% of {figures[name]['n']:,} {what}."
+        for name, what in MEASURED.items()
+        if name in figures
+    ]
+    passing = card.get("scope", {}).get("outside_that_passes", {}).get("photographs")
+    if passing is not None:
+        lines.append(
+            f"“May be none of the ten” catches {(100 - passing) / 10:.0f} of 10"
+            " photographs of other things."
+        )
+    return " ".join(lines)
 
 
 def render_overview(statistics: Statistics, bins: Bins) -> None:
