@@ -66,7 +66,7 @@ class Preprocessing:
     looks: int = 4
     """Most distinct views of a picture, the first that `views` lists."""
     filter: str = "box"
-    sure: float = 0.94
+    sure: float = 0.85
     """Largest probability at first look, before the temperature, that asks for more.
 
     Of a small picture: all views of a photograph are looked at.
