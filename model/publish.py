@@ -76,7 +76,13 @@ from model.learning.home import EVERY, home_entry, home_file, read_home_pictures
 from model.out_of_distribution import METHODS, PASSES, USED, Scope
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
 from model.publishing.card_text import readme
-from model.publishing.fitting import calibrated, read_training, scoped, scores
+from model.publishing.fitting import (
+    calibrated,
+    read_training,
+    scoped,
+    scores,
+    tempered_at_home,
+)
 from model.publishing.scope_figures import compare_scores, shares_that_pass
 from model.publishing.view_figures import compare_views
 
@@ -357,11 +363,13 @@ def publish(options: argparse.Namespace) -> Classifier:
     classifier = calibrated(draft, options.held_out, photographs)
     training = read_training(classifier, options.data)
     classifier = scoped(classifier, training, options.held_out, photographs)
+    readings = read_home_pictures(classifier, options.home) if options.home else None
+    if readings:
+        classifier = tempered_at_home(classifier, readings)
     card = make_card(classifier, training, about, options)
     scope = scope_file(classifier.bundle.scope)
     home = None
-    if options.home:
-        readings = read_home_pictures(classifier, options.home)
+    if readings:
         home = home_file(readings)
         card["home"] = home_entry(home, len(readings.labels))
     with TemporaryDirectory() as folder:

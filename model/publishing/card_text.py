@@ -280,11 +280,25 @@ def _opening(card: dict[str, Any]) -> list[str]:
     ]
 
 
+def _about_home(card: dict[str, Any]) -> list[str]:
+    home = card.get("home")
+    if not home:
+        return []
+    return [
+        f"- Home pictures: {home['pictures']:,} that no weights were chosen on, every"
+        " other one of the test split where that is what they are from; the test"
+        " figures are then of the others. The temperature of small pictures was fitted"
+        " anew on them. What the network makes of them travels with the weights"
+        f" (`{home['file']}`), for learning from corrections.",
+    ]
+
+
 def _figures(card: dict[str, Any]) -> list[str]:
     return [
         "## Figures",
         "",
         *_summary(card["figures"]),
+        *_about_home(card),
         "",
         f"Measured on {card['engine']}, through the path that pictures take in the"
         ' page; "in float32" is top-1 by the same path, computed exactly. ECE is the'

@@ -144,7 +144,7 @@ def test_a_link_from_another_page_is_fetched_as_an_address(page: Page):
     page.evaluate(DROP_A_LINK, "http://10.0.0.1/cat.png")
     refused = page.locator("ul.refused li")
     expect(refused).to_have_text(
-        "http://10.0.0.1/cat.png: This address is not allowed", timeout=SLOW
+        "http://10.0.0.1/cat.png: This link is not allowed", timeout=SLOW
     )
 
 

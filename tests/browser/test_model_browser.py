@@ -82,7 +82,9 @@ def test_a_draw_comes_to_the_queue_at_random_and_gives_an_interval(
     for sha256 in drawn.left:
         expect(shown).to_have_attribute("src", re.compile(f"/{sha256}.jpg$"))
         page.keyboard.press("Enter")
-    expect(page.locator(".status")).to_have_text("All on disk", timeout=SLOW)
+    expect(page.locator(".status")).to_have_text(
+        "Kept. Press Save to add to the history", timeout=SLOW
+    )
     page.get_by_role("button", name="Save 6 pictures").click()
     expect(sidebar.get_by_text("All 30 pictures saved by")).to_be_visible(timeout=SLOW)
     expect(sidebar.get_by_text("Not a fair sample")).to_have_count(0)

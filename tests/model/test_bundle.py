@@ -319,9 +319,9 @@ def test_a_held_out_picture_counts_crisp_and_as_jpeg(tmp_path: Path) -> None:
     samples = list(folder_samples(class_folders(tmp_path / "data", each=1)))
     both = list(fitting.with_jpeg_twins(samples))
     assert both[::2] == samples
-    assert [label for _, label in both[1::2]] == [label for _, label in samples]
-    for (crisp, _), (twin, _) in zip(both[::2], both[1::2], strict=True):
-        before, after = read_picture(crisp), read_picture(twin)
+    assert [twin.label for twin in both[1::2]] == [sample.label for sample in samples]
+    for crisp, twin in zip(both[::2], both[1::2], strict=True):
+        before, after = read_picture(crisp.data), read_picture(twin.data)
         assert (before.format, after.format) == ("PNG", "JPEG")
         gap = np.abs(np.subtract(before.image, after.image, dtype=np.int16))
         assert 0 < gap.mean() < 12
@@ -424,4 +424,4 @@ def test_published_files_may_be_read_by_everyone(published: Path) -> None:
 def test_the_bundle_in_this_repository_loads_and_its_readme_fits() -> None:
     bundle = load_classifier(WEIGHTS).bundle
     assert (WEIGHTS / "README.md").read_text() == readme(bundle.card)
-    assert bundle.card["figures"]["test"]["n"] > 8000
+    assert bundle.card["figures"]["test"]["n"] > 4000

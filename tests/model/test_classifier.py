@@ -403,8 +403,8 @@ def test_threads_follow_the_quota_wherever_it_is_set(
 def test_torch_gets_each_channel_as_a_plane(classifier: Classifier) -> None:
     """It takes channels last too, and is a quarter slower then with one picture."""
     engine = TorchEngine(classifier.bundle)
-    inner, planes = engine._features, []
-    engine._features = lambda x: planes.append(x.is_contiguous()) or inner(x)
+    inner, planes = engine._maps, []
+    engine._maps = lambda x: planes.append(x.is_contiguous()) or inner(x)
     engine(to_pixels([picture(0)], Preprocessing(looks=1)))
     assert planes == [True]
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.models import picture
 from tests.support.paths import ROOT
 
-COMMANDS = ("predict", "evaluate", "train", "publish", "near_copies")
+COMMANDS = ("predict", "evaluate", "train", "publish", "publishing.leakage")
 PREDICT = [sys.executable, "-m", "model.predict"]
 
 
@@ -92,6 +92,6 @@ def test_ctrl_c_while_it_loads_is_a_sentence_too():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_ends_alike(name: str):
-    source = (ROOT / "model" / f"{name}.py").read_text()
+    source = (ROOT / "model" / f"{name.replace('.', '/')}.py").read_text()
     assert source.endswith('if __name__ == "__main__":\n    run(main)\n')
     assert source.index("say_when_interrupted()") < source.index("\nfrom model.")
