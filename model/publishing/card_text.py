@@ -35,8 +35,7 @@ NAMES = {
 
 ABOUT = {
     "held_out": "lossless pictures never trained on; weights were chosen on them; on"
-    " them, their JPEG twins (quality 75) and the photographs held out the first"
-    " temperature was fitted",
+    " them and their JPEG twins (quality 75) the first temperature was fitted",
     "val": "photographs never trained on, of the same sources as those that were;"
     " weights, score and ways of looking were chosen on them, and the photographs'"
     " temperature fitted",

@@ -47,9 +47,9 @@ def with_jpeg_twins(samples: Iterable[Sample]) -> Iterator[Sample]:
 def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Classifier:
     """What held-out pictures settle: the eight-bit ranges, then the temperatures.
 
-    Photographs count among them, picture for picture: on those the network is surer
-    than it should be, and they are what people bring. Theirs alone settle the
-    photographs' own temperature; where there are none, it is the other.
+    Small pictures settle one temperature and photographs the other, which each ask
+    for: a network may be too sure of one kind and too modest of the other. Where one
+    kind is missing, both are the same. The eight-bit ranges are for both kinds.
     """
     samples = with_jpeg_twins(folder_samples(held_out))
     if photos:
@@ -63,14 +63,12 @@ def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Cla
     draft = replace(draft, ranges=largest_activations(draft, batches))
     engine = OpenVinoEngine(draft)
     readings = read_all(Classifier(draft, engine), decoded)
-    of_all = round(fit_temperature(readings.logits, readings.labels), 4)
     large = readings.photographs
-    of_photographs = (
-        round(fit_temperature(readings.logits[large], readings.labels[large]), 4)
-        if large.any()
-        else of_all
+    bundle = replace(
+        draft,
+        temperature=_temperature(readings, ~large),
+        photograph_temperature=_temperature(readings, large),
     )
-    bundle = replace(draft, temperature=of_all, photograph_temperature=of_photographs)
     return Classifier(bundle, engine)
 
 
@@ -83,6 +81,12 @@ def tempered_at_home(classifier: Classifier, home: Readings) -> Classifier:
     fitted = round(fit_temperature(home.logits[small], home.labels[small]), 4)
     bundle = replace(classifier.bundle, temperature=fitted)
     return Classifier(bundle, classifier.compute)
+
+
+def _temperature(readings: Readings, kind: NDArray[np.bool_]) -> float:
+    """Of the pictures of a kind, or of all where there are none."""
+    asked = kind if kind.any() else ~kind
+    return round(fit_temperature(readings.logits[asked], readings.labels[asked]), 4)
 
 
 def read_training(classifier: Classifier, folder: Path) -> Readings:

@@ -327,7 +327,7 @@ def test_a_held_out_picture_counts_crisp_and_as_jpeg(tmp_path: Path) -> None:
         assert 0 < gap.mean() < 12
 
 
-def test_photographs_weigh_in_the_temperature(tmp_path: Path) -> None:
+def test_small_photographs_weigh_in_the_temperature(tmp_path: Path) -> None:
     """Guesses get the highest temperature; pictures named as guessed lower it."""
     weights, _ = publish.half_precision(random_weights(tmp_path / "w.safetensors"))
     held_out = class_folders(tmp_path / "held-out")
