@@ -32,7 +32,7 @@ from ui.classify.cards import UNKEPT
 from ui.classify.queue import OUTSIDE
 from ui.history.details import event_line
 from ui.history.grid import GRID_OPTIONS, rows_frame
-from ui.shared.escape import chart, percent, plain
+from ui.shared.escape import chart, named, percent, plain
 from ui.shared.undo import conflict_text
 from ui.sidebar.accuracy import distribution, model_text
 from workflow import resources
@@ -281,7 +281,7 @@ def test_the_chart_counts_every_picture_in_twelve_bars():
     own = [LabelCount(f"label {n}", 0, 3) for n in range(30)]
     figure: go.Figure = distribution([*known, *own])
     assert len(figure.data[0].y) == 12
-    assert list(figure.layout.yaxis.ticktext)[-2:] == ["your own labels", NONE]
+    assert list(figure.layout.yaxis.ticktext)[-2:] == ["your own labels", named(NONE)]
     assert sum(figure.data[0].x) == sum(c.correct for c in known)
     assert sum(figure.data[1].x) == len(known) + 90
 

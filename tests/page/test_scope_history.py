@@ -73,20 +73,19 @@ def test_a_database_from_before_keeps_its_pictures(path: Path):
 
 
 @pytest.mark.parametrize(
-    ("given", "score", "flag"),
-    [(INSIDE, "1.25", "true"), (OUTSIDE, "0.25", "false"), ({}, "", "")],
+    ("given", "flagged"),
+    [(INSIDE, False), (OUTSIDE, True), ({}, False)],
     ids=["inside", "outside", "unknown"],
 )
 def test_the_export_says_so(
     given: dict,
-    score: str,
-    flag: str,
+    flagged: bool,
     db: Database,
 ):
     db.save([picture(4, "cat", **given)])
     archive = opened(exported(db))
     (line,) = lines(archive)
-    assert (line["scope_score"], line["in_scope"]) == (score, flag)
+    assert line["flagged"] is flagged
     (exact,) = json.loads(archive.read("labels.json"))["images"]
     assert exact["scope_score"] == given.get("scope_score")
     assert exact["in_scope"] == given.get("in_scope")
