@@ -197,9 +197,8 @@ def check_onnx(classifier: Classifier, data: bytes) -> float:
     Raises:
         ValueError: it is more than `TOLERANCE`.
     """
-    import openvino as ov
-
     from model.engines import OpenVinoEngine
+    from model.runtime import ov
 
     pixels = _samples(classifier)
     seen = OpenVinoEngine(classifier.bundle, precision="f32")(pixels)

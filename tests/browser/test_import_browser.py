@@ -106,7 +106,7 @@ def test_a_zip_that_the_disk_has_no_room_for_is_refused_in_words(
             mounted(tab)
             tab.locator("input[name=files]").set_input_files(ballast)
             expect(tab.locator(".refusals")).to_contain_text(
-                "Not sent: The server's disk has no room for this. Send less, or try again later.",
+                "Not sent: The server's disk has no room for this.",
                 timeout=SLOW,
             )
             choose(tab, {"dataset.zip": archive})
