@@ -116,7 +116,7 @@ async def _tray(request: Request) -> Tray:
 
 def _classifier() -> Classifier | None:
     with suppress(BundleError):  # the page says so; pictures wait in the tray
-        return resources.classifier()
+        return resources.at_work()
     return None
 
 

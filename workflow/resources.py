@@ -26,6 +26,8 @@ from model.learning.record import with_version
 from workflow.tray import Tray
 
 _loading = threading.Lock()
+_AT_WORK: dict[Path, Classifier] = {}
+"""The version that served last, by the folder of its bundle."""
 _OPENED: dict[str, tuple[int, int] | None] = {}
 """Which file was opened: another one, or none, may stand in its place later."""
 
@@ -152,9 +154,19 @@ def classifier() -> Classifier:
     Raises:
         BundleError: with a sentence for the person at the page.
     """
-    base = published()
+    found = base = published()
     with suppress(DatabaseError, HeadError, ValueError):
         version = database().serving()
         if version and version != base.version:
-            return _learned(base, version)
-    return base
+            found = _learned(base, version)
+    _AT_WORK[weights_folder()] = found
+    return found
+
+
+def at_work() -> Classifier:
+    """What the page used last; asks no database, which may be slow to answer.
+
+    Raises:
+        BundleError: with a sentence for the person at the page.
+    """
+    return _AT_WORK.get(weights_folder()) or published()

@@ -19,14 +19,16 @@ from playwright.sync_api import (
 
 from bench.browser import launch
 from bench.server import free_port
-from db import Database
+from db import Database, Given
+from intake.pictures import read_pictures
 from model.classes import CLASSES
 from tests.support import postgres
 from tests.support import provider as providers
 from tests.support import proxy as proxies
 from tests.support.browsing import OnePicture
-from tests.support.desk import Desk, Killable
+from tests.support.desk import Desk, Killable, png
 from tests.support.dropzone import mounted
+from tests.support.entries import entry
 from tests.support.imports import exported, picture
 from tests.support.provider import ADA, Provider
 from tests.support.proxy import HOST, SECRET
@@ -204,3 +206,22 @@ def moved(browser: Browser, server: Server, evil: int) -> Iterator[Page]:
             assert tab.title() == "evil"
             relay.target = urlsplit(server.url).port or 0
             yield tab
+
+
+@pytest.fixture
+def filled(server: Server) -> Database:
+    """Thirty real pictures under the first ten classes, each third one a cat."""
+    database = Database.open(server.database, CLASSES)
+    pictures = list(read_pictures(png(n, 200) for n in range(30)))
+    database.save(
+        entry(
+            n,
+            None if n >= 24 else "cat" if n % 3 == 0 else CLASSES[n % 10],
+            given=Given("Ada", way="queue", order="uncertain"),
+            sha256=picture.sha256,
+            data=picture.data,
+            thumbnail=picture.thumbnail,
+        )
+        for n, picture in enumerate(pictures)
+    )
+    return database

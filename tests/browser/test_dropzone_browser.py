@@ -363,15 +363,13 @@ def test_what_the_disk_has_no_room_for_is_tried_again(browser: Browser, tmp_path
             mounted(tab)
             large = {f"{n}.png": encoded(scene((300 + n, 200))) for n in range(2)}
             choose(tab, large | {"no.png": b"x", "all.zip": archive.getvalue()})
-            said(tab, "0 pictures received, 2 refused, 5 failed.")
-            expect(tab.locator(".refusals li").first).to_have_text(
-                "0.png: Could not be kept: the disk is nearly full"
-            )
+            said(tab, "0 pictures received, 4 failed.")
+            expect(tab.locator(".refusals li").first).to_contain_text("disk")
             ballast.unlink()
             tab.get_by_role("button", name="Try again").click()
-            said(tab, "5 pictures received, 1 refused.")
+            said(tab, "5 pictures received, 2 refused.")
             expect(tab.locator(".refusals li")).to_have_text(
-                "readme.txt: Not a picture"
+                ["no.png: Not a picture", "readme.txt: Not a picture"]
             )
             expect(tab.get_by_role("button", name="Try again")).to_be_hidden()
         finally:

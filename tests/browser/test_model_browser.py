@@ -5,46 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from db import Database, Given
-from intake.pictures import read_pictures
-from model.classes import CLASSES
+from db import Database
 from tests.support.browsing import go_to, rows
-from tests.support.desk import png
-from tests.support.entries import entry
-from tests.support.server import Server
 from tests.support.waiting import SLOW
 
-FIRST = Given("Ada", way="queue", order="uncertain")
 
-
-@pytest.fixture
-def filled(server: Server) -> Database:
-    """Thirty real pictures under the first ten classes, each third one a cat."""
-    database = Database.open(server.database, CLASSES)
-    pictures = list(read_pictures(png(n, 200) for n in range(30)))
-    database.save(
-        entry(
-            n,
-            None if n >= 24 else "cat" if n % 3 == 0 else CLASSES[n % 10],
-            given=FIRST,
-            sha256=picture.sha256,
-            data=picture.data,
-            thumbnail=picture.thumbnail,
-        )
-        for n, picture in enumerate(pictures)
-    )
-    return database
-
-
-@pytest.fixture
-def page(context: BrowserContext, server: Server, filled: Database) -> Page:
-    opened = context.new_page()
-    opened.goto(server.url)
-    return opened
-
-
+@pytest.mark.usefixtures("filled")
 def test_a_cell_of_the_matrix_opens_its_pictures(page: Page, tmp_path: Path):
     go_to(page, "Model")
     matrix = page.locator(".st-key-model-matrix")
@@ -69,7 +37,7 @@ def test_a_cell_of_the_matrix_opens_its_pictures(page: Page, tmp_path: Path):
 
 
 def test_a_draw_comes_to_the_queue_at_random_and_gives_an_interval(
-    page: Page, filled: Database
+    filled: Database, page: Page
 ):
     sidebar = page.get_by_test_id("stSidebar")
     expect(sidebar.get_by_text("Not a fair sample")).to_be_visible(timeout=SLOW)

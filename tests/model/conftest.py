@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Generator, Tensor
 
 from db import Database
@@ -21,7 +22,7 @@ from model.learning.teaching import teach
 from model.preprocess import are_photographs, to_pixels
 from tests.support.lessons import HOME, SCALE, lesson
 from tests.support.models import picture, publish_random, random_weights
-from tests.support.training import command
+from tests.support.training import FIRST_WEIGHTS, SECOND_WEIGHTS, command
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +140,23 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
 @pytest.fixture(scope="module")
 def layer() -> Layer:
     return fit(lesson(), HOME, SCALE)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four cars and one truck, wider than high, and three of something else."""
+    root = tmp_path_factory.mktemp("photos")
+    for name, count in (("in/automobile", 4), ("in/truck", 1), ("out", 3)):
+        (root / name).mkdir(parents=True)
+        for n in range(count):
+            picture(n, (128, 96)).save(root / name / f"{n}.jpg", quality=95)
+    return root
+
+
+@pytest.fixture
+def two_weights(tmp_path: Path) -> list[Path]:
+    found = [tmp_path / "first", tmp_path / "second"]
+    notes = {"recipe": "{}", "seconds": "60"}
+    for file, tensors in zip(found, (FIRST_WEIGHTS, SECOND_WEIGHTS), strict=True):
+        save_file(tensors, file, metadata=notes)
+    return found

@@ -9,24 +9,14 @@ from safetensors.torch import load_file, save_file
 
 from model.training import blend
 
-FIRST = {"a": torch.tensor([1.0, 2.0]), "n": torch.tensor(3)}
-SECOND = {"a": torch.tensor([5.0, 6.0]), "n": torch.tensor(4)}
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    found = [tmp_path / "first", tmp_path / "second"]
-    notes = {"recipe": "{}", "seconds": "60"}
-    for file, tensors in zip(found, (FIRST, SECOND), strict=True):
-        save_file(tensors, file, metadata=notes)
-    return found
-
 
 def test_a_blend_is_the_mean_by_shares_and_says_so(
-    files: list[Path], tmp_path: Path
+    two_weights: list[Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert blend.main([f"{files[0]}=3", f"{files[1]}=1", f"--out={out}"]) == 0
+    assert (
+        blend.main([f"{two_weights[0]}=3", f"{two_weights[1]}=1", f"--out={out}"]) == 0
+    )
     found = load_file(out)
     assert list(found) == ["a"]  # counters are for training alone
     assert found["a"].dtype == torch.float16
@@ -38,11 +28,13 @@ def test_a_blend_is_the_mean_by_shares_and_says_so(
 
 
 def test_weights_of_another_network_are_not_blended(
-    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_weights: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_file({"a": torch.zeros(3)}, files[1])
+    save_file({"a": torch.zeros(3)}, two_weights[1])
     out = tmp_path / "out"
-    assert blend.main([f"{files[0]}=1", f"{files[1]}=1", f"--out={out}"]) == 1
+    assert (
+        blend.main([f"{two_weights[0]}=1", f"{two_weights[1]}=1", f"--out={out}"]) == 1
+    )
     assert "another network" in capsys.readouterr().err
     assert not out.exists()
 

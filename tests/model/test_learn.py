@@ -196,6 +196,7 @@ def test_the_page_answers_by_the_version_in_service(
     image = picture(1)
     served = resources.classifier()
     assert served.version == version
+    assert resources.at_work() is served
     head = record.model_head(version)
     assert served.predict([image]) == base.with_head(head).predict([image])
     learn.main(["--use=base", f"--weights={published}"])

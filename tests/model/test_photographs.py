@@ -27,17 +27,6 @@ from model.training.teachers import Teachers
 from tests.support.models import RAINBOW, class_folders, picture, random_weights
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four cars and one truck, wider than high, and three of something else."""
-    root = tmp_path_factory.mktemp("photos")
-    for name, count in (("in/automobile", 4), ("in/truck", 1), ("out", 3)):
-        (root / name).mkdir(parents=True)
-        for n in range(count):
-            picture(n, (128, 96)).save(root / name / f"{n}.jpg", quality=95)
-    return root
-
-
 def test_frames_are_the_largest_square_and_the_whole(photos: Path) -> None:
     found = load_inside(photos)
     assert found.frames.shape == (5, 2, 3, 64, 64)

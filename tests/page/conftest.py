@@ -47,3 +47,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def page() -> AppTest:
     return application().run()
+
+
+@pytest.fixture
+def database(page: AppTest) -> Database:
+    """The page's own."""
+    return resources.database()

@@ -17,12 +17,6 @@ CARD, BULK = Given("Ada", way="card"), Given("Ada", way="bulk")
 FIRST = Given("Ada", way="queue", order="uncertain")
 
 
-@pytest.fixture
-def database(page: AppTest) -> Database:
-    """The page's own."""
-    return resources.database()
-
-
 def told(page: AppTest) -> str:
     assert not page.exception
     return " ".join(c.value for c in page.sidebar.caption)

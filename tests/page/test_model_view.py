@@ -15,7 +15,6 @@ from ui.history.view import show_pictures
 from ui.model import charts, view
 from ui.model.shares import by_class, everything, f1_share, one_by_one
 from ui.model.view import table
-from workflow import resources
 
 CARD, BULK = Given("Ada", way="card"), Given("Ada", way="bulk")
 CELLS = [
@@ -25,11 +24,6 @@ CELLS = [
     MatrixCell("dog", "cat", 4, 0),
     MatrixCell("dog", "wolf", 1, 0),
 ]
-
-
-@pytest.fixture
-def database(page: AppTest) -> Database:
-    return resources.database()
 
 
 def shown(page: AppTest) -> AppTest:
