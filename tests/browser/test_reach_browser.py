@@ -85,7 +85,7 @@ def test_a_screen_reader_meets_each_control_once_and_by_name(page: Page):
     expect(main.get_by_role("heading", name="Import a ZIP")).to_be_visible()
     importer = page.locator(".st-key-importer")
     expect(importer.get_by_role("button")).to_have_text(["Choose a ZIP"])
-    expect(main.get_by_role("link")).to_have_count(1)  # Download ZIP
+    expect(main.get_by_role("link")).to_have_count(2)  # Download ZIP, the table
 
 
 def test_the_page_shows_that_it_is_at_work(page: Page):
