@@ -68,7 +68,7 @@ def test_doubts_are_shown_where_verdicts_are_given_by_the_hundred(desk: Desk):
     desk.tray.add_many([Arrival(copy, "two.jpg", prediction=flagged)])
     desk.show("Queue")
     doubt, near = (
-        "May show none of the ten classes",
+        "May show none of the ten",
         "Near copy of <b>one</b>.png, saved",
     )
     expect(page.locator(".flags")).to_contain_text(doubt)

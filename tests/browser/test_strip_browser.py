@@ -70,15 +70,15 @@ def test_labels_are_those_of_the_cards(page: Page):
         "again.png",
     ]
     doubts = [
-        card.get_by_text("May show none of the ten classes").count()
+        card.get_by_text("May show none of the ten").count()
         for card in cards(page).all()
     ]
     marks = [
-        tile.get_by_title("May show none of the ten classes").count()
+        tile.get_by_title("May show none of the ten").count()
         for tile in tiles(page).all()
     ]
     assert marks == [*doubts, doubts[1]]
-    said_of = f"{sum(marks)} may show none of the ten classes" if any(marks) else ""
+    said_of = f"{sum(marks)} may show none of the ten" if any(marks) else ""
     expect(page.locator(".summary .doubts")).to_have_text(said_of)
 
 

@@ -292,7 +292,7 @@ const draw = (find, tray, state) => {
   find(".summary .text").textContent = summary(state);
   const { doubts } = state;
   find(".doubts").textContent = doubts
-    ? `${number(doubts)} may show none of the ten classes`
+    ? `${number(doubts)} may show none of the ten`
     : "";
   find(".fold").hidden = !state.arrived.length;
   find(".fold").ariaExpanded = !state.folded;

@@ -21,7 +21,7 @@ _queue = component("classify/queue", "classify/verdicts")
 
 MODE = "tray-mode"
 """Of the session: whether the tray is shown as cards, queue or sheet."""
-OUTSIDE = "May show none of the ten classes"
+OUTSIDE = "May show none of the ten"
 
 SUREST = 0.9999
 """Rounded further up it would read 100%, and count as never wrong on the sheet."""

@@ -48,7 +48,7 @@ const tile = (tray, outcome, atSight) => {
   const share = make("span", "share", label ? percent(confidence) : "for the model");
   if (label && !in_scope) {
     share.append(" none?");
-    share.title = "May show none of the ten classes";
+    share.title = "May show none of the ten";
   }
   item.append(image, make("b", "", label || "waits"), share);
   atSight(item, () => loadPicture(image, outcome, tray));

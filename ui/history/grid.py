@@ -59,7 +59,7 @@ function(params) {
 
 _PREDICTION_HINT = JsCode("""
 function(params) {
-  return params.data.outside ? 'May show none of the ten classes' : null;
+  return params.data.outside ? 'May show none of the ten' : null;
 }
 """)
 

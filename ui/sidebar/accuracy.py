@@ -220,7 +220,7 @@ def model_details(classifier: Classifier) -> str:
     passing = card.get("scope", {}).get("outside_that_passes", {}).get("photographs")
     if passing is not None:
         lines.append(
-            "“May show none of the ten classes” catches"
+            "“May show none of the ten” catches"
             f" {(100 - passing) / 10:.0f} of 10 photographs of other things."
         )
     return " ".join(lines)
