@@ -91,6 +91,6 @@ def test_targets_are_large_on_touch_and_save_stays_in_sight(
         expect(save).to_be_in_viewport(ratio=1)
         boxes = found.locator("button:visible, [role=combobox]:visible").all()
         sizes = [box.bounding_box() for box in (*boxes, save)]
-        assert len(sizes) > 2
+        assert len(sizes) >= 2
         assert [s for s in sizes if s and min(s["width"], s["height"]) < 43.5] == []
     desk.context.close()

@@ -21,7 +21,7 @@ from model.learning.home import load_home
 from model.learning.teaching import teach
 from model.preprocess import are_photographs, to_pixels
 from tests.support.lessons import HOME, SCALE, lesson
-from tests.support.models import picture, publish_random, random_weights
+from tests.support.models import class_folders, picture, publish_random, random_weights
 from tests.support.training import FIRST_WEIGHTS, SECOND_WEIGHTS, command
 
 
@@ -75,6 +75,11 @@ def pictures(tmp_path: Path) -> Path:
     (root / "notes.txt").write_text("not a picture")
     (root / "empty.png").touch()
     return root
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return class_folders(tmp_path_factory.mktemp("data") / "train", each=4)
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ def test_banks_know_what_they_hold() -> None:
 def test_every_candidate_scores_every_picture() -> None:
     draw = np.random.default_rng(0)
     features, labels = draw.random((30, 2)).astype(np.float32), np.arange(30) % 3
-    training = Readings(features @ LAST.T, features, labels, labels > 3, 0)
+    training = Readings(features @ LAST.T, features, features, labels, labels > 3, 0)
     for score in candidates(training).values():
         assert np.isfinite(score(training.logits, features, REFERENCE)).all()
 

@@ -154,7 +154,7 @@ def test_missing_data_is_told(
     assert "nowhere" in capsys.readouterr().err
     (tmp_path / "data" / "unicorn").mkdir(parents=True)
     assert train.main(command(tmp_path / "data", tmp_path / "out")) == 1
-    assert "unicorn" in capsys.readouterr().err
+    assert "no pictures in folders named after" in capsys.readouterr().err
 
 
 def test_weights_of_another_network_lend_what_fits(whole: Path, tmp_path: Path) -> None:
