@@ -414,7 +414,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         type=Path,
         help="no weights were chosen on it: every other picture goes with the weights",
     )
-    parser.add_argument("--near-copies", type=Path, help="JSON of model.publishing.leakage")
+    parser.add_argument(
+        "--near-copies", type=Path, help="JSON of model.publishing.leakage"
+    )
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--views", type=parse_views, default=Preprocessing.views)
     parser.add_argument("--looks", type=int, default=Preprocessing.looks)
