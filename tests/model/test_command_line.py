@@ -68,7 +68,7 @@ def test_closed_streams_are_no_files_that_are_written_into(tmp_path: Path):
 
 def test_ctrl_c_is_a_sentence_and_a_status():
     process = subprocess.Popen(
-        [*PREDICT, *[str(ROOT / "README.md")] * 60_000],
+        [*PREDICT, *["README.md"] * 60_000],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
