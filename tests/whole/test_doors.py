@@ -43,6 +43,11 @@ EXCEPTIONS = {
     ("model/training/photographs.py", "intake"),
     ("model/class_folders.py", "intake"),
     ("model/predict.py", "intake"),
+    ("model/bulk/__main__.py", "intake"),
+    ("model/bulk/inputs.py", "intake"),
+    ("model/bulk/parts.py", "intake"),
+    ("model/bulk/tables.py", "intake"),
+    ("model/bulk/work.py", "intake"),
     ("model/evaluate.py", "intake"),
     ("model/publish.py", "intake"),
     ("bench/history.py", "records"),
@@ -50,6 +55,9 @@ EXCEPTIONS = {
     ("model/learning/trial.py", "intake"),
     ("model/learning/record.py", "db"),
 }
+
+# Optional, and of many megabytes: one file each knows them.
+ONLY_IN = {"ray": "model/bulk/cluster.py"}
 
 # What guards the routes asks Streamlit who posts.
 KNOWS_STREAMLIT = (
@@ -153,6 +161,12 @@ def test_only_one_place_imports_openvino(name: str):
         assert "openvino" in modules
     else:
         assert not [m for m in modules if m.startswith(("openvino", "nncf"))]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_is_optional_is_imported_in_one_place(name: str):
+    modules = {module.split(".")[0] for module in imported(SOURCES[name])}
+    assert {m for m in modules if ONLY_IN.get(m, name) != name} == set()
 
 
 @pytest.mark.parametrize("name", SOURCES)
