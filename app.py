@@ -2,9 +2,9 @@
 
 Streamlit serves the page; the routes here serve what a page script cannot serve well:
 thumbnails the browser may keep, a ZIP that streams instead of lying in memory, and
-pictures and verdicts on their way in; what writes checks first that the page itself
-asks (`routes/xsrf.py`). Every answer tells the browser not to guess its type and not to
-let other sites embed it.
+pictures and verdicts on their way in; what writes goes through `routes/answers.py`,
+which checks first that the page itself asks. Every answer tells the browser not to
+guess its type and not to let other sites embed it.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from model.bundle import BundleError
+from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import Gate
@@ -56,9 +57,9 @@ app = st.App(
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
         Route("/export.zip", export),
         Route("/labels.csv", export_labels),
-        Route("/review/{tray}", review, methods=["POST"]),
-        Route("/import", import_archive, methods=["POST"]),
-        Route("/upload/{tray}", upload, methods=["POST"]),
-        Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
+        guarded("/review/{tray}", review),
+        guarded("/import", import_archive),
+        guarded("/upload/{tray}", upload),
+        guarded("/upload/{tray}/zip", upload_archive),
     ],
 )

@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 from streamlit import config
 
 from db import Database
-from routes import oidc
-from routes import upload as upload_route
+from routes import answers, oidc
 from routes.admission import SMALL, Room, decoded
+from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import HEADER, Gate
@@ -76,7 +76,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     """Room for four small batches, or for one ZIP."""
     made = Room(decoded(1000) + 4 * SMALL + 2 * CHUNK_BYTES)
     for name in ("_room", "_small_room"):
-        monkeypatch.setattr(upload_route, name, made)
+        monkeypatch.setattr(answers, name, made)
     return made
 
 
@@ -84,7 +84,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
 def batches(monkeypatch: pytest.MonkeyPatch) -> Spool:
     """The batches on disk, of this test alone."""
     made = Spool(4, 2**20)
-    monkeypatch.setattr(upload_route, "_batches", made)
+    monkeypatch.setattr(answers, "_batches", made)
     return made
 
 
@@ -102,8 +102,8 @@ def archive(tray_id: str) -> bytes:
 def on_disk(monkeypatch: pytest.MonkeyPatch) -> Spool:
     """A spool of its own on a disk with room."""
     made = Spool(ARCHIVES, SPOOL)
-    monkeypatch.setattr(upload_route, "_zips", made)
-    monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: PLENTY)
+    monkeypatch.setattr(answers, "_zips", made)
+    monkeypatch.setattr(answers, "spare_bytes", lambda folder: PLENTY)
     return made
 
 
@@ -122,10 +122,10 @@ def tray_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def address() -> Iterator[str]:
     """The routes on a server of their own, in this process."""
     routes = [
-        Route("/upload/{tray}", upload, methods=["POST"]),
-        Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
-        Route("/import", import_archive, methods=["POST"]),
-        Route("/review/{tray}", review, methods=["POST"]),
+        guarded("/upload/{tray}", upload),
+        guarded("/upload/{tray}/zip", upload_archive),
+        guarded("/import", import_archive),
+        guarded("/review/{tray}", review),
     ]
     with serving(Starlette(routes=routes)) as port:
         yield f"http://127.0.0.1:{port}"
