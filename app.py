@@ -1,10 +1,10 @@
 """The application: `streamlit run app.py`.
 
 Streamlit serves the page; the routes here serve what a page script cannot serve well:
-thumbnails the browser may keep, a ZIP that streams instead of lying in memory, and
-pictures and verdicts on their way in; what writes checks first that the page itself
-asks (`routes/xsrf.py`). Every answer tells the browser not to guess its type and not to
-let other sites embed it.
+thumbnails and pictures the browser may keep, a ZIP that streams instead of lying in
+memory, and pictures and verdicts on their way in; what writes checks first that the
+page itself asks (`routes/xsrf.py`). Every answer tells the browser not to guess its
+type and not to let other sites embed it.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import Gate
 from routes.origin import settle_hosts
+from routes.originals import saved_original, tray_original
 from routes.thumbnails import saved_thumbnail, tray_thumbnail
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
@@ -54,6 +55,8 @@ app = st.App(
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
+        Route("/original/{sha256}", saved_original),
+        Route("/original/{tray}/{sha256}", tray_original),
         Route("/export.zip", export),
         Route("/labels.csv", export_labels),
         Route("/review/{tray}", review, methods=["POST"]),
