@@ -17,6 +17,7 @@ from ui.history.view import render_history
 from ui.model.view import render_model_view
 from ui.shared.streamlit_internals import forget_gone_controls
 from ui.shared.theme import apply_style
+from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
 from ui.state import current_tray
@@ -100,6 +101,8 @@ def main() -> None:
     st.set_page_config("Image classification", str(ICON), "wide")
     render_reload()
     apply_style()
+    with st.container(key="viewer-place"):
+        render_viewer()
     st.title("Image classification")
     st.session_state.setdefault(VIEW, VIEWS[0])
     view = st.segmented_control(

@@ -18,6 +18,7 @@ from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import HEADER, Gate
 from routes.origin import HOSTS, settle_hosts
+from routes.originals import saved_original, tray_original
 from routes.spool import ARCHIVES, SPOOL, Spool
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
@@ -68,6 +69,17 @@ def tray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tray:
 def downloads(db: Database, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     monkeypatch.setattr(resources, "database", lambda: db)
     routes = [Route("/export.zip", export), Route("/labels.csv", export_labels)]
+    return TestClient(Starlette(routes=routes))
+
+
+@pytest.fixture
+def originals(db: Database, tray: Tray, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """The pictures of an empty database and of a tray, to be looked at large."""
+    monkeypatch.setattr(resources, "database", lambda: db)
+    routes = [
+        Route("/original/{sha256}", saved_original),
+        Route("/original/{tray}/{sha256}", tray_original),
+    ]
     return TestClient(Starlette(routes=routes))
 
 
