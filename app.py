@@ -18,13 +18,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from model.bundle import BundleError
+from routes.address import NamedTrays
 from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import Gate
 from routes.origin import settle_hosts
 from routes.originals import saved_original, tray_original
-from routes.thumbnails import saved_thumbnail, tray_thumbnail
+from routes.thumbnails import example, saved_thumbnail, tray_thumbnail
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
 from ui.shared.streamlit_internals import share_heaps, tidy_at_rest
@@ -52,12 +53,13 @@ settle_hosts()
 app = st.App(
     "ui/page.py",
     lifespan=warm_and_tidy,
-    middleware=[Middleware(Gate)],
+    middleware=[Middleware(Gate), Middleware(NamedTrays)],
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
         Route("/original/{sha256}", saved_original),
         Route("/original/{tray}/{sha256}", tray_original),
+        Route("/example/{name}.jpg", example),
         Route("/export.zip", export),
         Route("/labels.csv", export_labels),
         guarded("/review/{tray}", review),

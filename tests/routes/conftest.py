@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit import config
 
 from db import Database
 from routes import answers, oidc
+from routes.address import NamedTrays
 from routes.admission import SMALL, Room, decoded
 from routes.answers import guarded
 from routes.export import export, export_labels
@@ -171,3 +173,12 @@ def shares(monkeypatch: pytest.MonkeyPatch) -> TrayShares:
 @pytest.fixture
 def client(address: str) -> Client:
     return Client(address)
+
+
+@pytest.fixture
+def page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """What names the page's tray, and nothing of the page behind it."""
+    monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
+    page = Route("/{rest:path}", lambda _: PlainTextResponse("page"), methods=["GET"])
+    app = Starlette(routes=[page], middleware=[Middleware(NamedTrays)])
+    return TestClient(app, follow_redirects=False)

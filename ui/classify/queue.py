@@ -19,8 +19,6 @@ from workflow.tray import Item, Tray
 _queue = component("classify/queue", "classify/verdicts")
 
 
-MODE = "tray-mode"
-"""Of the session: whether the tray is shown as cards, queue or sheet."""
 OUTSIDE = "May show none of the ten"
 
 SUREST = 0.9999
