@@ -20,7 +20,7 @@ The exit status is 0 if every picture has a row and all folders could be looked 
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +88,8 @@ def classify(
         ray = stack.enter_context(cluster.started(address, weights))
         stack.callback(parts.flush)
         todo = sum(len(in_piece(piece)) for piece in work)
-        for rows in progress(ray.rows(work), todo):
-            _take(rows, parts, done)
+        for _ in progress(_taken(ray.rows(work), parts, done), todo):
+            continue
     return done
 
 
@@ -101,10 +101,13 @@ def list_counted(parts: Parts, done: Done) -> Seen:
     return seen
 
 
-def _take(rows: pa.Table, parts: Parts, done: Done) -> None:
-    parts.add(rows)
-    done.rows += len(rows)
-    done.wrong += pc.sum(pc.is_valid(rows["error"])).as_py() or 0
+def _taken(found: Iterable[pa.Table], parts: Parts, done: Done) -> Iterator[None]:
+    """Hand rows on to the result; yields once for each."""
+    for rows in found:
+        parts.add(rows)
+        done.rows += len(rows)
+        done.wrong += pc.sum(pc.is_valid(rows["error"])).as_py() or 0
+        yield from (None for _ in range(len(rows)))
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,10 +35,7 @@ STORE = 256 * 2**20
 IN_HAND = 2
 """Pieces that a worker has: one to do, and the next."""
 
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-}
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 _ALONE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # binds to 127.0.0.1, on Linux too
     "RAY_AUTH_MODE": "token",
@@ -66,10 +64,19 @@ def installed() -> bool:
     return find_spec("ray") is not None
 
 
+def keep_private() -> None:
+    """Have a Ray that this process starts speak to this process's own only.
+
+    To be called before Ray is imported, as it reads its settings then.
+    """
+    os.environ.update(_QUIET | _ALONE)
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
 @contextmanager
 def _alone() -> Iterator[dict[str, Any]]:
     """Settings of a Ray of our own, whose files go with it."""
-    os.environ.update(_ALONE | {"RAY_AUTH_TOKEN": secrets.token_hex(32)})
+    keep_private()
     with tempfile.TemporaryDirectory(prefix="bulk-") as folder:
         yield {
             "address": "local",
@@ -92,6 +99,26 @@ def _sent_along(address: str, weights: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep what Ray's own processes and threads note off the terminal.
+
+    They write to the stream itself; Python's gets another way there meanwhile.
+    """
+    sys.stderr.flush()
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    before = sys.stderr
+    with open(terminal, "w", errors="backslashreplace") as sys.stderr:
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            sys.stderr = before
+
+
+@contextmanager
 def started(address: str | None, weights: Path) -> Iterator["Cluster"]:
     """Ray on this machine, or at an address, until the end of the block.
 
@@ -101,6 +128,7 @@ def started(address: str | None, weights: Path) -> Iterator["Cluster"]:
     with ExitStack() as stack:
         ours = _sent_along(address, weights) if address else _alone()
         settings = stack.enter_context(ours)
+        stack.enter_context(_hushed())
         ray = _ray()
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **settings)

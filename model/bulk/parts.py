@@ -35,8 +35,8 @@ class ResultError(Exception):
     """The folder cannot be used; the message is one sentence for a person."""
 
 
-def read_part(system: fs.FileSystem, path: str, columns: list[str]) -> pa.Table:
-    """Some columns of one part.
+def read_part(system: fs.FileSystem, path: str, columns: list[str] | None) -> pa.Table:
+    """Some columns of one part, or all.
 
     Raises:
         ResultError: it is damaged.
