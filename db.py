@@ -263,6 +263,13 @@ def _import_bulk(url: str, given: argparse.Namespace) -> int:
     return take_in(url, given.folder, Wanted(given.most, given.below, given.label))
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("none")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     common, url = argparse.ArgumentParser(add_help=False), "SQLAlchemy URL"
     common.add_argument("--database", default=argparse.SUPPRESS, help=url)
@@ -279,7 +286,7 @@ def _parser() -> argparse.ArgumentParser:
     restoring.add_argument("copy", type=Path, help="what to put back")
     bulk = actions.add_parser("import-bulk", parents=[common])
     bulk.add_argument("folder", help="what `python -m model.bulk` wrote")
-    bulk.add_argument("--most", type=int, metavar="N", help="at most so many pictures")
+    bulk.add_argument("--most", type=_count, metavar="N", help="at most so many")
     bulk.add_argument("--below", type=float, help="less confidence than this, 0 to 1")
     bulk.add_argument("--label", help="predicted as this")
     token = actions.add_parser("token").add_subparsers(dest="act", required=True)

@@ -30,14 +30,14 @@ READERS = 8
 
 ROW = pa.schema(
     [
-        pa.field("path", pa.string(), nullable=False),
+        ("path", pa.string()),
         ("sha256", pa.string()),
         ("label", pa.string()),
         ("confidence", pa.float64()),
         ("probabilities", pa.struct([(name, pa.float64()) for name in CLASSES])),
         ("scope_score", pa.float64()),
         ("in_scope", pa.bool_()),
-        pa.field("model_version", pa.string(), nullable=False),
+        ("model_version", pa.string()),
         ("error", pa.string()),
     ]
 )

@@ -35,6 +35,7 @@ def test_the_addresses_of_a_process_are_found():
 
 
 @pytest.mark.threat("H80")
+@pytest.mark.threat("I120")
 def test_alone_it_speaks_to_nobody_and_nobody_to_it(
     watched: Watched, made: Path, tmp_path: Path
 ):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 import db
 from db import Database, HistoryQuery
@@ -79,6 +80,14 @@ def test_what_was_deleted_here_does_not_come_back(result: Path, url: str):
     database.delete([row.image_id])
     assert run(url, result, "--most=1") == 0
     assert shown(url) == {}
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many"])
+def test_a_number_below_one_is_a_wrong_command_line(
+    tmp_path: Path, url: str, number: str
+):
+    with pytest.raises(SystemExit, match="2"):
+        run(url, tmp_path, f"--most={number}")
 
 
 def test_no_result_is_one_sentence(tmp_path: Path, url: str, capsys):
