@@ -39,6 +39,8 @@ from model.predict import Line, classify_files
 EVERY_S = 0.5
 """Between two looks at the memory."""
 STORE = 128 * 2**20
+SMALL = 64
+"""Pictures in a piece where a machine is to die: it has work in hand then."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def _rate(counts: Iterable[int]) -> tuple[int, float]:
     return done, time.perf_counter() - (began or 0)
 
 
-def _work(paths: Iterable[str]) -> list[pa.Table]:
-    return list(pieces(map(Place, paths), Seen()))
+def _work(paths: Iterable[str], portion: int = PORTION) -> list[pa.Table]:
+    return list(pieces(map(Place, paths), Seen(), portion))
 
 
 def _lots(lines: Iterator[Line]) -> Iterator[int]:
@@ -183,7 +185,7 @@ def _rows_while_killed(paths: Sequence[str], spent: list[float]) -> Iterator[Any
     done, killed = 0, 0.0
     try:
         with cluster.started(machines.address, WEIGHTS) as ray:
-            for rows in ray.rows(_work(paths)):
+            for rows in ray.rows(_work(paths, SMALL)):
                 yield from rows.to_pylist()
                 done += len(rows)
                 if not killed and done >= len(paths) / 3:

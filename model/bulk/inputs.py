@@ -146,13 +146,15 @@ def _as_text(place: Place) -> Place:
     return place
 
 
-def pieces(found: Iterable[Place], seen: Seen) -> Iterator[pa.Table]:
-    """Pieces of work of those that are new."""
+def pieces(
+    found: Iterable[Place], seen: Seen, portion: int = PORTION
+) -> Iterator[pa.Table]:
+    """Pieces of work of those that are new, of so many files each."""
     piece: list[Place] = []
     for place in map(_as_text, found):
         if seen.add(place.path):
             piece.append(place)
-        if len(piece) >= (ROWS if split_row(place.path) else PORTION):
+        if len(piece) >= (ROWS if split_row(place.path) else portion):
             yield _table(piece)
             piece = []
     if piece:

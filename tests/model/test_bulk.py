@@ -170,11 +170,10 @@ def test_a_path_is_work_once(pictures: Path) -> None:
 
 
 def test_work_is_cut_into_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "PORTION", 3)
     monkeypatch.setattr(inputs, "ROWS", 5)
     files = [Place(f"/{n}.png") for n in range(7)]
     rows = [Place(f"/a.parquet#{n}") for n in range(6)]
-    assert [len(in_piece(p)) for p in pieces(files, Seen())] == [3, 3, 1]
+    assert [len(in_piece(p)) for p in pieces(files, Seen(), 3)] == [3, 3, 1]
     assert [len(in_piece(p)) for p in pieces(rows, Seen())] == [5, 1]
 
 
