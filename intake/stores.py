@@ -74,6 +74,8 @@ def locate(place: str) -> tuple[fs.FileSystem, str]:
     if not is_address(place):
         return fs.LocalFileSystem(), place
     parts = urlsplit(place, allow_fragments=False)
+    if "@" in parts.netloc:  # addresses are written into results, for all to read
+        raise ValueError("Keys belong in the environment, not in an address")
     options = f"?{parts.query}" if parts.query else ""
     root = f"{parts.scheme}://{parts.netloc}"
     return _system(root + options), parts.netloc + unquote(parts.path)

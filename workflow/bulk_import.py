@@ -20,13 +20,13 @@ import pyarrow.compute as pc
 from db import Database, DatabaseError, ImportedImage, ImportedPrediction
 from intake.errors import Refused
 from intake.pictures import Picture, read_pictures
-from intake.stores import PROBLEMS, absolute, locate, read_at, why
+from intake.stores import PROBLEMS, absolute, is_address, locate, read_at, why
 from model.bulk.parts import ResultError, part_paths, read_part
-from model.bulk.tables import read_rows, split_row
+from model.bulk.tables import name_of_row, read_rows, split_row
 from model.classes import CLASSES
 from model.command_line import progress
 from workflow.read_back import Imported, summary, with_bytes
-from workflow.receive import CHUNK
+from workflow.receive import CHUNK, name_of_url
 
 CHANGED = "it is not the picture that was classified"
 
@@ -95,10 +95,18 @@ def _bytes_of(paths: Sequence[str]) -> Iterator[bytes | Refused]:
             yield Refused(data) if isinstance(data, str) else data
 
 
+def name_of(path: str) -> str:
+    """What a picture is called, without the way to it."""
+    found = split_row(path)
+    file = found[0] if found else path
+    name = name_of_url(file) if is_address(file) else file.rsplit("/", 1)[-1]
+    return name_of_row(name, found[1]) if found else name
+
+
 def _entry(row: dict[str, Any], picture: Picture) -> ImportedImage:
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
     made = ImportedPrediction(
-        name=row["path"].partition("?")[0].rsplit("/", 1)[-1],
+        name=name_of(row["path"]),
         source=row["path"],
         model_version=row["model_version"],
         label=row["label"],

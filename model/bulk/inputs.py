@@ -60,7 +60,7 @@ def places(given: str) -> Iterator[Place]:
     try:
         folder = is_store_folder(whole)
     except PROBLEMS as problem:
-        raise InputError(f"{given}: {why(problem).rstrip('.')}") from problem
+        raise InputError(f"INPUT: {why(problem).rstrip('.')}") from problem
     if folder:
         yield from _in_folder(whole)
     elif is_table(whole):

@@ -9,7 +9,7 @@ import db
 from db import Database, HistoryQuery
 from model.classes import CLASSES
 from tests.support.models import picture
-from workflow.bulk_import import CHANGED, Wanted, choose
+from workflow.bulk_import import CHANGED, Wanted, choose, name_of
 
 
 def shown(url: str) -> dict[str, float]:
@@ -38,6 +38,19 @@ def test_all_comes_in_once_with_what_the_model_said(result: Path, url: str, caps
     (first,) = database.page(HistoryQuery(), 1).rows
     assert first.label is None
     assert first.model_version == rows[0]["model_version"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/x/a b?.jpg", "a b?.jpg"),
+        ("s3://x/y/a%20b%23.jpg?region=z", "a b#.jpg"),
+        ("/x/a.parquet#7", "a.parquet#7"),
+        ("s3://x/a.parquet?region=z#7", "a.parquet#7"),
+    ],
+)
+def test_a_picture_is_called_by_its_name_alone(path: str, name: str):
+    assert name_of(path) == name
 
 
 def test_the_most_uncertain_come_first(result: Path, url: str):
