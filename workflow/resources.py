@@ -22,7 +22,7 @@ from intake.dhash import dhash
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
 from model.head import HeadError
-from model.learning.record import with_version
+from workflow.learned import with_version
 from workflow.tray import Tray
 
 _loading = threading.Lock()
