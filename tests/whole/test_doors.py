@@ -45,7 +45,6 @@ EXCEPTIONS = {
     ("model/predict.py", "intake"),
     ("model/evaluate.py", "intake"),
     ("model/publish.py", "intake"),
-    ("bench/history.py", "records"),
     ("model/learning/reviewed.py", "intake"),
     ("model/learning/trial.py", "intake"),
 }
