@@ -24,7 +24,7 @@ from db import DatabaseError
 from intake.archive import MAX_ARCHIVE
 from intake.disk import spare_bytes
 from routes import login
-from routes.admission import PATIENCE, SMALL, SMALL_ROOM, Room, at_some_speed, decoded
+from routes.admission import PATIENCE, at_some_speed
 from routes.origin import SAFE
 from routes.spool import (
     ARCHIVES,
@@ -38,6 +38,7 @@ from routes.spool import (
 from routes.xsrf import may_post
 from workflow import resources
 from workflow.receive import AT_ONCE, CHUNK
+from workflow.room import SMALL, SMALL_ROOM, Room, decoded
 from workflow.tray import Tray, valid_tray_id
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
