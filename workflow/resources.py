@@ -32,6 +32,10 @@ _OPENED: dict[str, tuple[int, int] | None] = {}
 """Which file was opened: another one, or none, may stand in its place later."""
 
 
+EXAMPLES = Path(__file__).parent.parent / "ui" / "classify" / "examples"
+"""Pictures to try the page with."""
+
+
 def data_folder() -> Path:
     """Where database, trays and backups lie: the application's folder by default."""
     return folder_named("CLASSIFY_DATA", HOME)

@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit import config
 
 from db import Database
 from routes import answers, oidc
+from routes.address import NamedTrays
 from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import HEADER, Gate
 from routes.origin import HOSTS, settle_hosts
+from routes.originals import saved_original, tray_original
 from routes.spool import ARCHIVES, SPOOL, Spool
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
@@ -68,6 +71,17 @@ def tray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tray:
 def downloads(db: Database, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     monkeypatch.setattr(resources, "database", lambda: db)
     routes = [Route("/export.zip", export), Route("/labels.csv", export_labels)]
+    return TestClient(Starlette(routes=routes))
+
+
+@pytest.fixture
+def originals(db: Database, tray: Tray, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """The pictures of an empty database and of a tray, to be looked at large."""
+    monkeypatch.setattr(resources, "database", lambda: db)
+    routes = [
+        Route("/original/{sha256}", saved_original),
+        Route("/original/{tray}/{sha256}", tray_original),
+    ]
     return TestClient(Starlette(routes=routes))
 
 
@@ -159,3 +173,12 @@ def shares(monkeypatch: pytest.MonkeyPatch) -> TrayShares:
 @pytest.fixture
 def client(address: str) -> Client:
     return Client(address)
+
+
+@pytest.fixture
+def page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """What names the page's tray, and nothing of the page behind it."""
+    monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
+    page = Route("/{rest:path}", lambda _: PlainTextResponse("page"), methods=["GET"])
+    app = Starlette(routes=[page], middleware=[Middleware(NamedTrays)])
+    return TestClient(app, follow_redirects=False)

@@ -11,8 +11,9 @@ from tests.support.waiting import run_async
 pytestmark = pytest.mark.usefixtures("hosts")
 
 ROUTES = [
-    *("/", "/thumb/a.jpg", "/tray/t/a.jpg", "/export.zip", "/review/t", "/import"),
-    *("/upload/t", "/upload/t/zip", "/_stcore/stream", "/_stcore/health"),
+    *("/", "/thumb/a.jpg", "/tray/t/a.jpg", "/original/a", "/original/t/a"),
+    *("/export.zip", "/review/t", "/import", "/upload/t", "/upload/t/zip"),
+    *("/_stcore/stream", "/_stcore/health"),
     *("/_stcore/host-config", "/media/a.png", "/static/a.js", "/auth/login"),
     *("/oauth2callback", "/component/a/index.html", "/no-such-route"),
 ]

@@ -52,8 +52,9 @@ EXCEPTIONS = {
 # Commands that are asked for the record; `model` itself does without.
 COMMANDS = {("model/learn.py", "workflow"), ("model/versions.py", "workflow")}
 
-# What the page asks of the routes: who has it open, and where a download is.
-ASKED_BY_PAGE = {"routes.login", "routes.export"}
+# What the page asks of the routes: who has it open, which trays this browser had, and
+# where a download is.
+ASKED_BY_PAGE = {"routes.login", "routes.address", "routes.export"}
 
 # What guards the routes asks Streamlit who posts.
 KNOWS_STREAMLIT = (
