@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from db import DatabaseError
 from intake.archive import MAX_ARCHIVE
 from intake.disk import spare_bytes
+from intake.limits import too_large
 from routes import login
 from routes.admission import PATIENCE, at_some_speed
 from routes.origin import SAFE
@@ -186,8 +187,7 @@ class Asked:
 
 
 def _too_long(limit: int) -> BadRequest:
-    unit, size = ("MB", limit >> 20) if limit >= 2**20 else ("KB", limit >> 10)
-    return BadRequest(413, f"More than {size} {unit} at once.")
+    return BadRequest(413, f"{too_large(limit)}.")
 
 
 def _temporary() -> tuple[IO[bytes], int]:

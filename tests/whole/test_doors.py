@@ -1,6 +1,7 @@
 """One door each: nothing in the code goes around them, and imports point down only."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,9 @@ BANNED = {
 }
 
 BANNED_OPTIONS = ("unsafe_allow_html", "unsafe_allow_javascript", "allow_pickle")
+
+# Where a size or a number that is too much is put into words, and of pixels.
+LIMITS = ("intake/limits.py", "intake/decode.py")
 
 # What loads objects by running what a file says.
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
@@ -178,6 +182,19 @@ def test_only_one_place_imports_openvino(name: str):
         assert "openvino" in modules
     else:
         assert not [m for m in modules if m.startswith(("openvino", "nncf"))]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_limit_is_worded_in_one_place(name: str):
+    made = [n for n in ast.walk(SOURCES[name]) if isinstance(n, ast.JoinedStr)]
+    said = [part.value for n in made for part in n.values if is_text(part)]
+    units = re.compile(r"^ (KB|MB|GB)\b|[Tt]oo (large|many)")
+    own = name in LIMITS or room_of(name) in ("bench", "model")
+    assert own or not any(units.search(text) for text in said)
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 @pytest.mark.parametrize("name", SOURCES)
