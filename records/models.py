@@ -7,7 +7,7 @@ mean is no business of this part; the model knows.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
 )
 
-from records.common import AnyRow, now
+from records.common import AnyRow, groups, now
 from records.errors import DatabaseError
 from records.schema import image_blobs, images, metadata, reviews, state
 from records.transaction import Base
@@ -154,6 +154,19 @@ class Models(Base):
         found = select(models.c.head).where(models.c.version == version)
         with self._transaction(writes=False) as connection:
             return connection.execute(found).scalar_one_or_none()
+
+    def classes_of(self, versions: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """What each of these versions can answer; those not on record are left out."""
+        found: dict[str, tuple[str, ...]] = {}
+        with self._transaction(writes=False) as connection:
+            for part in groups(dict.fromkeys(versions)):
+                rows = connection.execute(
+                    select(models.c.version, models.c.classes).where(
+                        models.c.version.in_(part)
+                    )
+                )
+                found |= {version: tuple(json.loads(text)) for version, text in rows}
+        return found
 
     def serve(self, version: str, base: str, who: str = "") -> None:
         """Put a version into service: one on record, or the published one.

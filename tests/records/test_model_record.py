@@ -22,6 +22,7 @@ def test_a_version_comes_back_as_it_was_kept(db: Database) -> None:
     assert row.newest_review == 7
     assert db.model_head("aaaaaaaaaaaa") == b"\0head"
     assert db.model_head("unknown") is None
+    assert db.classes_of(["aaaaaaaaaaaa", "f" * 12]) == {"aaaaaaaaaaaa": CLASSES_OF_IT}
 
 
 def test_the_same_version_is_kept_once(db: Database) -> None:
