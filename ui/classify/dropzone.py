@@ -12,13 +12,14 @@ its labels are wanted too.
 
 from intake.archive import MAX_ARCHIVE
 from intake.junk import PATTERN
+from intake.limits import size, too_large
 from intake.pictures import MAX_BYTES
 from ui.shared.assets import component
 from workflow.tray import MAX_PICTURES, Tray
 
 WORDS = (
-    f"Pictures up to {MAX_BYTES // 2**20} MB each, also HEIC and WebP, ZIP up to "
-    f"{MAX_ARCHIVE // 2**30} GB, {MAX_PICTURES:,} pictures in all"
+    f"Pictures up to {size(MAX_BYTES)} each, also HEIC and WebP, ZIP up to "
+    f"{size(MAX_ARCHIVE)}, {MAX_PICTURES:,} pictures in all"
 )
 
 _dropzone = component(
@@ -41,7 +42,10 @@ def render_dropzone(tray: Tray, generation: int) -> str:
         data={
             "tray": tray.tray_id,
             "generation": generation,
-            "limits": {"file": MAX_BYTES, "zip": MAX_ARCHIVE},
+            "limits": {
+                kind: {"most": most, "words": too_large(most)}
+                for kind, most in (("file", MAX_BYTES), ("zip", MAX_ARCHIVE))
+            },
             "junk": PATTERN,
             "words": WORDS,
         },

@@ -12,11 +12,11 @@ from intake.errors import Refused
 from intake.fetch import Turn, fetch_all
 from intake.pasted import parse_urls
 from model.classifier import Classifier
-from routes.admission import FETCHED_ROOM, Room
 from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
 from ui.shared.escape import plain
 from workflow.receive import Outcome, Source, name_of_url, receive
+from workflow.room import FETCHED_ROOM, Room
 from workflow.tray import Tray
 from workflow.tray_shares import SHARES
 from workflow.words import count
