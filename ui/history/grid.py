@@ -81,7 +81,7 @@ function(params) {
 _FIT = JsCode("""
 function(params) {
   const room = params.clientWidth;
-  params.api.setColumnsVisible(['created'], room > 700);
+  params.api.setColumnsVisible(['created'], room > 740);
   params.api.setColumnsVisible(['verdict'], room > 560);
   params.api.setColumnsVisible(['confidence'], room > 460);
 }
@@ -166,7 +166,7 @@ GRID_OPTIONS: dict[str, Any] = {
             "name",
             "Name",
             flex=2,
-            minWidth=120,
+            minWidth=90,
             tooltipField="name",
             valueFormatter=_NAME,
         ),
@@ -174,18 +174,18 @@ GRID_OPTIONS: dict[str, Any] = {
             "predicted",
             "Prediction",
             flex=1,
-            minWidth=146,
+            minWidth=118,
             valueFormatter=_PREDICTION,
             tooltipValueGetter=_PREDICTION_HINT,
         ),
         _column(
             "confidence",
             "Confidence",
-            width=96,
+            width=92,
             type="rightAligned",
             valueFormatter=_PERCENT,
         ),
-        _column("label", "Label", flex=1, minWidth=96, tooltipField="label"),
+        _column("label", "Label", flex=1, minWidth=84, tooltipField="label"),
         _column("verdict", "Verdict", width=100, cellStyle=_VERDICT_STYLE),
         _column("created", "Time", width=128, valueFormatter=_TIME),
     ],
