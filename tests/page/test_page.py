@@ -370,8 +370,11 @@ def test_an_address_that_may_answer_later_is_tried_again(
         button(page, "Fetch").click().run()
         assert page.warning[0].value == "0 pictures received, 1 refused, 1 failed."
         assert f"<b>{url}/page/a</b>: Not a picture" in html(page)
+        failed = {f"{url}/a.png", f"{url}/page/a"}  # to be mended in the box
+        assert set(page.text_area[0].value.split("\n")) == failed
         button(page, "Try 1 again").click().run()
     assert page.warning[0].value == "1 picture received, 1 refused."
+    assert page.text_area[0].value == f"{url}/page/a"
     assert not [b for b in page.button if b.label.startswith("Try")]
 
 
