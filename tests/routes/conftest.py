@@ -14,7 +14,7 @@ from streamlit import config
 from db import Database
 from routes import oidc
 from routes import upload as upload_route
-from routes.address import NamedTrays
+from routes.address import PageStart
 from routes.admission import SMALL, Room, decoded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
@@ -168,5 +168,5 @@ def page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """What names the page's tray, and nothing of the page behind it."""
     monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
     page = Route("/{rest:path}", lambda _: PlainTextResponse("page"), methods=["GET"])
-    app = Starlette(routes=[page], middleware=[Middleware(NamedTrays)])
+    app = Starlette(routes=[page], middleware=[Middleware(PageStart)])
     return TestClient(app, follow_redirects=False)

@@ -194,6 +194,7 @@ const run = async (tray, state) => {
   state.stop = new AbortController();
   let due = state.started + FIRST_RERUN_MS;
   while (state.queue.length && !state.stopping) {
+    noteUnsent(tray, state.queue);
     await sendSurely(tray, nextBatch(state), state);
     if (performance.now() > due && state.queue.length) {
       due = performance.now() + RERUN_MS;
@@ -201,6 +202,7 @@ const run = async (tray, state) => {
     }
   }
   removeEventListener("beforeunload", stay);
+  noteUnsent(tray, []);
   state.unsent = state.queue.length;
   state.queue = [];
   state.running = false;
@@ -257,6 +259,12 @@ const summary = (state) => {
   return `${parts.join(", ")}. ${told}`.trim();
 };
 
+const titleFor = (more) => {
+  if (more) return "More pictures: drop or paste them";
+  if (BY_FINGER) return "Take a photo, or choose pictures";
+  return "Drop pictures, a folder or a ZIP here, or paste";
+};
+
 const drawRefusals = (list, problems) => {
   list.replaceChildren();
   for (const { name, refusal } of problems.slice(0, SHOWN)) {
@@ -308,7 +316,7 @@ const connect = (parent, context) => {
   };
   for (const name of ["files", "folder", "camera"]) {
     const input = find(`input[name=${name}]`);
-    find(`button.${name}`).onclick = () => input.click();
+    if (name !== "camera" || BY_FINGER) find(`button.${name}`).onclick = () => input.click();
     input.onchange = () => {
       take(fromList(input.files, context.junk));
       input.value = ""; // the same files may be chosen again
@@ -327,6 +335,8 @@ const connect = (parent, context) => {
     state.show();
   };
   askIn(find(".ask"));
+  context.cleanups.push(connectCamera(find, take));
+  find(".understood").onclick = () => forgetUnsent(find, context.tray);
   connectPage(find(".zone"), take, context);
   return find;
 };
@@ -363,6 +373,10 @@ const connectPage = (zone, take, context) => {
   });
   listen("paste", (event) => {
     const files = fromPaste(event);
+    if (!files.length && !isText(event)) {
+      const links = linksIn(event.clipboardData?.getData("text/plain") ?? "");
+      if (links) context.state.follow(links);
+    }
     if (!files.length || isTextFor(event)) return;
     event.preventDefault();
     take(files);
@@ -380,6 +394,7 @@ const mount = (parent, data) => {
   context.find = connect(parent, context);
   context.cleanups.push(foldInTime(context.find, state));
   context.find(".limits").textContent = data.words;
+  if (!state.running) showUnsent(context.find, tray);
   return context;
 };
 
@@ -396,6 +411,9 @@ export default function (component) {
     if (!state.running) state.total = 0; // saved: what came in is old news
   }
   state.generation = data.generation;
+  context.find(".root").classList.toggle("more-to-come", data.more);
+  context.find(".title").textContent = titleFor(data.more);
+  context.find(".root").hidden = false; // only now: it would change its height
   state.show = () => draw(context.find, context.tray, state);
   state.rerun = (done) => setTriggerValue("arrived", done);
   state.follow = (links) => setTriggerValue("links", links);

@@ -6,9 +6,7 @@ import streamlit as st
 from streamlit_js_eval import streamlit_js_eval
 
 from db import Database, DatabaseError
-from model.classifier import Classifier
 from ui.classify.cards import TOP, known_earlier, render_cards
-from ui.classify.empty import render_empty
 from ui.classify.near_notes import near_lines
 from ui.classify.queue import render_queue, review_data
 from ui.classify.sheet import render_sheet
@@ -144,17 +142,12 @@ def _drawn(database: Database | None, items: Sequence[Item]) -> list[str]:
 
 
 @st.fragment
-def render_tray(
-    tray: Tray, database: Database | None, classifier: Classifier | None
-) -> None:
+def render_tray(tray: Tray, database: Database | None) -> None:
     """Draw the tray; a verdict redraws this panel and nothing else."""
-    if SAVED in st.session_state:
-        st.rerun()  # charts and message stand outside of this panel
-    render_notes()
     items = tray.items()
-    if not items:
-        render_empty(tray, classifier)
-        return
+    if SAVED in st.session_state or not items:
+        st.rerun()  # charts, message and the empty page are outside of this panel
+    render_notes()
     st.session_state.pop(LAST, None)
     mode = _render_actions(tray, items, database)
     if mode == CARDS:

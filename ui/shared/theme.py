@@ -1,9 +1,10 @@
 """Colours and the style sheet: one accent, one pair of colours for right and wrong.
 
+The sheet is part of the page from the start (`routes/address.py`), so that nothing
+moves once it comes. It lies behind Streamlit's own and so outweighs it.
+
 The pair is from ColorBrewer's colour-blind-safe Dark2 and readable on light and dark.
 """
-
-import streamlit as st
 
 CORRECT = "#1b9e77"
 INCORRECT = "#d95f02"
@@ -78,7 +79,8 @@ STYLE = f"""
   border-radius: .5rem; padding: 1rem 1.1rem; }}
 .welcome b {{ display: block; margin-bottom: .3rem; }}
 .welcome p {{ margin: 0; opacity: .8; font-size: .95rem; }}
-.welcome .chips {{ display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .7rem; }}
+.welcome .chips {{ display: flex; flex-wrap: wrap; gap: .4rem; align-items: center;
+  grid-column: 1 / -1; }}
 .welcome .chips span {{ font-size: .85rem; padding: .1rem .55rem; border-radius: 1rem;
   background: color-mix(in srgb, currentColor 10%, transparent); }}
 @media (max-width: 640px) {{
@@ -105,6 +107,31 @@ STYLE = f"""
   color: {PAPER}; }}
 /* It draws nothing: without a place, there is no gap for it either. */
 .st-key-address {{ display: none; }}
+/* Room for what comes later than what is below or beside it: nothing moves. */
+@media (min-width: 768px) {{
+  [data-testid="stAppViewContainer"]:not(:has([data-testid="stSidebar"]))
+    > div:has(> [data-testid="stMain"], > * > [data-testid="stMain"]) {{
+    margin-left: 300px; }} }}
+.st-key-upload-first .st-key-dropzone {{ min-height: 6.4rem; }}
+.st-key-examples > :first-child {{ min-height: 6.5rem; }}
+[data-testid="stGridCell"] {{ container-type: inline-size; }}
+[class*="st-key-card-"] > :first-child {{ min-height: calc(75cqw + 8.4rem); }}
+@container (max-width: 260px) {{
+  [class*="st-key-card-"] > :first-child {{ min-height: calc(75cqw + 9.9rem); }} }}
+[data-testid="stMainBlockContainer"] {{ max-width: none; padding-inline: 5rem; }}
+.st-key-upload-more .st-key-dropzone {{ min-height: 3.5rem; }}
+:is(.st-key-upload-first, .st-key-upload-more) {{ flex-wrap: nowrap;
+  align-items: flex-start; }}
+.st-key-dropzone {{ flex: 1 1 0; min-width: 0; }}
+:is(.st-key-view, .st-key-as, .st-key-tray-top) {{ min-height: 2.7rem; }}
+.st-key-view {{ min-width: 18.9rem; }}
+.st-key-as {{ min-width: 15.75rem; }}
+.st-key-clear-all {{ min-width: 6.1rem; }}
+.st-key-save {{ min-width: 8.5rem; }}
+.st-key-links {{ min-width: 5.9rem; min-height: 2.5rem; }}
+.st-key-reviewer {{ min-height: 4rem; }}
+[class*="st-key-card-"] [data-testid="stColumn"] {{ min-height: 2.5rem; }}
+.st-key-head h1 {{ font-size: 1.6rem; padding: 0; }}
 /* That the page is at work, where it takes longer than a moment: a large Save fades
    what it is about, which alone looks broken. */
 [data-testid="stApp"][data-test-script-state="running"]::before {{ content: "";
@@ -121,16 +148,19 @@ STYLE = f"""
     [data-testid="stSelectbox"] .react-aria-ComboBox > div,
     [data-testid="stTextInputRootElement"], [data-testid^="stBaseLinkButton"]) {{
     min-height: 44px; }} }}
+/* A small screen, a projector's above all, has no room to give away. */
+@media (max-width: 1300px) {{
+  [data-testid="stMainBlockContainer"] {{ padding-inline: 2rem; }}
+  .st-key-examples > :first-child {{ min-height: 5.2rem; }}
+  .st-key-upload-first .st-key-dropzone {{ min-height: 7.8rem; }} }}
 @media (max-width: 640px) {{
   .st-key-save {{ position: fixed; right: 1rem; top: .4rem; z-index: 999991;
-    width: auto; }} }}
-/* A small screen, a projector's above all, has no room to give away. */
-@media (min-width: 640px) and (max-width: 1300px) {{
-  [data-testid="stMainBlockContainer"] {{ padding-inline: 2rem; }} }}
+    width: auto; }}
+  [data-testid="stMainBlockContainer"] {{ padding: 4.2rem 1rem 6rem; }}
+  .st-key-examples > :first-child {{ min-height: 8.4rem; }}
+  .st-key-head {{ row-gap: .4rem; }}
+  .st-key-head h1 {{ font-size: 1.2rem; }}
+  .st-key-upload-first {{ flex-wrap: wrap; }}
+  .st-key-upload-first .st-key-dropzone {{ flex: 1 1 100%; min-height: 8.4rem; }} }}
 </style>
 """
-
-
-def apply_style() -> None:
-    """Put the style sheet on the page."""
-    st.html(STYLE)
