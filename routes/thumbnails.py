@@ -15,14 +15,14 @@ from workflow.tray import valid_tray_id
 
 EXAMPLES = Path(__file__).parent.parent / "ui" / "classify" / "examples"
 SHA256 = re.compile(r"[0-9a-f]{64}")
+KEEP = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 def _jpeg(data: bytes | None) -> Response:
     """A thumbnail; named by content, so the browser may keep it for good."""
     if data is None:
         return PlainTextResponse("No such picture", 404, headers=SAFE)
-    keep = {"Cache-Control": "private, max-age=31536000, immutable"}
-    return Response(data, media_type="image/jpeg", headers=SAFE | keep)
+    return Response(data, media_type="image/jpeg", headers=SAFE | KEEP)
 
 
 def saved_thumbnail(request: Request) -> Response:

@@ -16,6 +16,7 @@ from ui.data_set.view import render_dataset
 from ui.history.view import render_history
 from ui.model.view import render_model_view
 from ui.shared.streamlit_internals import forget_gone_controls
+from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
 from ui.state import (
@@ -121,6 +122,8 @@ def main() -> None:
     """Draw the page."""
     st.set_page_config("Image classification", str(ICON), "wide")
     render_reload()
+    with st.container(key="viewer-place"):
+        render_viewer()
     hold_history()
     # The sidebar is there from the start: it would push aside what is read by then.
     with st.sidebar:

@@ -18,6 +18,7 @@ from ui.classify.queue import doubted
 from ui.shared.assets import asset
 from ui.shared.escape import named, percent, plain
 from ui.shared.notes import keep_notes
+from ui.shared.viewer import figure_html
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import TRAY_PAGE, begin_with
 from workflow.tray import Item, Tray
@@ -184,12 +185,11 @@ def card_html(
     copy: HistoryRow | None = None,
 ) -> str:
     """One picture and what the model says of it, as HTML with all text escaped."""
-    name = plain(item.name)
-    source = f"/tray/{tray_id}/{item.sha256}.jpg"
-    figure = f'<figure><img src="{source}" alt="{name}" loading="lazy"></figure>'
+    name, said = plain(item.name), ""
     answer = '<div class="answer"><span>Not classified yet</span></div>'
     if item.prediction:
         label, p = item.prediction.label, item.prediction.confidence
+        said = f"{label}, {percent(p)}"
         answer = (
             f'<div class="answer"><span>{plain(label)}</span>'
             f"<span>{plain(percent(p))}</span></div>"
@@ -197,6 +197,13 @@ def card_html(
         )
     if copy:
         answer += near_html(copy)
+    figure = figure_html(
+        f"/tray/{tray_id}/{item.sha256}.jpg",
+        f"{tray_id}/{item.sha256}",
+        item.name,
+        (item.width, item.height),
+        said,
+    )
     caption = f'<div class="name" title="{name}">{name}</div>'
     state = f'<div class="state">{_verdict(item, earlier)}{_doubt(item, earlier)}</div>'
     return f'<div class="picture">{figure}{caption}{answer}{state}</div>'

@@ -50,6 +50,8 @@ def row(
         "id": item.sha256,
         "number": item.number,
         "name": item.name,
+        "width": item.width,
+        "height": item.height,
         "predicted": prediction.label,
         "model": prediction.model_version,
         "top": [[name, min(round(p, 4), SUREST)] for name, p in prediction.top()],

@@ -20,6 +20,13 @@ STYLE = f"""
 .picture figure {{ margin: 0; aspect-ratio: 4 / 3; border-radius: .4rem;
   overflow: hidden; background: color-mix(in srgb, currentColor 7%, transparent); }}
 .picture img {{ width: 100%; height: 100%; object-fit: contain; display: block; }}
+/* A picture is a button that shows it large. */
+.picture figure button {{ display: block; width: 100%; height: 100%; padding: 0;
+  border: 0; background: none; cursor: zoom-in; }}
+.picture figure button:focus-visible {{ outline: 3px solid var(--accent);
+  outline-offset: -3px; border-radius: .4rem; }}
+img.tiny {{ image-rendering: pixelated; }}
+.st-key-viewer-place {{ position: absolute; }}
 .picture .name {{ font-size: .8rem; opacity: .75; white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; unicode-bidi: isolate; }}
 .picture .answer {{ display: flex; justify-content: space-between;
