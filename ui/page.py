@@ -9,7 +9,8 @@ from db import BusyError, DamagedError, Database, DatabaseError
 from model.bundle import BundleError
 from model.classifier import Classifier
 from ui.classify.empty import render_empty
-from ui.classify.tray import render_reload, render_saved, render_tray
+from ui.classify.saved import render_saved
+from ui.classify.tray import render_reload, render_tray
 from ui.classify.upload import render_upload
 from ui.data_set.backup import render_recovered, render_recovery
 from ui.data_set.view import render_dataset
@@ -19,6 +20,7 @@ from ui.shared.streamlit_internals import forget_gone_controls
 from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
+from ui.sidebar.unsaved import render_unsaved
 from ui.state import (
     CLASSIFY,
     HISTORY,
@@ -84,7 +86,7 @@ def _render_classify(database: Database | None) -> None:
     tray = current_tray()
     classifier = _classifier()
     render_upload(tray, classifier)
-    render_saved()
+    render_saved(tray, database)
     if classifier and (waiting := len(pending(tray.items(), classifier.version))):
         bar = st.progress(0.0, text="Classifying…")
         for done in classify_pending(tray, classifier):
@@ -136,6 +138,7 @@ def main() -> None:
         _render_view(view, database)
         if database:
             with beside:
+                render_unsaved(current_tray())
                 render_overview(database)
                 render_reviewer()
                 _render_model()

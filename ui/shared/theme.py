@@ -113,7 +113,7 @@ img.tiny {{ image-rendering: pixelated; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
   color: {PAPER}; }}
 /* It draws nothing: without a place, there is no gap for it either. */
-.st-key-address {{ display: none; }}
+:is(.st-key-address, .st-key-told) {{ display: none; }}
 /* Room for what comes later than what is below or beside it: nothing moves. */
 @media (min-width: 768px) {{
   [data-testid="stAppViewContainer"]:not(:has([data-testid="stSidebar"]))
