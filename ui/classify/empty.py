@@ -25,8 +25,8 @@ class or type your own. Then save.</p></section>
 <section><b>3. Use it</b><p>See how accurate the model is on your pictures, look
 through the history, and download them under their right labels.</p>
 </section>
-<p class="chips">It knows {"".join(f"<span>{c}</span>" for c in CLASSES)}</p>
 </div>
+<p class="chips">It knows {"".join(f"<span>{c}</span>" for c in CLASSES)}</p>
 """
 """What the page says while there is nothing to show."""
 

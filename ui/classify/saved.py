@@ -14,6 +14,7 @@ from ui.classify.upload import GENERATION, OUTCOMES
 from ui.history.again import bring_back
 from ui.shared.escape import named, plain
 from ui.shared.notes import keep_notes
+from ui.shared.scroll import show_in_sight
 from ui.shared.undo import conflict_text
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import DATA_SET, HISTORY, MODEL, SEARCH, SHOW, go_to
@@ -175,7 +176,7 @@ def _render_next(told: Told, saved: Saved, tray: Tray, database: Database) -> No
             _link("Show the changed", "see-changed", "label", HISTORY, **{SEARCH: name})
         _link("Download the data set", "see-download", "download", DATA_SET)
         if saved.result.reviewed:
-            _link("See what it learns from", "see-learning", "school", MODEL)
+            _link("Learn from your reviews", "see-learning", "school", MODEL)
         if saved.result.saved or saved.result.reviewed:
             st.button(
                 "Undo Save",
@@ -193,13 +194,20 @@ def _forget() -> None:
 
 def render_saved(tray: Tray, database: Database | None) -> None:
     """Say what Save did, until it is read or more pictures come."""
-    told: Told | None = st.session_state.pop(SAVED, None)
-    if told:
-        st.session_state[LAST] = told
-    told = st.session_state.get(LAST)
+    fresh: Told | None = st.session_state.pop(SAVED, None)
+    if fresh:
+        st.session_state[LAST] = fresh
+    told: Told | None = st.session_state.get(LAST)
     if told is None or len(tray.items()) > told.left:
         _forget()
         return
+    with st.container(key="saved-said"):
+        _render_said(told, tray, database)
+    if fresh:  # on a phone, far above what is looked at
+        show_in_sight(".st-key-saved-said", key=f"scroll-{fresh.started.timestamp()}")
+
+
+def _render_said(told: Told, tray: Tray, database: Database | None) -> None:
     if isinstance(told.saved, DatabaseError):
         st.error(f"Not saved: {told.saved}", icon=":material/error:")
         return

@@ -26,7 +26,7 @@ STYLE = f"""
 .picture figure button:focus-visible {{ outline: 3px solid var(--accent);
   outline-offset: -3px; border-radius: .4rem; }}
 img.tiny {{ image-rendering: pixelated; }}
-.st-key-viewer-place {{ position: absolute; }}
+[data-testid="stLayoutWrapper"]:has(> .st-key-viewer-place) {{ position: absolute; }}
 .picture .name {{ font-size: .8rem; opacity: .75; white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; unicode-bidi: isolate; }}
 .picture .answer {{ display: flex; justify-content: space-between;
@@ -86,9 +86,9 @@ img.tiny {{ image-rendering: pixelated; }}
   border-radius: .5rem; padding: 1rem 1.1rem; }}
 .welcome b {{ display: block; margin-bottom: .3rem; }}
 .welcome p {{ margin: 0; opacity: .8; font-size: .95rem; }}
-.welcome .chips {{ display: flex; flex-wrap: wrap; gap: .4rem; align-items: center;
-  grid-column: 1 / -1; }}
-.welcome .chips span {{ font-size: .85rem; padding: .1rem .55rem; border-radius: 1rem;
+.chips {{ margin: .8rem 0 0; display: flex; flex-wrap: wrap; gap: .4rem;
+  align-items: center; }}
+.chips span {{ font-size: .85rem; padding: .1rem .55rem; border-radius: 1rem;
   background: color-mix(in srgb, currentColor 10%, transparent); }}
 @media (max-width: 640px) {{
   .examples {{ grid-template-columns: repeat(6, minmax(0, 1fr)); }} }}
@@ -113,7 +113,9 @@ img.tiny {{ image-rendering: pixelated; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
   color: {PAPER}; }}
 /* It draws nothing: without a place, there is no gap for it either. */
-:is(.st-key-address, .st-key-told) {{ display: none; }}
+:is(.st-key-address, .st-key-told, [class*="st-key-scroll-"]) {{ display: none; }}
+.st-key-saved-said {{ scroll-margin-top: 5rem; }}
+.st-key-upload-more {{ position: relative; }}
 /* Room for what comes later than what is below or beside it: nothing moves. */
 @media (min-width: 768px) {{
   [data-testid="stAppViewContainer"]:not(:has([data-testid="stSidebar"]))
@@ -146,6 +148,11 @@ img.tiny {{ image-rendering: pixelated; }}
   background: var(--accent); transform: translateX(-100%);
   animation: working 1.6s linear .8s infinite; }}
 @keyframes working {{ to {{ transform: translateX(250%); }} }}
+@keyframes at-work {{ to {{ transform: none; }} }}
+@media (prefers-reduced-motion: reduce) {{
+  *, ::before, ::after {{ transition: none !important; animation: none !important; }}
+  [data-testid="stApp"][data-test-script-state="running"]::before {{ width: 100%;
+    animation: at-work 0s .8s forwards !important; }} }}
 /* Nobody sends links to parts of this page: as stops for the keyboard they are many. */
 [data-testid="stHeaderActionElements"] {{ display: none; }}
 /* A finger needs more room than a mouse, and Save stays in sight: beside the menu,
@@ -168,6 +175,7 @@ img.tiny {{ image-rendering: pixelated; }}
   .st-key-head {{ row-gap: .4rem; }}
   .st-key-head h1 {{ font-size: 1.2rem; }}
   .st-key-upload-first {{ flex-wrap: wrap; }}
+  .st-key-upload-more .st-key-links {{ position: absolute; top: .4rem; right: .4rem; }}
   .st-key-upload-first .st-key-dropzone {{ flex: 1 1 100%; min-height: 8.4rem; }} }}
 </style>
 """

@@ -5,6 +5,7 @@ without the server's help. So the line is the browser's, and listens to both.
 """
 
 from collections.abc import Sequence
+from time import time_ns
 
 import streamlit as st
 
@@ -24,7 +25,8 @@ def unsaved(items: Sequence[Item]) -> dict[str, int]:
 
 def render_unsaved(tray: Tray) -> None:
     """Draw the line."""
-    _unsaved(key="unsaved", data=unsaved(tray.items()))
+    # Never the same data twice: the browser, which has counted on, would not be asked.
+    _unsaved(key="unsaved", data=unsaved(tray.items()) | {"at": time_ns()})
 
 
 def tell_unsaved(items: Sequence[Item]) -> None:
