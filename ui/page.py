@@ -85,14 +85,15 @@ def _diagnosed(problem: DatabaseError) -> DatabaseError:
 def _render_classify(database: Database | None) -> None:
     tray = current_tray()
     classifier = _classifier()
-    render_upload(tray, classifier)
-    render_saved(tray, database)
-    if classifier and (waiting := len(pending(tray.items(), classifier.version))):
+    items = tray.items()
+    render_upload(tray, classifier, more=bool(items))
+    render_saved(tray, len(items), database)
+    if classifier and (waiting := len(pending(items, classifier.version))):
         bar = st.progress(0.0, text="Classifying…")
         for done in classify_pending(tray, classifier):
             bar.progress(min(done / waiting, 1.0), text=f"{done:,} of {waiting:,}")
         bar.empty()
-    if tray.items():
+    if items:
         render_tray(tray, database)
     else:
         render_empty(tray, classifier)

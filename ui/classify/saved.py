@@ -192,13 +192,13 @@ def _forget() -> None:
     st.session_state.pop(LAST, None)
 
 
-def render_saved(tray: Tray, database: Database | None) -> None:
-    """Say what Save did, until it is read or more pictures come."""
+def render_saved(tray: Tray, there: int, database: Database | None) -> None:
+    """Say what Save did, until it is read or more pictures are `there`."""
     fresh: Told | None = st.session_state.pop(SAVED, None)
     if fresh:
         st.session_state[LAST] = fresh
     told: Told | None = st.session_state.get(LAST)
-    if told is None or len(tray.items()) > told.left:
+    if told is None or there > told.left:
         _forget()
         return
     with st.container(key="saved-said"):

@@ -174,9 +174,8 @@ def dismiss_outcomes() -> None:
     st.session_state[OUTCOMES] = []
 
 
-def render_upload(tray: Tray, classifier: Classifier | None) -> None:
-    """Draw the panel that pictures come in by: one line, once there are some."""
-    more = bool(tray.items())
+def render_upload(tray: Tray, classifier: Classifier | None, *, more: bool) -> None:
+    """Draw the panel that pictures come in by: one line, once there are `more`."""
     key = "upload-more" if more else "upload-first"
     with st.container(horizontal=True, vertical_alignment="center", key=key):
         generation = st.session_state.get(GENERATION, 0)
