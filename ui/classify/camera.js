@@ -53,6 +53,7 @@ const connectCamera = (find, take) => {
     button.textContent = "Take a photo";
     button.hidden = false;
     find(".buttons").prepend(button);
+    find("button.folder").hidden = true; // phones hand over files only
   } else {
     button.onclick = () => (stream ? shut() : open());
     hasCamera().then((found) => (button.hidden = !found));
