@@ -31,7 +31,7 @@ def labels(buttons) -> list[str]:
 
 def test_save_leads_to_the_mistakes(page: AppTest):
     button(reviewed(page), "Save 2").click().run()
-    assert {"Download the data set", "See what it learns from"} <= set(
+    assert {"Download the data set", "Learn from your reviews"} <= set(
         labels(page.button)
     )
     button(page, "See 1 mistake").click().run()
