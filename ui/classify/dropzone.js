@@ -278,11 +278,17 @@ const drawRefusals = (list, problems) => {
 
 const draw = (find, tray, state) => {
   const over = !state.running && state.total > 0;
+  // One line from the drop on: cards that come later find everything in its place.
+  const come = state.total > 0 && (state.running || state.received > 0);
+  const more = state.more || come;
+  find(".root").classList.toggle("more-to-come", more);
+  find(".title").textContent = titleFor(more);
+  find(".root").hidden = false; // only now: it would change its height
   const arrived = state.running || (over && state.arrived.length);
   find(".arrived").hidden = state.folded || !arrived;
   drawStrip(find(".strip"), tray, state.arrived);
-  const more = state.received + state.known - state.arrived.length;
-  find(".more").textContent = more > 0 ? `and ${number(more)} more below` : "";
+  const below = state.received + state.known - state.arrived.length;
+  find(".more").textContent = below > 0 ? `and ${number(below)} more below` : "";
   find(".progress").hidden = !state.running;
   find(".summary").hidden = !over;
   if (state.running) {
@@ -411,9 +417,7 @@ export default function (component) {
     if (!state.running) state.total = 0; // saved: what came in is old news
   }
   state.generation = data.generation;
-  context.find(".root").classList.toggle("more-to-come", data.more);
-  context.find(".title").textContent = titleFor(data.more);
-  context.find(".root").hidden = false; // only now: it would change its height
+  state.more = data.more;
   state.show = () => draw(context.find, context.tray, state);
   state.rerun = (done) => setTriggerValue("arrived", done);
   state.follow = (links) => setTriggerValue("links", links);
