@@ -176,8 +176,7 @@ def dismiss_outcomes() -> None:
 
 def render_upload(tray: Tray, classifier: Classifier | None, *, more: bool) -> None:
     """Draw the panel that pictures come in by: one line, once there are `more`."""
-    key = "upload-more" if more else "upload-first"
-    with st.container(horizontal=True, vertical_alignment="center", key=key):
+    with st.container(horizontal=True, vertical_alignment="center", key="upload"):
         generation = st.session_state.get(GENERATION, 0)
         _line_up(render_dropzone(tray, generation, more=more))
         if not st.session_state.get(URL_QUEUE):

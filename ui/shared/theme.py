@@ -115,21 +115,22 @@ img.tiny {{ image-rendering: pixelated; }}
 /* It draws nothing: without a place, there is no gap for it either. */
 :is(.st-key-address, .st-key-told, [class*="st-key-scroll-"]) {{ display: none; }}
 .st-key-saved-said {{ scroll-margin-top: 5rem; }}
-.st-key-upload-more {{ position: relative; }}
+.st-key-upload {{ position: relative; }}
 /* Room for what comes later than what is below or beside it: nothing moves. */
 @media (min-width: 768px) {{
   [data-testid="stAppViewContainer"]:not(:has([data-testid="stSidebar"]))
     > div:has(> [data-testid="stMain"], > * > [data-testid="stMain"]) {{
     margin-left: 300px; }} }}
-.st-key-upload-first .st-key-dropzone {{ min-height: 6.4rem; }}
+.st-key-dropzone {{ min-height: 6.4rem; }}
 .st-key-examples > :first-child {{ min-height: 6.5rem; }}
 [data-testid="stGridCell"] {{ container-type: inline-size; }}
 [class*="st-key-card-"] > :first-child {{ min-height: calc(75cqw + 8.4rem); }}
 @container (max-width: 260px) {{
   [class*="st-key-card-"] > :first-child {{ min-height: calc(75cqw + 9.9rem); }} }}
 [data-testid="stMainBlockContainer"] {{ max-width: none; padding-inline: 5rem; }}
-.st-key-upload-more .st-key-dropzone {{ min-height: 3.5rem; }}
-:is(.st-key-upload-first, .st-key-upload-more) {{ flex-wrap: nowrap;
+[data-testid="stMain"]:has(.st-key-tray-top) .st-key-dropzone {{
+  min-height: 3.5rem !important; }}
+.st-key-upload {{ flex-wrap: nowrap;
   align-items: flex-start; }}
 .st-key-dropzone {{ flex: 1 1 0; min-width: 0; }}
 :is(.st-key-view, .st-key-as, .st-key-tray-top) {{ min-height: 2.7rem; }}
@@ -166,7 +167,7 @@ img.tiny {{ image-rendering: pixelated; }}
 @media (max-width: 1300px) {{
   [data-testid="stMainBlockContainer"] {{ padding-inline: 2rem; }}
   .st-key-examples > :first-child {{ min-height: 5.2rem; }}
-  .st-key-upload-first .st-key-dropzone {{ min-height: 7.8rem; }} }}
+  .st-key-dropzone {{ min-height: 7.8rem; }} }}
 @media (max-width: 640px) {{
   .st-key-save {{ position: fixed; right: 1rem; top: .4rem; z-index: 999991;
     width: auto; }}
@@ -174,8 +175,9 @@ img.tiny {{ image-rendering: pixelated; }}
   .st-key-examples > :first-child {{ min-height: 8.4rem; }}
   .st-key-head {{ row-gap: .4rem; }}
   .st-key-head h1 {{ font-size: 1.2rem; }}
-  .st-key-upload-first {{ flex-wrap: wrap; }}
-  .st-key-upload-more .st-key-links {{ position: absolute; top: .4rem; right: .4rem; }}
-  .st-key-upload-first .st-key-dropzone {{ flex: 1 1 100%; min-height: 8.4rem; }} }}
+  .st-key-upload {{ flex-wrap: wrap; }}
+  [data-testid="stMain"]:has(.st-key-tray-top) .st-key-links {{ position: absolute;
+    top: .4rem; right: .4rem; }}
+  .st-key-dropzone {{ flex: 1 1 100%; min-height: 8.4rem; }} }}
 </style>
 """
