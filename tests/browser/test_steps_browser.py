@@ -153,7 +153,7 @@ def test_the_end_of_the_queue_saves_and_the_sidebar_counts_along(page: Page):
 def test_a_reload_says_what_may_not_have_come(page: Page):
     page.context.on("dialog", lambda dialog: dialog.accept())
     held: list[Route] = []
-    page.route("**/upload/**", held.append)
+    page.route("**/upload/**", lambda route: held.append(route))
     upload(page, {"red.png": picture_bytes("red"), "blue.png": picture_bytes("blue")})
     expect(page.locator(".progress")).to_be_visible()
     page.reload()
