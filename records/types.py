@@ -1,7 +1,7 @@
 """Plain data that crosses the database's border."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 State = Literal[
@@ -86,6 +86,8 @@ class SaveResult:
         respelled: see there.
         restored: how many of the saved ones had been in the trash.
         replaced: how many of the verdicts replaced another label.
+        relabelled: the first of these: name, label before, and label now.
+        operation: names the act, for `Database.undo`.
     """
 
     saved: int
@@ -95,6 +97,8 @@ class SaveResult:
     respelled: Respelled = ()
     restored: int = 0
     replaced: int = 0
+    relabelled: tuple[tuple[str, str, str], ...] = ()
+    operation: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,7 @@ class Work:
         operation: names the act in every event it leaves, so that it can be undone.
         time: when it happened, one moment for all of it.
         gone: how many pictures it was to touch and did not find.
+        relabelled: pictures whose label is another now: name, before, now.
         respelled: labels that are in use in another spelling, and that one.
     """
 
@@ -218,6 +219,7 @@ class Work:
         self.conflicts: list[Conflict] = []
         self.gone = 0
         self.respelled: dict[str, str] = {}
+        self.relabelled: list[tuple[str, str, str]] = []
         self._spellings: dict[str, str] = {}
         self._events: list[dict[str, Any]] = []
         self._states: list[dict[str, Any]] = []

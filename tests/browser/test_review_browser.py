@@ -122,6 +122,7 @@ def test_keys_and_labels_do_not_meet(desk: Desk):
     page.locator(".classes button", has_text="frog").click()
     expect(place).to_have_text("4 of 4")
     page.keyboard.press("Control+3")
+    page.get_by_role("button", name="Links").click()
     page.get_by_label("Links to pictures").fill("3 n s u")
     page.get_by_label("Links to pictures").press("3")
     expect(place).to_have_text("4 of 4")

@@ -17,6 +17,7 @@ from ui.classify.queue import doubted
 from ui.shared.assets import asset
 from ui.shared.escape import named, percent, plain
 from ui.shared.notes import keep_notes
+from ui.shared.scroll import show_in_sight
 from ui.shared.viewer import figure_html
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import TRAY_PAGE, begin_with
@@ -37,9 +38,6 @@ FOCUS = "tray-focus"
 CONFIRMED = "tray-confirmed"
 """Of the session: what was confirmed by the page, until the next verdict on a card."""
 
-# Not by streamlit-js-eval: its frame takes seconds to load on a slow machine, and the
-# page must not jump under a person who has begun to read.
-_scroll = st.components.v2.component("scroll", js=asset("classify/scroll.js"))
 _focus = st.components.v2.component("focus", js=asset("classify/focus.js"))
 
 
@@ -347,7 +345,7 @@ def on_next_page(number: int) -> None:
 def _scroll_up() -> None:
     """Show the first card of a page turned to from below the last of another."""
     if number := st.session_state.pop(TURNED, None):
-        _scroll(key=f"scroll-{number}", data={"to": f".st-key-{TOP}"}, height=0)
+        show_in_sight(f".st-key-{TOP}", key=f"scroll-{number}", block="start")
 
 
 def _pass_focus_on() -> None:

@@ -18,21 +18,27 @@ from ui.shared.assets import component
 from workflow.tray import MAX_PICTURES, Tray
 
 WORDS = (
-    f"Pictures up to {size(MAX_BYTES)} each, also HEIC and WebP, ZIP up to "
-    f"{size(MAX_ARCHIVE)}, {MAX_PICTURES:,} pictures in all"
+    f"Any picture up to {size(MAX_BYTES)}, ZIP up to {size(MAX_ARCHIVE)}, "
+    f"{MAX_PICTURES:,} pictures in all"
 )
 
 _dropzone = component(
-    "classify/dropzone", "classify/files", "classify/strip", "shared/exports"
+    "classify/dropzone",
+    "classify/files",
+    "classify/strip",
+    "classify/camera",
+    "classify/unsent",
+    "shared/exports",
 )
 
 
-def render_dropzone(tray: Tray, generation: int) -> str:
+def render_dropzone(tray: Tray, generation: int, *, more: bool = False) -> str:
     """Draw it.
 
     Args:
         tray: where the pictures go.
         generation: another number takes the last summary off the page.
+        more: whether there are pictures already: then it takes one line.
 
     Returns:
         Addresses that were dropped just now, a line each.
@@ -48,6 +54,7 @@ def render_dropzone(tray: Tray, generation: int) -> str:
             },
             "junk": PATTERN,
             "words": WORDS,
+            "more": more,
         },
         on_arrived_change=lambda: None,
         on_links_change=lambda: None,

@@ -49,12 +49,12 @@ const fromDrop = async (transfer, junk) => {
 };
 
 // Addresses of what was dragged from another page, a line each; "" for anything else.
-const linksOf = (transfer) =>
-  transfer
-    .getData("text/uri-list")
+const linksIn = (text) =>
+  text
     .split(/\r?\n/)
     .filter((line) => /^https?:/i.test(line) && !line.startsWith(location.origin))
     .join("\n");
+const linksOf = (transfer) => linksIn(transfer.getData("text/uri-list"));
 
 // Of an entry, or where the browser has none, the file itself.
 const fileOf = (entry) =>

@@ -133,17 +133,16 @@ def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
     st.rerun()
 
 
-def _render_urls(tray: Tray, classifier: Classifier | None) -> None:
-    if st.session_state.get(URL_QUEUE):
-        _render_fetching(tray, classifier)
-        return
-    st.text_area(
-        "Links to pictures, one per line",
-        key=URL_BOX,
-        height=122,
-        placeholder="https://example.org/cat.jpg\nhttps://example.org/dog.png",
-    )
-    st.button("Fetch", on_click=queue_urls, icon=":material/download:")
+def _render_links() -> None:
+    with st.popover("Links", icon=":material/link:", key="links"):
+        st.text_area(
+            "Links to pictures, one per line",
+            key=URL_BOX,
+            height=122,
+            width=420,
+            placeholder="https://example.org/cat.jpg\nhttps://example.org/dog.png",
+        )
+        st.button("Fetch", on_click=queue_urls, icon=":material/download:")
 
 
 def _summary(outcomes: Sequence[Outcome]) -> str:
@@ -190,11 +189,13 @@ def dismiss_outcomes() -> None:
     st.session_state[OUTCOMES] = []
 
 
-def render_upload(tray: Tray, classifier: Classifier | None) -> None:
-    """Draw the panel that pictures come in by."""
-    files, urls = st.columns([3, 2])
-    with files:
-        _line_up(render_dropzone(tray, st.session_state.get(GENERATION, 0)))
-    with urls:
-        _render_urls(tray, classifier)
+def render_upload(tray: Tray, classifier: Classifier | None, *, more: bool) -> None:
+    """Draw the panel that pictures come in by: one line, once there are `more`."""
+    with st.container(horizontal=True, vertical_alignment="center", key="upload"):
+        generation = st.session_state.get(GENERATION, 0)
+        _line_up(render_dropzone(tray, generation, more=more))
+        if not st.session_state.get(URL_QUEUE):
+            _render_links()
+    if st.session_state.get(URL_QUEUE):
+        _render_fetching(tray, classifier)
     _render_outcomes()
