@@ -15,6 +15,7 @@ from dataset.names import neutral
 from db import BinCount, Database, MatrixCell, VersionCount, WayCount
 from ui.history.view import show_pictures
 from ui.model import charts
+from ui.model.learning import render_learning
 from ui.model.shares import (
     ClassFigures,
     Counted,
@@ -221,7 +222,13 @@ def _counted(cells: Sequence[MatrixCell]) -> Counted:
 
 
 def render_model_view(database: Database) -> None:
-    """Draw it."""
+    """Draw it: learning first, which is what one comes to do, then the figures."""
+    with st.container(key="model-learning"):
+        render_learning(database)
+    _render_figures(database)
+
+
+def _render_figures(database: Database) -> None:
     cells = database.confusion()
     if not cells:
         st.write(NOTHING)
