@@ -199,6 +199,14 @@ class Models(Base):
                 found |= {version: tuple(json.loads(text)) for version, text in rows}
         return found
 
+    def learned_classes(self) -> list[str]:
+        """What some version can answer beside the classes, in order of learning."""
+        found = select(models.c.classes).order_by(models.c.id)
+        with self._transaction(writes=False) as connection:
+            told = [json.loads(text) for text in connection.execute(found).scalars()]
+        every = dict.fromkeys(label for classes in told for label in classes)
+        return [label for label in every if label not in self.classes]
+
     def serve(self, version: str, base: str, who: str = "") -> None:
         """Put a version into service: one on record, or the published one.
 

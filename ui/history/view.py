@@ -112,7 +112,7 @@ def _render_filters(database: Database) -> HistoryQuery:
     labels = list(dict.fromkeys([ANY, *CLASSES, NONE, *own]))
     begin_with(LABEL, labels, ANY)
     chosen = label.selectbox("Label", labels, key=LABEL, format_func=named)
-    answers = [ANY_ANSWER, *CLASSES]
+    answers = [ANY_ANSWER, *CLASSES, *database.learned_classes()]
     begin_with(ANSWER, answers, ANY_ANSWER)
     said = answer.selectbox("Model's answer", answers, key=ANSWER)
     begin_with(SORT, SORTS, "Newest first")
