@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from db import NONE, Database, Given, Lessons, NewModel
 from model.classes import CLASSES
 from tests.support.entries import entry
+from tests.support.exports import picture
 from tests.support.lessons import learned_version
 from tests.support.page import button, html
 from ui.model import learning
@@ -114,6 +115,26 @@ def test_a_refusal_is_told_in_words(
     assert "Mended" in html(page)
     monkeypatch.setattr(learner, "_progress", Progress(error="It [broke](x)."))
     assert markdown("It [broke](x).") in words(page.run())
+
+
+def test_labels_that_contradict_their_pictures_come_to_the_queue(
+    page: AppTest, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    wrong = [picture(1, "dog"), picture(2, "cat")]
+    database.save(wrong)
+    found = REPORT | {
+        "proposed": False,
+        "reason": "No clear gain.",
+        "suspects": [wrong[1].sha256, wrong[0].sha256],
+    }
+    learner = resources.learner()
+    monkeypatch.setattr(learner, "_progress", Progress(share=1.0, found=found))
+    page = shown(page)
+    button(page, "Look at 2 labels again").click().run()
+    assert not page.exception
+    items = resources.tray(page.query_params["tray"]).items()
+    assert [item.sha256 for item in items] == found["suspects"]
+    assert page.session_state["view"] == "Classify"
 
 
 def test_a_replaced_base_voids_what_was_learned(page: AppTest, database: Database):

@@ -14,6 +14,7 @@ from db import Database, DatabaseError, Lessons, ModelRow
 from model.bundle import BundleError
 from model.learning.judging import LEAST_REVIEWED
 from model.learning.teaching import CLASS_PICTURES, MOST_REVIEWED, can_be_class
+from ui.history.again import MOST, bring_to_queue
 from ui.model.versions import Versions, name_of, render_versions
 from ui.shared.escape import markdown, percent
 from ui.sidebar.reviewer import reviewer_name
@@ -163,6 +164,29 @@ def comparison_html(report: Mapping[str, Any]) -> str:
     return f'<table class="figures"><tr>{head}</tr>{lines}</table>'
 
 
+def on_look_again(database: Database, hashes: Sequence[str]) -> None:
+    """Take pictures whose labels contradict them to the queue."""
+    try:
+        bring_to_queue(database, hashes)
+    except DatabaseError as problem:
+        st.toast(str(problem), icon=":material/error:")
+
+
+def _render_suspects(database: Database, report: Mapping[str, Any]) -> None:
+    """Labels that contradict their pictures, the least likely first."""
+    hashes = report.get("suspects", [])[:MOST]
+    if hashes:
+        st.button(
+            f"Look at {count(len(hashes), 'label')} again",
+            key="look-again",
+            icon=":material/visibility:",
+            help="A model that had not seen these pictures finds their labels very "
+            "unlikely. Some may be slips; others it has yet to learn.",
+            on_click=on_look_again,
+            args=(database, hashes),
+        )
+
+
 def _render_offer(database: Database, row: ModelRow) -> None:
     """A version that may be used: one sentence, one table, two buttons."""
     added = row.report.get("added", [])
@@ -186,9 +210,10 @@ def _render_offer(database: Database, row: ModelRow) -> None:
             st.button(
                 "Not now", key="not-now", on_click=on_not_now, args=(row.version,)
             )
+            _render_suspects(database, row.report)
 
 
-def _render_outcome(progress: Progress) -> None:
+def _render_outcome(database: Database, progress: Progress) -> None:
     """Why nothing is offered, where the last one learned says so."""
     if progress.error:
         st.warning(markdown(progress.error), icon=":material/info:")
@@ -196,6 +221,7 @@ def _render_outcome(progress: Progress) -> None:
         st.info(f"Not offered: {progress.found['reason']}", icon=":material/info:")
         if progress.found["reviewed"]:
             st.html(comparison_html(progress.found))
+        _render_suspects(database, progress.found)
 
 
 def render_learning(database: Database) -> None:
@@ -223,5 +249,5 @@ def render_learning(database: Database) -> None:
         if offer and offer.version not in st.session_state.get(NOT_NOW, ()):
             _render_offer(database, offer)
         else:
-            _render_outcome(learner.progress)
+            _render_outcome(database, learner.progress)
     render_versions(versions, lambda version: on_use(database, version, base))
