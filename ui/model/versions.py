@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from db import Database, ModelRow, Service
+from model.export import zipped
 from ui.shared.clock import here
 from ui.shared.escape import percent, plain
+from workflow import resources
 from workflow.words import count
 
 DIGITS = 8
@@ -115,6 +117,22 @@ def services_html(versions: Versions) -> str:
     return f"<ul>{lines}</ul>"
 
 
+@st.fragment
+def _render_take_away(version: str) -> None:
+    """The model that answers, made when somebody asks for it."""
+    st.download_button(
+        "Take the model away",
+        lambda: zipped(resources.classifier()),
+        f"model-{version[:DIGITS]}.zip",
+        "application/zip",
+        key="take-away",
+        icon=":material/download:",
+        help="A ZIP with safetensors for torchvision's ResNet-18, ONNX, the classes, "
+        "and a model card: about 90 MB.",
+        on_click="ignore",
+    )
+
+
 def render_versions(versions: Versions, use: Callable[[str], None]) -> None:
     """Draw the list, the way back, and which served when."""
     serving, base = versions.serving, versions.base
@@ -128,6 +146,7 @@ def render_versions(versions: Versions, use: Callable[[str], None]) -> None:
             on_click=use,
             args=(versions.before,),
         )
+    _render_take_away(serving)
     if not versions.rows:
         return
     with st.expander(f"{count(len(versions.rows), 'version')} learned"):
