@@ -33,7 +33,7 @@ from records.figures import Figures
 from records.import_writes import Importing
 from records.label_book import LabelBook
 from records.label_text import MAX_LABEL, NONE, LabelRefused, clean_label, matching
-from records.models import ModelRow, Models, NewModel, Reviewed, Service
+from records.models import Lessons, ModelRow, Models, NewModel, Reviewed, Service
 from records.near_groups import NearCopies
 from records.picture import Reading
 from records.reviewing import Reviewing
@@ -118,6 +118,7 @@ __all__ = [
     "ImportedPrediction",
     "LabelCount",
     "LabelRefused",
+    "Lessons",
     "MatrixCell",
     "MissingError",
     "ModelRow",

@@ -133,7 +133,8 @@ def render_filters(database: Database) -> tuple[HistoryQuery, DeltaGenerator]:
     text = search.text_input("Search", key=SEARCH, placeholder="name, link or label")
     own = labels_in_use(database, trash=state == IN_TRASH)
     chosen = _select(label, "Label", [ANY, *CLASSES, NONE, *own], LABEL)
-    said = _select(answer, "Model's answer", [ANY_ANSWER, *CLASSES], ANSWER)
+    answers = [ANY_ANSWER, *CLASSES, *database.learned_classes()]
+    said = _select(answer, "Model's answer", answers, ANSWER)
     column, descending = SORTS[_select(sort, "Sort by", list(SORTS), SORT)]
     bar = st.container(horizontal=True, vertical_alignment="center", key="grid-line")
     with bar:

@@ -147,7 +147,7 @@ img.tiny {{ image-rendering: pixelated; }}
 .js-plotly-plot :is(.xtick, .ytick) text {{ fill: currentColor !important;
   fill-opacity: .8; }}
 .js-plotly-plot .scatterlayer text {{ fill: currentColor !important; }}
-.st-key-model-figures {{ max-width: 62rem; }}
+.st-key-model-figures, .st-key-model-learning {{ max-width: 62rem; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
   color: {PAPER}; }}
 /* It draws nothing: without a place, there is no gap for it either. */

@@ -78,6 +78,8 @@ MODULES = [
         "page.test_experience",
         "dataset.test_export",
         "records.test_history",
+        "records.test_model_record",
+        "page.test_learning_panel",
         "records.test_labels",
         "whole.test_hostile_text",
         "records.test_near",
