@@ -6,46 +6,21 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from db import Database, DatabaseError
-from model.classes import CLASSES
-from model.classifier import Classifier, load_classifier
-from tests.support.entries import check_counts, count
+from tests.support.entries import count
 from tests.support.hostile import encoded, scene
-from tests.support.models import publish_random
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 from workflow import jobs as jobs_module
 from workflow.jobs import Job, Jobs, NoSuchJob, TooManyJobs
+from workflow.read_back import BATCH
 
-PICTURES = [encoded(scene((20 + n, 24))) for n in range(80)]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return publish_random(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture(scope="module")
-def classifier(weights: Path) -> Classifier:
-    return load_classifier(weights)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database.open(tmp_path / "test.db", CLASSES)
-    yield made
-    check_counts(tmp_path / "test.db")
-
-
-@pytest.fixture
-def jobs(tmp_path: Path, database: Database, classifier: Classifier) -> Jobs:
-    return Jobs(tmp_path / "imports", lambda: database, lambda: classifier)
+PICTURES = [encoded(scene((20 + n, 24))) for n in range(160)]
 
 
 def write_zip(path: Path, files: dict[str, bytes]) -> None:
@@ -80,7 +55,7 @@ def test_a_zip_is_counted_and_goes_in(jobs: Jobs, tmp_path: Path):
     first = sent(jobs, plain(PICTURES[:40]))
     jobs.received(first.id)
     settled(jobs, first)
-    again = sent(jobs, plain(PICTURES))
+    again = sent(jobs, plain(PICTURES[:80]))
     jobs.received(again.id)
     done = settled(jobs, again)
     assert (done.total, done.here, done.saved, done.known) == (80, 40, 40, 40)
@@ -144,7 +119,7 @@ def test_pause_resume_and_cancel(jobs: Jobs, database: Database, monkeypatch: An
 
     def slow(entries: Any, who: str) -> Any:
         result = write(entries, who)
-        if database.statistics().total == 32:
+        if database.statistics().total == BATCH:
             jobs.pause(job.id)
         return result
 
@@ -153,11 +128,11 @@ def test_pause_resume_and_cancel(jobs: Jobs, database: Database, monkeypatch: An
     jobs.received(job.id)
     paused = settled(jobs, job, "paused")
     wait_until(lambda: jobs._thread is None)
-    assert database.statistics().total == 32
+    assert database.statistics().total == BATCH
     assert not paused.over
     jobs.resume(job.id)
     done = settled(jobs, job)
-    assert (done.saved, done.known) == (80, 0)
+    assert (done.saved, done.known) == (160, 0)
     other = sent(jobs, plain(PICTURES))
     jobs.received(other.id, go=False)
     settled(jobs, other, "counted")
@@ -198,7 +173,7 @@ database = Database.open(root / "test.db", CLASSES)
 write = database.restore_images
 def killing(entries, who):
     result = write(entries, who)
-    if database.statistics().total > 32:
+    if database.statistics().total > 64:
         os.kill(os.getpid(), signal.SIGKILL)  # written, and not yet counted
     return result
 database.restore_images = killing
@@ -219,12 +194,12 @@ def test_a_killed_server_goes_on_and_writes_nothing_twice(
         [sys.executable, "-c", KILLED, str(tmp_path), str(weights)], cwd=ROOT
     )
     assert killed.returncode == -signal.SIGKILL
-    assert count(tmp_path / "test.db", "images") == 64
+    assert count(tmp_path / "test.db", "images") == 2 * BATCH
     jobs.wake()
     done = settled(jobs, job)
-    assert (done.saved, done.known, done.reviewed) == (80, 0, 80)
+    assert (done.saved, done.known, done.reviewed) == (160, 0, 160)
     for table in ("images", "predictions", "reviews"):
-        assert count(tmp_path / "test.db", table) == 80
+        assert count(tmp_path / "test.db", table) == 160
 
 
 def test_two_processes_do_not_work_on_one_job(jobs: Jobs, tmp_path: Path):
