@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from db import Database, DatabaseError
+from db import Database, DatabaseError, ImportedImage
 from tests.support.entries import count
 from tests.support.hostile import encoded, scene
 from tests.support.paths import ROOT
@@ -183,6 +183,7 @@ jobs._thread.join()
 """
 
 
+@pytest.mark.threat("F48")
 def test_a_killed_server_goes_on_and_writes_nothing_twice(
     jobs: Jobs, weights: Path, tmp_path: Path
 ):
@@ -222,6 +223,7 @@ def test_as_many_as_may_be(jobs: Jobs, monkeypatch: Any):
     jobs.new("c.zip")
 
 
+@pytest.mark.threat("E47")
 @pytest.mark.parametrize("name", ["../..", "", "a" * 20, "0" * 20])
 def test_a_name_is_not_a_path(jobs: Jobs, name: str):
     with pytest.raises(NoSuchJob):
@@ -232,3 +234,13 @@ def test_what_is_told_is_plain_data(jobs: Jobs):
     told = jobs.new("a.zip").as_data()
     assert json.loads(json.dumps(told))["state"] == "receiving"
     assert told["over"] is False
+
+
+def test_a_picture_deleted_for_good_meanwhile_is_no_picture_without_bytes(
+    database: Database,
+):
+    known = ImportedImage("0" * 64, "a.png", "2026-01-01", 0, (), ())
+    assert database.here([known.sha256]) == set()
+    result = database.restore_images([known])
+    assert (result.saved, result.known, result.gone) == (0, 0, 1)
+    assert database.statistics().total == 0
