@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from routes.answers import HEADERS, Asked, BadRequest
-from routes.upload import LONGEST_BATCH, parse_list
+from routes.upload import longest_batch, parse_list
 from workflow.jobs import Job, Jobs, NoSuchJob, TooManyJobs, jobs
 
 GONE = "There is no such import."
@@ -73,7 +73,7 @@ async def add_files(asked: Asked) -> Response:
         raise BadRequest(404, GONE) from problem
     part = place.with_suffix(".part")
     try:
-        file = await asked.batch(LONGEST_BATCH, part)
+        file = await asked.batch(longest_batch(), part)
         await asyncio.to_thread(parse_list, file)
         await asyncio.to_thread(os.replace, part, place)
     finally:

@@ -34,7 +34,11 @@ MAX_LIST = 2**18
 """Bytes of the list: a hundred long names."""
 
 _LENGTH = struct.Struct(">I")
-LONGEST_BATCH = _LENGTH.size + MAX_LIST + MAX_BATCH
+
+
+def longest_batch() -> int:
+    """Bytes of a batch with its list."""
+    return _LENGTH.size + MAX_LIST + MAX_BATCH
 
 
 async def _tray(asked: Asked) -> Tray:
@@ -120,7 +124,7 @@ def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Lines:
 async def upload(asked: Asked) -> Lines:
     """`POST /upload/<tray>`: a batch of files."""
     tray = await _tray(asked)
-    file = await asked.batch(LONGEST_BATCH)
+    file = await asked.batch(longest_batch())
     listed = await asyncio.to_thread(parse_list, file)
     weight = min(sum(size for _, size in listed), AT_ONCE * CHUNK_BYTES)
     await asked.take_room(weight, len(listed))
