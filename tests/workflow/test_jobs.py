@@ -213,6 +213,21 @@ def test_two_processes_do_not_work_on_one_job(jobs: Jobs, tmp_path: Path):
     assert settled(jobs, job).saved == 3
 
 
+def test_a_disk_that_takes_nothing_ends_no_thread_for_good(
+    jobs: Jobs, monkeypatch: Any
+):
+    def full(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    job = sent(jobs, plain(PICTURES[:3]))
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "_write", full)
+        patch.setattr(jobs, "_stop", full)
+        jobs.received(job.id)
+        assert wait_until(lambda: jobs._thread is None)
+    assert settled(jobs, job).saved == 3
+
+
 def test_as_many_as_may_be(jobs: Jobs, monkeypatch: Any):
     monkeypatch.setattr(jobs_module, "MOST", 2)
     first = jobs.new("a.zip")
