@@ -25,7 +25,6 @@ from pathlib import Path
 
 from db import Database, HistoryQuery
 from model.classes import CLASSES
-from records.bookmarks import Bookmarks
 
 PAGE = 25
 OWN = 40
@@ -122,7 +121,8 @@ def _middle(**query: object) -> Question:
 
 
 def _counted(database: Database, rows: int) -> object:
-    kept, database.bookmarks = database.bookmarks, Bookmarks()
+    kept = database.bookmarks
+    database.bookmarks = type(kept)()
     try:
         return _page(0.5)(database, rows)
     finally:

@@ -16,6 +16,7 @@ from intake.archive import is_archive
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
 from intake.junk import is_junk
+from intake.limits import too_large
 
 ENDING = ".batch"
 _LENGTH = struct.Struct(">I")
@@ -110,7 +111,7 @@ class Batches:
 
     def _check(self, size: int, most: int) -> None:
         if size > most:
-            raise Refused(f"Too large: the limit is {most // 2**20} MB")
+            raise Refused(too_large(most))
 
 
 class _Part(io.RawIOBase):

@@ -110,14 +110,3 @@ class Undo(Base):
                     for row in rows
                 )
             return work.done(changed)
-
-    def undo_last(self, image_ids: Sequence[int], who: str = "") -> Change:
-        """Take back the newest act that stands on each of these pictures."""
-        with self._work(who) as work:
-            changed = 0
-            for part in groups(image_ids):
-                rows, piles = work.rows(part), _piles(work.connection, part)
-                for row in rows:
-                    if pile := piles.get(row.image_id):
-                        changed += _take_back(work, row, pile, pile[-1].operation)
-            return work.done(changed)

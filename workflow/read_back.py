@@ -81,6 +81,15 @@ class Imported:
         """Pictures dealt with."""
         return self.saved + self.known + self.skipped
 
+    def add(self, result: SaveResult) -> None:
+        """Count what was written."""
+        self.saved += result.saved
+        self.known += result.known
+        self.trashed += result.trashed
+        self.reviewed += result.reviewed
+        self.skipped += result.gone
+        self.respelled = tuple(dict(self.respelled + result.respelled).items())
+
     def leave_out(self, name: str, why: str) -> None:
         """Note one that does not come in."""
         self.skipped += 1
@@ -128,7 +137,8 @@ def _pictures(
     return answer
 
 
-def _with_bytes(told: ImportedImage, picture: Picture) -> ImportedImage:
+def with_bytes(told: ImportedImage, picture: Picture) -> ImportedImage:
+    """What is told of a picture, with what its bytes say."""
     return replace(
         told,
         sha256=picture.sha256,
@@ -191,13 +201,13 @@ def _new(
 ) -> list[ImportedImage]:
     """Pictures that the database does not have, checked and classified."""
     pictures = _pictures(found, counts)
-    told = [_with_bytes(o.item.told, p) for o, p in pictures if o.item.told]
+    told = [with_bytes(o.item.told, p) for o, p in pictures if o.item.told]
     others = [(one, picture) for one, picture in pictures if one.item.told is None]
     if not others:
         return told  # an export has what a model said
     answers = model().predict([picture.image for _, picture in others])
     return told + [
-        _with_bytes(_as_told(one.item, said, one.label, person), picture)
+        with_bytes(_as_told(one.item, said, one.label, person), picture)
         for (one, picture), said in zip(others, answers, strict=True)
     ]
 
@@ -293,7 +303,7 @@ class Import:
             entries = _new(missing, counts, self._model, self._person)
             self.new = [*ours, *(entry.sha256 for entry in entries)]
             note()
-            _add(counts, self._database.restore_images(known + entries, self._person))
+            counts.add(self._database.restore_images(known + entries, self._person))
             _claim(counts, [one for one in found if one.sha256 in ours])
             self.counts, ours = counts, set()
             yield counts
@@ -304,16 +314,6 @@ def read_back(
 ) -> Iterator[Imported]:
     """Import a set with its labels, from its beginning to its end; see `Import`."""
     yield from Import(database, files, model, person).run()
-
-
-def _add(counts: Imported, result: SaveResult) -> None:
-    """Count a batch that is written."""
-    counts.saved += result.saved
-    counts.known += result.known
-    counts.trashed += result.trashed
-    counts.reviewed += result.reviewed
-    counts.skipped += result.gone
-    counts.respelled = tuple(dict(counts.respelled + result.respelled).items())
 
 
 def _claim(counts: Imported, found: Sequence[Labelled]) -> None:

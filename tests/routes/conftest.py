@@ -14,7 +14,6 @@ from streamlit import config
 from db import Database
 from routes import answers, oidc
 from routes.address import NamedTrays
-from routes.admission import SMALL, Room, decoded
 from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.imports import add_files, begin_import, imports, one_import, steer_import
@@ -33,6 +32,7 @@ from tests.support.trays import PICTURES
 from workflow import resources
 from workflow import tray as trays
 from workflow.receive import CHUNK_BYTES
+from workflow.room import SMALL, Room, decoded
 from workflow.tray import Tray, new_tray_id
 from workflow.tray_shares import TrayShares
 

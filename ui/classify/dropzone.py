@@ -15,13 +15,14 @@ from collections.abc import Sequence
 
 from intake.archive import MAX_ARCHIVE
 from intake.junk import PATTERN
+from intake.limits import size, too_large
 from intake.pictures import MAX_BYTES
 from ui.shared.assets import component
 from workflow.tray import MAX_PICTURES, Tray
 
 WORDS = (
-    f"Pictures up to {MAX_BYTES // 2**20} MB each, also HEIC and WebP, ZIP up to "
-    f"{MAX_ARCHIVE // 2**30} GB, any number of pictures"
+    f"Pictures up to {size(MAX_BYTES)} each, also HEIC and WebP, ZIP up to "
+    f"{size(MAX_ARCHIVE)}, any number of pictures"
 )
 
 _dropzone = component(
@@ -49,8 +50,8 @@ def render_dropzone(
             "tray": tray.tray_id,
             "generation": generation,
             "limits": {
-                "file": MAX_BYTES,
-                "zip": MAX_ARCHIVE,
+                "file": {"most": MAX_BYTES, "words": too_large(MAX_BYTES)},
+                "zip": {"most": MAX_ARCHIVE, "words": too_large(MAX_ARCHIVE)},
                 "room": room,
                 "labels": list(labels),
             },

@@ -8,7 +8,6 @@ import streamlit as st
 from model.classes import CLASSES
 from model.classifier import Classifier
 from routes.address import COOKIE, remembered
-from routes.thumbnails import EXAMPLES
 from ui.classify.upload import OUTCOMES
 from ui.shared.clock import here
 from workflow import resources
@@ -67,7 +66,7 @@ def _render_left_behind(tray: Tray) -> None:
 
 def examples() -> list[Path]:
     """Pictures to try the page with; their licence lies beside them."""
-    return sorted(EXAMPLES.glob("*.jpg"))
+    return sorted(resources.EXAMPLES.glob("*.jpg"))
 
 
 def on_try(tray: Tray, classifier: Classifier) -> None:

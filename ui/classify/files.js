@@ -16,8 +16,7 @@ const isZip = (file) =>
 const refusalOf = ({ file, refusal }, limits) => {
   if (refusal) return refusal;
   const limit = isZip(file) ? limits.zip : limits.file;
-  const most = Math.round(limit / 2 ** 20);
-  return file.size > limit ? `Too large: the limit is ${most} MB` : "";
+  return file.size > limit.most ? limit.words : "";
 };
 
 // Everything below what was dropped; of what cannot be read the name, and why.

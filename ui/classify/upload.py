@@ -14,11 +14,11 @@ from intake.fetch import Turn, fetch_all
 from intake.pasted import parse_urls
 from model.classes import CLASSES
 from model.classifier import Classifier
-from routes.admission import FETCHED_ROOM, Room
 from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
 from ui.shared.escape import plain
 from workflow.receive import Outcome, Source, name_of_url, receive
+from workflow.room import FETCHED_ROOM, Room
 from workflow.tray import MAX_PICTURES, Tray
 from workflow.tray_shares import SHARES
 from workflow.verdicts import labels_in_use
