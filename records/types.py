@@ -88,6 +88,7 @@ class SaveResult:
         replaced: how many of the verdicts replaced another label.
         relabelled: the first of these: name, label before, and label now.
         operation: names the act, for `Database.undo`.
+        gone: given without bytes, as stored here, and deleted for good meanwhile.
     """
 
     saved: int
@@ -99,6 +100,7 @@ class SaveResult:
     replaced: int = 0
     relabelled: tuple[tuple[str, str, str], ...] = ()
     operation: str = field(default="", compare=False)
+    gone: int = 0
 
 
 @dataclass(frozen=True)

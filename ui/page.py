@@ -86,7 +86,7 @@ def _render_classify(database: Database | None) -> None:
     tray = current_tray()
     classifier = _classifier()
     items = tray.items()
-    render_upload(tray, classifier, more=bool(items))
+    render_upload(tray, classifier, database, more=bool(items))
     render_saved(tray, len(items), database)
     if classifier and (waiting := len(pending(items, classifier.version))):
         bar = st.progress(0.0, text="Classifying…")

@@ -7,18 +7,21 @@ from contextlib import AbstractContextManager, closing
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from db import Database
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
 from intake.fetch import Turn, fetch_all
 from intake.pasted import parse_urls
+from model.classes import CLASSES
 from model.classifier import Classifier
 from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
 from ui.shared.escape import plain
 from workflow.receive import Outcome, Source, name_of_url, receive
 from workflow.room import FETCHED_ROOM, Room
-from workflow.tray import Tray
+from workflow.tray import MAX_PICTURES, Tray
 from workflow.tray_shares import SHARES
+from workflow.verdicts import labels_in_use
 from workflow.words import count
 
 GENERATION = "upload_generation"
@@ -189,11 +192,15 @@ def dismiss_outcomes() -> None:
     st.session_state[OUTCOMES] = []
 
 
-def render_upload(tray: Tray, classifier: Classifier | None, *, more: bool) -> None:
+def render_upload(
+    tray: Tray, classifier: Classifier | None, database: Database | None, *, more: bool
+) -> None:
     """Draw the panel that pictures come in by: one line, once there are `more`."""
     with st.container(horizontal=True, vertical_alignment="center", key="upload"):
+        room = MAX_PICTURES - len(tray.items())
+        labels = [*CLASSES, *labels_in_use(database)]
         generation = st.session_state.get(GENERATION, 0)
-        _line_up(render_dropzone(tray, generation, more=more))
+        _line_up(render_dropzone(tray, generation, room, labels, more=more))
         if not st.session_state.get(URL_QUEUE):
             _render_links()
     if st.session_state.get(URL_QUEUE):
