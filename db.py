@@ -34,6 +34,7 @@ from records.label_book import LabelBook
 from records.label_text import MAX_LABEL, NONE, LabelRefused, clean_label, matching
 from records.models import ModelRow, Models, NewModel, Reviewed, Service
 from records.near_groups import NearCopies
+from records.opinions import Agreement
 from records.picture import Reading
 from records.reviewing import Reviewing
 from records.samples import ONE_BY_ONE, DrawnStratum, Sample, Samples
@@ -46,6 +47,7 @@ from records.settings import (
     sqlite_url,
 )
 from records.stats import Estimate, Stratum, allocate, estimate
+from records.team import Team
 from records.tokens import RIGHTS, Right, Token, Tokens
 from records.track_record import Judged
 from records.trash import Trash
@@ -94,6 +96,7 @@ __all__ = [
     "RIGHTS",
     "UNKNOWN",
     "WAYS",
+    "Agreement",
     "BinCount",
     "BookLabel",
     "BusyError",
@@ -168,6 +171,7 @@ class Database(
     Figures,
     Samples,
     Models,
+    Team,
     Tokens,
     Exporting,
     Importing,

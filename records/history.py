@@ -61,6 +61,7 @@ _HISTORY = (
     images.c.height,
     state.c.near_copy,
     state.c.in_scope,
+    state.c.disputed,
 )
 
 
@@ -75,6 +76,7 @@ def filters(query: HistoryQuery) -> ColumnElement[bool]:
         "custom": state.c.custom.is_(True),
         "outside": state.c.in_scope.is_(False),
         "near": state.c.near_copy.is_(True),
+        "disputed": state.c.disputed.is_(True),
     }
     if query.state not in ("all", "trash"):
         wanted.append(by_state[query.state])
@@ -186,7 +188,11 @@ class Finding(Base):
             return Page(self._rows(connection, ids), total, more)
 
     def _count(self, connection: Connection, query: HistoryQuery) -> int:
-        if query.state in ("outside", "near"):  # few, and no part of the kept counts
+        if query.state in (
+            "outside",
+            "near",
+            "disputed",
+        ):  # few, and no part of the kept counts
             few = select(func.count()).select_from(state).where(filters(query))
             return connection.execute(few).scalar_one()
         counted = select(func.sum(tally.c.pictures))

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, insert, select
 
 from records.common import AnyRow, new_id
 from records.near_groups import join_group
+from records.opinions import standing
 from records.schema import images, predictions, reviews, state
 from records.transaction import Base
 from records.types import Given, ImportedImage, SaveResult
-from records.undo import standing, stands
+from records.undo import stands
 from records.work import Named, Work, insert_image, insert_prediction, shown
 
 
@@ -57,6 +58,7 @@ class Importing(Base):
             for p in entry.predictions
         ]
         events = _insert_events(work.connection, made, entry)
+        work.judged.update(made)
         now_stands = stands(standing(events))
         newest = entry.predictions[entry.standing]
         named = Named(shown(entry.name), newest.source, newest.label)

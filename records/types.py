@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 State = Literal[
-    "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near", "trash"
+    "all",
+    "correct",
+    "incorrect",
+    "unreviewed",
+    "custom",
+    "outside",
+    "near",
+    "disputed",
+    "trash",
 ]
 """Which pictures; those in the trash are part of the last one only."""
 
@@ -165,6 +173,7 @@ class HistoryRow:
         near_copy: whether it resembled an earlier picture when it was saved.
         in_scope: whether that model takes it for one of the classes; None where it
             was not asked.
+        disputed: whether two people say different things of it.
         created, reviewed_at: ISO 8601, UTC.
     """
 
@@ -184,6 +193,7 @@ class HistoryRow:
     height: int
     near_copy: bool = False
     in_scope: bool | None = None
+    disputed: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from records import search
+from records import opinions, search
 from records.common import AnyRow, groups, new_id, now
 from records.label_text import fold, same_label
 from records.schema import (
@@ -198,6 +198,7 @@ class Work:
         time: when it happened, one moment for all of it.
         gone: how many pictures it was to touch and did not find.
         respelled: labels that are in use in another spelling, and that one.
+        judged: predictions whose pictures people say something else of than before.
     """
 
     def __init__(
@@ -218,6 +219,7 @@ class Work:
         self.respelled: dict[str, str] = {}
         self._spellings: dict[str, str] = {}
         self._events: list[dict[str, Any]] = []
+        self.judged: set[int] = set()
         self._states: list[dict[str, Any]] = []
         self._trigrams = trigrams
         self._texts: dict[int, tuple[str | None, str | None]] = {}
@@ -267,6 +269,7 @@ class Work:
         given with it, and for everything else, it is the person whose act this is:
         many type their name only before they save.
         """
+        self.judged.add(prediction_id)
         self._events.append(
             {
                 "prediction_id": prediction_id,
@@ -371,6 +374,7 @@ class Work:
         """Write everything; counts last and in one order, so that no two wait for
         each other."""
         self.flush()
+        opinions.settle(self.connection, self.judged)
         self._move_counts()
         if self._changed:
             mark_change(self.connection, self.operation)
