@@ -20,6 +20,7 @@ from starlette.routing import Route
 from model.bundle import BundleError
 from routes.address import NamedTrays
 from routes.answers import guarded
+from routes.api import table as api
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import Gate
@@ -66,5 +67,6 @@ app = st.App(
         guarded("/import", import_archive),
         guarded("/upload/{tray}", upload),
         guarded("/upload/{tray}/zip", upload_archive),
+        *api.routes(),
     ],
 )

@@ -15,13 +15,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.types import Message, Send
 
 from intake.decode import MAX_BYTES, WORKING_SIDE
+from intake.errors import Refused
+from intake.fetch import Turn
 from workflow.receive import AT_ONCE, CHUNK
 
 ROOM = 512 * 2**20
@@ -150,6 +152,23 @@ class Room:
 
         able = filter(within_share, self._line)
         return min(able, key=lambda ticket: self._held[ticket.visitor], default=None)
+
+
+_fetched = Room(FETCHED_ROOM)
+"""For what pages and programs fetch."""
+
+
+def fetch_turn(visitor: str) -> Turn:
+    """An address takes room for the largest file, in turn with those of others."""
+
+    def turn(stop: threading.Event) -> AbstractContextManager[None]:
+        def waiting() -> None:
+            if stop.is_set():
+                raise Refused("Cancelled", retry=True)
+
+        return _fetched.held(MAX_BYTES, visitor, waiting)
+
+    return turn
 
 
 async def at_some_speed(request: Request) -> AsyncIterator[bytes]:

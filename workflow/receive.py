@@ -79,7 +79,7 @@ def name_of_url(url: str) -> str:
     return unquote(parts.path.rsplit("/", 1)[-1]) or parts.hostname or url
 
 
-def _portions(sources: Iterable[Source]) -> Iterator[list[Source]]:
+def portions(sources: Iterable[Source]) -> Iterator[list[Source]]:
     """Cut by number and by weight."""
     part: list[Source] = []
     weight = 0
@@ -110,13 +110,13 @@ def receive_in_chunks(
     sources: Iterable[Source], tray: Tray, classifier: Classifier | None
 ) -> Iterator[list[Outcome]]:
     """What `receive` does, as many outcomes at a time as become known together."""
-    parts = _portions(sources)
+    parts = portions(sources)
     first = list(islice(parts, 2))
     if len(first) > 1:
         yield from _side_by_side(chain(first, parts), tray, classifier)
         return
     for part in first:  # alone it needs no threads
-        pictures = _read(part)
+        pictures = read_portion(part)
         yield _keep(part, pictures, tray, _predict(pictures, tray, classifier))
 
 
@@ -146,7 +146,7 @@ def _side_by_side(
             for name in ("decode", "classify", "write")
         )
         for part in parts:
-            pictures = decoder.submit(_read, part)
+            pictures = decoder.submit(read_portion, part)
             predictions = engine.submit(classified, pictures)
             working.append(writer.submit(kept, part, pictures, predictions))
             if len(working) == AT_ONCE:
@@ -155,7 +155,8 @@ def _side_by_side(
             yield working.popleft().result()
 
 
-def _read(part: Sequence[Source]) -> list[Picture | Refused]:
+def read_portion(part: Sequence[Source]) -> list[Picture | Refused]:
+    """Each as a picture, or why it is none."""
     given = [source.data for source in part if isinstance(source.data, bytes)]
     read = read_pictures(given)
     return [

@@ -1,6 +1,6 @@
 """The routes on a server in this process, and what they are asked with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from routes import answers, oidc
 from routes.address import NamedTrays
 from routes.admission import SMALL, Room, decoded
 from routes.answers import guarded
+from routes.api import door, table
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import HEADER, Gate
@@ -182,3 +183,36 @@ def page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     page = Route("/{rest:path}", lambda _: PlainTextResponse("page"), methods=["GET"])
     app = Starlette(routes=[page], middleware=[Middleware(NamedTrays)])
     return TestClient(app, follow_redirects=False)
+
+
+@pytest.fixture
+def api(
+    tmp_path: Path, settled_anew: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., TestClient]:
+    """Makes clients of the API behind the gate: on this machine by default."""
+    monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
+    monkeypatch.setattr(door, "_pace", door.Pace())
+    resources._database.cache_clear()
+    settle_hosts()
+    gated = Starlette(routes=list(table.routes()), middleware=[Middleware(Gate)])
+
+    def made(
+        client: str = "127.0.0.1", host: str = "localhost", token: str = "", **headers
+    ) -> TestClient:
+        given = {"Authorization": f"Bearer {token}"} if token else {}
+        place = (client, 50000)
+        return TestClient(
+            gated,
+            f"http://{host}{table.PREFIX}",
+            client=place,
+            headers=given | headers,
+            raise_server_exceptions=True,
+        )
+
+    return made
+
+
+@pytest.fixture
+def here(api: Callable[..., TestClient]) -> TestClient:
+    """A program on this machine, without a token."""
+    return api()

@@ -1,18 +1,16 @@
 """Pictures in: files and addresses, what was refused and why."""
 
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from intake.decode import MAX_BYTES
 from intake.errors import Refused
-from intake.fetch import Turn, fetch_all
+from intake.fetch import fetch_all
 from intake.pasted import parse_urls
 from model.classifier import Classifier
-from routes.admission import FETCHED_ROOM, Room
+from routes.admission import fetch_turn
 from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
 from ui.shared.escape import plain
@@ -26,9 +24,6 @@ OUTCOMES = "outcomes"
 URL_BOX = "urls"
 URL_QUEUE = "url_queue"
 SHOWN_REFUSALS = 200
-
-_room = Room(FETCHED_ROOM)
-"""For what all pages fetch."""
 
 
 def _line_up(text: str) -> bool:
@@ -61,23 +56,10 @@ def cancel_urls() -> None:
     st.session_state[URL_BOX] = "\n".join(left)
 
 
-def _turn(visitor: str) -> Turn:
-    """An address takes room for the largest file, in turn with those of others."""
-
-    def turn(stop: threading.Event) -> AbstractContextManager[None]:
-        def waiting() -> None:
-            if stop.is_set():
-                raise Refused("Cancelled", retry=True)
-
-        return _room.held(MAX_BYTES, visitor, waiting)
-
-    return turn
-
-
 def _fetched(urls: Sequence[str], bar: DeltaGenerator) -> Iterator[list[Source]]:
     """Addresses to bytes, or to why there are none; those that are done, together."""
     total, done = len(urls), 0
-    with closing(fetch_all(urls, turn=_turn(visitor_here()))) as answers:
+    with closing(fetch_all(urls, turn=fetch_turn(visitor_here()))) as answers:
         for part in answers:
             done += len(part)
             bar.progress(done / total, text=f"Fetched {done:,} of {total:,}")
