@@ -18,12 +18,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from model.bundle import BundleError
+from routes import metrics
 from routes.address import NamedTrays
 from routes.answers import guarded
 from routes.api import table as api
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import Gate
+from routes.metrics import Counted
 from routes.origin import settle_hosts
 from routes.originals import saved_original, tray_original
 from routes.thumbnails import example, saved_thumbnail, tray_thumbnail
@@ -54,7 +56,7 @@ settle_hosts()
 app = st.App(
     "ui/page.py",
     lifespan=warm_and_tidy,
-    middleware=[Middleware(Gate), Middleware(NamedTrays)],
+    middleware=[Middleware(Counted), Middleware(Gate), Middleware(NamedTrays)],
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
@@ -68,5 +70,6 @@ app = st.App(
         guarded("/upload/{tray}", upload),
         guarded("/upload/{tray}/zip", upload_archive),
         *api.routes(),
+        *metrics.routes(),
     ],
 )

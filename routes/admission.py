@@ -70,6 +70,12 @@ class Room:
         self._line: list[_Ticket] = []
         self._lock = threading.Lock()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        with self._lock:
+            return len(self._line)
+
     async def take(self, wanted: int, patience: float, visitor: str = "") -> None:
         """Wait for one's turn and take room; whoever did so calls `give_back`.
 

@@ -14,7 +14,7 @@ from intake.errors import Refused
 from intake.pictures import Picture
 from model.classifier import Classifier
 from model.prediction import Prediction
-from workflow.receive import Source, portions, read_portion
+from workflow.receive import Source, portions, predict, read_portion
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ def _portion(
 ) -> list[Classified]:
     found = read_portion(part)
     pictures = {p.sha256: p for p in found if isinstance(p, Picture)}
-    answers = classifier.predict([picture.image for picture in pictures.values()])
-    said = dict(zip(pictures, answers, strict=True))
+    said = predict(classifier, list(pictures.values()))
     if database and said:
         names = {
             picture.sha256: source

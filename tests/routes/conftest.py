@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from streamlit import config
 
 from db import Database
-from routes import answers, oidc
+from routes import answers, metrics, oidc
 from routes.address import NamedTrays
 from routes.admission import SMALL, Room, decoded
 from routes.answers import guarded
@@ -20,6 +20,7 @@ from routes.api import door, table
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import HEADER, Gate
+from routes.metrics import Counted
 from routes.origin import HOSTS, settle_hosts
 from routes.originals import saved_original, tray_original
 from routes.spool import ARCHIVES, SPOOL, Spool
@@ -194,7 +195,8 @@ def api(
     monkeypatch.setattr(door, "_pace", door.Pace())
     resources._database.cache_clear()
     settle_hosts()
-    gated = Starlette(routes=list(table.routes()), middleware=[Middleware(Gate)])
+    every = [*table.routes(), *metrics.routes()]
+    gated = Starlette(routes=every, middleware=[Middleware(Counted), Middleware(Gate)])
 
     def made(
         client: str = "127.0.0.1", host: str = "localhost", token: str = "", **headers
