@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from records.common import AnyRow, new_id
+from records.common import AnyRow, groups, new_id
 from records.near_groups import join_group
 from records.opinions import standing
 from records.schema import images, predictions, reviews, state
@@ -19,6 +19,15 @@ from records.work import Named, Work, insert_image, insert_prediction, shown
 class Importing(Base):
     """The part of `Database` that takes exports back."""
 
+    def here(self, hashes: Iterable[str]) -> set[str]:
+        """Which of these pictures are stored, also in the trash."""
+        answer: set[str] = set()
+        with self._transaction(writes=False) as connection:
+            for part in groups(hashes):
+                found = select(images.c.sha256).where(images.c.sha256.in_(part))
+                answer.update(connection.execute(found).scalars())
+        return answer
+
     def restore_images(
         self, entries: Iterable[ImportedImage], who: str = ""
     ) -> SaveResult:
@@ -29,8 +38,10 @@ class Importing(Base):
         the same export can be imported any number of times. Nor does one come back
         that somebody put in the trash here: those are counted apart. A label that is
         in use here in another spelling is renamed to it, on record.
+
+        Of pictures that are here already (see `here`) no bytes are needed.
         """
-        saved = known = reviewed = trashed = 0
+        saved = known = reviewed = trashed = gone = 0
         with self._work(who) as work:
             for entry in entries:
                 found = (
@@ -41,7 +52,9 @@ class Importing(Base):
                 )
                 work.flush()  # an edited list may name a picture twice
                 here = work.connection.execute(found).one_or_none()
-                if here is None:
+                if here is None and not entry.data:
+                    gone += 1  # it was here when its bytes were left away
+                elif here is None:
                     saved += 1
                     reviewed += self._restore(work, entry)
                 else:
@@ -49,7 +62,7 @@ class Importing(Base):
                     trashed += here.deleted
                     reviewed += _add_verdict(work, here, entry)
             respelled = tuple(work.respelled.items())
-        return SaveResult(saved, known, reviewed, trashed, respelled)
+        return SaveResult(saved, known, reviewed, trashed, respelled, gone=gone)
 
     def _restore(self, work: Work, entry: ImportedImage) -> bool:
         image_id = insert_image(work.connection, entry, entry.created)

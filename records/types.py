@@ -94,6 +94,7 @@ class SaveResult:
         respelled: see there.
         restored: how many of the saved ones had been in the trash.
         replaced: how many of the verdicts replaced another label.
+        gone: given without bytes, as stored here, and deleted for good meanwhile.
     """
 
     saved: int
@@ -103,6 +104,7 @@ class SaveResult:
     respelled: Respelled = ()
     restored: int = 0
     replaced: int = 0
+    gone: int = 0
 
 
 @dataclass(frozen=True)

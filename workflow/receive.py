@@ -5,13 +5,15 @@ decided, and tested, in this file, for verdicts in `workflow/verdicts.py`, and f
 in `workflow/save.py`.
 """
 
+import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from intake.errors import Refused
@@ -80,14 +82,22 @@ def name_of_url(url: str) -> str:
     return unquote(parts.path.rsplit("/", 1)[-1]) or parts.hostname or url
 
 
-def portions(sources: Iterable[Source]) -> Iterator[list[Source]]:
+class _Weighed(Protocol):
+    @property
+    def data(self) -> bytes | Refused: ...
+
+
+W = TypeVar("W", bound=_Weighed)
+
+
+def portions(things: Iterable[W], most: int = CHUNK) -> Iterator[list[W]]:
     """Cut by number and by weight."""
-    part: list[Source] = []
+    part: list[W] = []
     weight = 0
-    for source in sources:
-        part.append(source)
-        weight += len(source.data) if isinstance(source.data, bytes) else 0
-        if len(part) == CHUNK or weight >= CHUNK_BYTES:
+    for thing in things:
+        part.append(thing)
+        weight += len(thing.data) if isinstance(thing.data, bytes) else 0
+        if len(part) == most or weight >= CHUNK_BYTES:
             yield part
             part, weight = [], 0
     if part:
@@ -112,13 +122,45 @@ def receive_in_chunks(
 ) -> Iterator[list[Outcome]]:
     """What `receive` does, as many outcomes at a time as become known together."""
     parts = portions(sources)
-    first = list(islice(parts, 2))
-    if len(first) > 1:
-        yield from _side_by_side(chain(first, parts), tray, classifier)
-        return
-    for part in first:  # alone it needs no threads
-        pictures = read_portion(part)
-        yield _keep(part, pictures, tray, _predict(pictures, tray, classifier))
+    with _AT_WORK:
+        first = list(islice(parts, 2))
+        if len(first) > 1:
+            yield from _side_by_side(chain(first, parts), tray, classifier)
+            return
+        for part in first:  # alone it needs no threads
+            pictures = read_portion(part)
+            yield _keep(part, pictures, tray, _predict(pictures, tray, classifier))
+
+
+class _AtWork:
+    """How many are received for at this moment."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.number = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.number += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.number -= 1
+
+
+_AT_WORK = _AtWork()
+
+
+def wait_for_others(most: float, step: float) -> None:
+    """Let those go first who wait for an answer: for the work in the background.
+
+    Args:
+        most: seconds to wait; there may always be somebody.
+        step: seconds between two looks.
+    """
+    until = time.monotonic() + most
+    while _AT_WORK.number and time.monotonic() < until:
+        time.sleep(step)
 
 
 def _side_by_side(
