@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from db import State
+from workflow.jobs import State as JobState
 
 Digest: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Text: TypeAlias = Annotated[str, Meta(max_length=2048)]
@@ -215,14 +216,32 @@ class Model(Struct, frozen=True):
     right: dict[str, Share]
 
 
-class JobState(Struct, frozen=True):
-    """How far a job in the background is, and what came of it, in words."""
+class ImportOptions(Given, frozen=True):
+    """Options of `POST /import`: its name, and whether labels come with pictures."""
+
+    name: Annotated[str, Meta(max_length=200)] = "import.zip"
+    labels: bool = True
+
+
+class Job(Struct, frozen=True):
+    """How far an import is, and what came of it, in words.
+
+    `over` says that nothing more will come. What is `paused` has stopped by itself,
+    for the reason in `error`; sent again, it adds the rest.
+    """
 
     id: str
-    state: Literal["waiting", "running", "done", "failed", "stopped"]
+    name: str
+    state: JobState
+    over: bool
     done: int
     total: int
+    saved: int
+    known: int
+    reviewed: int
+    skipped: int
     said: str
+    error: str
 
 
 class Problem(Struct, frozen=True):

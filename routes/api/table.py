@@ -95,6 +95,18 @@ ENDPOINTS = (
         query=shapes.ExportOptions,
         wrong=(404, 422, 503),
     ),
+    Endpoint(
+        "POST",
+        "/import",
+        shapes.Job,
+        "write",
+        whole.start_import,
+        query=shapes.ImportOptions,
+        body={"application/zip": None},
+        wrong=(413, 422, 503, 507),
+        status=202,
+    ),
+    Endpoint("GET", "/jobs/{id}", shapes.Job, "read", whole.show_job, wrong=(404,)),
 )
 
 

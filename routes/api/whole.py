@@ -1,5 +1,8 @@
 """What is asked of all pictures together: counts, the model, the data set."""
 
+import shutil
+from typing import IO
+
 from starlette.responses import Response
 
 from dataset.write import NothingToExport, Options, export_zip
@@ -11,6 +14,9 @@ from routes.api.pictures import classifier, selected
 from routes.export import MANY, downloads
 from routes.spool import SpoolFull
 from workflow import resources
+from workflow.jobs import Job, NoSuchJob, TooManyJobs, jobs
+
+NO_JOB = "There is no such import."
 
 
 def _share(part: int, whole: int) -> shapes.Share | None:
@@ -86,3 +92,49 @@ async def send_export(asked: Asked) -> Response:
     named = {"Content-Disposition": 'attachment; filename="dataset.zip"'}
     held = asked.place.pop_all()
     return Held(pieces, held, media_type="application/zip", headers=named)
+
+
+def _kept(file: IO[bytes], asks: shapes.ImportOptions, who: str) -> Job:
+    """Hand over a ZIP to the work in the background."""
+    try:
+        job = jobs().new(asks.name, who, labels=asks.labels)
+    except TooManyJobs as many:
+        raise Refusal(503, str(many)) from many
+    with jobs().zip_place(job.id).open("wb") as place:
+        shutil.copyfileobj(file, place, 2**20)
+    return jobs().received(job.id)
+
+
+def _told(job: Job) -> shapes.Job:
+    return shapes.Job(*(getattr(job, name) for name in shapes.Job.__struct_fields__))
+
+
+async def start_import(asked: Asked) -> Response:
+    """Import a ZIP: pictures, an export of this application, or another data set.
+
+    The ZIP is the whole body, of 2 GB at most. It is read in the background; `Location`
+    names where to ask how far it is.
+    """
+    asks = options(asked, shapes.ImportOptions)
+    file = await asked.archive()
+    file.seek(0)
+    job = await in_thread(_kept, file, asks, asked.sender.person)
+    place = str(asked.request.url.path).removesuffix("import") + f"jobs/{job.id}"
+    return json(_told(job), 202, Location=place)
+
+
+def _job(job_id: str, who: str) -> shapes.Job:
+    try:
+        job = jobs().get(job_id)
+    except NoSuchJob as gone:
+        raise Refusal(404, NO_JOB) from gone
+    if job.who != who:  # another program's, or a person's
+        raise Refusal(404, NO_JOB)
+    return _told(job)
+
+
+async def show_job(asked: Asked) -> Response:
+    """Tell how far an import is that this program has started."""
+    options(asked, shapes.Nothing)
+    job_id = str(asked.request.path_params["id"])
+    return json(await in_thread(_job, job_id, asked.sender.person))

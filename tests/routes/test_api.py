@@ -3,15 +3,19 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from db import NONE
+from db import NONE, Database
+from model.classes import CLASSES
 from routes import upload as upload_route
 from routes.api import table
 from routes.api.document import document
 from tests.support.client import png
+from tests.support.imports import exported, picture
+from tests.support.waiting import wait_until
 from workflow import resources
 
 
@@ -162,6 +166,27 @@ def test_figures_and_model_are_told(here: TestClient):
     model = here.get("/model").json()
     assert model["version"] == resources.at_work().version
     assert 0.8 < model["right"]["test"]["low"] < model["right"]["test"]["share"] < 1
+
+
+def test_an_import_runs_in_the_background_and_tells_how_far_it_is(
+    api, here: TestClient, tmp_path: Path
+):
+    other = Database.open(tmp_path / "other.db", CLASSES)
+    other.save([picture(1, "cat"), picture(2, "raft")], "Ada")
+    started = here.post("/import?name=two.zip", content=exported(other))
+    assert started.status_code == 202, started.text
+    place = started.headers["location"].removeprefix(table.PREFIX)
+    assert wait_until(lambda: here.get(place).json()["over"])
+    told = here.get(place).json()
+    assert (told["state"], told["saved"], told["error"]) == ("done", 2, "")
+    assert here.get("/pictures").json()["total"] == 2
+    stranger = api(token=resources.database().make_token("b", "write"))
+    is_problem(stranger.get(place), 404)
+    is_problem(here.get("/jobs/..%2f.."), 404)
+    bad = here.post("/import", content=b"no ZIP").headers["location"]
+    place = bad.removeprefix(table.PREFIX)
+    assert wait_until(lambda: here.get(place).json()["over"])
+    assert "Nothing was imported" in here.get(place).json()["error"]
 
 
 MALFORMED = [

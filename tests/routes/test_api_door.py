@@ -11,7 +11,10 @@ from tests.support.client import png
 from workflow import resources
 
 Api = Callable[..., TestClient]
-EVERY = [(e.method, e.path.replace("{sha256}", "0" * 64)) for e in table.ENDPOINTS]
+EVERY = [
+    (e.method, e.path.replace("{sha256}", "0" * 64).replace("{id}", "0" * 20))
+    for e in table.ENDPOINTS
+]
 EVERY += [("GET", "/nothing")]
 
 
