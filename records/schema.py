@@ -170,7 +170,7 @@ opinions = Table(
     "opinions",
     metadata,
     Column("image_id", ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
-    Column("who", Text, primary_key=True),
+    Column("who", Text, primary_key=True, index=True),
     Column("label", String(64), nullable=False),
     sqlite_with_rowid=False,
 )

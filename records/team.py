@@ -1,7 +1,10 @@
 """The part of `Database` that a team asks: second opinions, agreement, shares."""
 
+from sqlalchemy import func, select
+
 from records import opinions
 from records.opinions import Agreement
+from records.schema import opinions as table
 from records.transaction import Base
 
 
@@ -18,6 +21,14 @@ class Team(Base):
         with self._transaction(writes=False) as connection:
             pile = opinions.piles(connection, [image_id]).get(image_id, [])
         return opinions.held(pile)
+
+    def others(self, who: str) -> bool:
+        """Whether somebody else has an opinion: then this is a team."""
+        name = table.c.who
+        ends = (select(end(name)) for end in (func.min, func.max))  # off the index
+        with self._transaction(writes=False) as connection:
+            found = [connection.execute(end).scalar() for end in ends]
+        return any(other not in (None, who) for other in found)
 
     def share(self, who: str, number: int, *, second: bool = False) -> list[str]:
         """Hand out pictures to one person, most uncertain first, by their hashes.

@@ -26,7 +26,7 @@ Way = Literal["card", "queue", "bulk", "history", "import", "api"]
 """How a label was given: on a picture's card, in the queue, to many pictures at once
 (the contact sheet, a page of cards, rows of the history), to one picture in the
 history, with an import, by a program."""
-Order = Literal["uncertain", "mistakes", "uploaded", "random"]
+Order = Literal["uncertain", "mistakes", "uploaded", "random", "disputed"]
 """In which order the queue showed the pictures."""
 WAYS: tuple[Way, ...] = get_args(Way)
 ORDERS: tuple[Order, ...] = get_args(Order)

@@ -19,6 +19,7 @@ from ui.shared.theme import apply_style
 from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
+from ui.sidebar.team import render_team
 from ui.state import (
     CLASSIFY,
     HISTORY,
@@ -125,6 +126,7 @@ def main() -> None:
             with st.sidebar:
                 render_overview(database)
                 render_reviewer()
+                render_team(database)
                 _render_model()
     except DatabaseError as problem:
         _say(_diagnosed(problem))

@@ -31,6 +31,7 @@ ORDERS = {
     "mistakes": "suspected mistakes first",
     "uploaded": "as uploaded",
     "random": "at random",
+    "disputed": "where people disagree first",
 }
 
 

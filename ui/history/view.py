@@ -46,6 +46,7 @@ from workflow.verdicts import judge_saved, labels_in_use
 from workflow.words import count
 
 PAGE_SIZE = 25
+DISPUTED = "Opinions differ"
 STATES: dict[str, State] = {
     "All": "all",
     "Correct": "correct",
@@ -54,6 +55,7 @@ STATES: dict[str, State] = {
     "Custom label": "custom",
     OUTSIDE: "outside",
     "Near copies": "near",
+    DISPUTED: "disputed",
     IN_TRASH: "trash",
 }
 SORTS = {
@@ -77,10 +79,19 @@ def show_pictures(label: str, predicted: str) -> None:
         label: one of the classes, or "" for all labels that are none of them.
         predicted: the model's answer.
     """
+    _show("All" if label else "Custom label", label or ANY, predicted)
+
+
+def show_disputed() -> None:
+    """Go to the pictures of which two people say different things."""
+    _show(DISPUTED, ANY, ANY_ANSWER)
+
+
+def _show(what: str, label: str, answer: str) -> None:
     st.session_state[VIEW] = HISTORY
-    st.session_state[SHOW] = "All" if label else "Custom label"
-    st.session_state[LABEL] = label or ANY
-    st.session_state[ANSWER] = predicted
+    st.session_state[SHOW] = what
+    st.session_state[LABEL] = label
+    st.session_state[ANSWER] = answer
     st.session_state[SEARCH] = ""
     st.session_state[PAGE] = 1
 

@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dataset.names import neutral
-from db import BinCount, Database, MatrixCell, VersionCount, WayCount
-from ui.history.view import show_pictures
+from db import Agreement, BinCount, Database, MatrixCell, VersionCount, WayCount, wilson
+from ui.history.view import show_disputed, show_pictures
 from ui.model import charts
 from ui.model.shares import (
     ClassFigures,
@@ -24,7 +24,7 @@ from ui.model.shares import (
     one_by_one,
     share,
 )
-from ui.shared.escape import plain
+from ui.shared.escape import percent, plain
 from ui.shared.track_record import ENOUGH
 from workflow.words import count
 
@@ -220,6 +220,31 @@ def _counted(cells: Sequence[MatrixCell]) -> Counted:
     return everything if chosen else one_by_one
 
 
+def agreement_text(found: Agreement) -> str:
+    """How often people agree, with the interval, in words; "" for one alone."""
+    if not found.pictures:
+        return ""
+    low, high = wilson(found.agreed, found.pictures)
+    return (
+        f"People agree on {percent(found.agreed / found.pictures)} of "
+        f"{count(found.pictures, 'picture')} that two or more of them judged (95% "
+        f"interval: {percent(low)} to {percent(high)}).{few(found.pictures)}"
+    )
+
+
+def _render_agreement(found: Agreement) -> None:
+    if text := agreement_text(found):
+        st.subheader("Do people agree?")
+        st.write(text)
+        if found.agreed < found.pictures:
+            st.button(
+                "Show where they differ",
+                key="model-disputed",
+                type="tertiary",
+                on_click=show_disputed,
+            )
+
+
 def render_model_view(database: Database) -> None:
     """Draw it."""
     cells = database.confusion()
@@ -241,3 +266,4 @@ def render_model_view(database: Database) -> None:
         ways = database.ways()
         some = [w for w in ways if w.way != "bulk" or counted is everything]
         _render_flag(some)
+        _render_agreement(database.agreement())

@@ -38,6 +38,7 @@ CHOSEN = {
     ("queue", "mistakes"): "you reviewed suspected mistakes first",
     ("queue", "uploaded"): "you reviewed them in the order of upload",
     ("queue", "random"): "you reviewed some uploads at random, not all",
+    ("queue", "disputed"): "you reviewed first where people disagree",
     ("card", ""): "you chose which ones to review",
     ("history", ""): "you chose which ones to review",
     ("import", ""): "the reviews were imported",

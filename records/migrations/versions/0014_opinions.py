@@ -58,7 +58,7 @@ def upgrade() -> None:
     opinions = op.create_table(
         "opinions",
         sa.Column("image_id", sa.Integer, image(), primary_key=True),
-        sa.Column("who", sa.Text, primary_key=True),
+        sa.Column("who", sa.Text, primary_key=True, index=True),
         sa.Column("label", sa.String(64), nullable=False),
         sqlite_with_rowid=False,
     )
