@@ -34,19 +34,31 @@ class Classified:
 
 
 def classify(
-    sources: Iterable[Source], classifier: Classifier, database: Database | None
+    sources: Iterable[Source],
+    classifier: Classifier,
+    database: Database | None = None,
+    who: str = "",
 ) -> Iterator[Classified]:
     """Check and classify, and save where there is a database; in order.
+
+    Args:
+        sources: what was sent.
+        classifier: answers.
+        database: where to save.
+        who: the program, for the record.
 
     Raises:
         DatabaseError: the portions before are in.
     """
     for part in portions(sources):
-        yield from _portion(part, classifier, database)
+        yield from _portion(part, classifier, database, who)
 
 
 def _portion(
-    part: Sequence[Source], classifier: Classifier, database: Database | None
+    part: Sequence[Source],
+    classifier: Classifier,
+    database: Database | None,
+    who: str,
 ) -> list[Classified]:
     found = read_portion(part)
     pictures = {p.sha256: p for p in found if isinstance(p, Picture)}
@@ -57,7 +69,8 @@ def _portion(
             for source, picture in zip(part, found, strict=True)
             if isinstance(picture, Picture)
         }
-        database.save(_entry(pictures[s], names[s], said[s]) for s in pictures)
+        entries = [_entry(pictures[s], names[s], said[s]) for s in pictures]
+        database.save(entries, who)
     return [
         Classified(source, refusal=picture)
         if isinstance(picture, Refused)

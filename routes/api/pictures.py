@@ -15,7 +15,7 @@ from intake.kinds import MAX_BYTES
 from model.bundle import BundleError
 from model.classifier import Classifier
 from routes.admission import fetch_turn
-from routes.answers import Asked
+from routes.answers import Asked, Sender
 from routes.api import shapes
 from routes.api.door import Refusal, body, check_may_write, in_thread, json, options
 from routes.api.multipart import boundary, files
@@ -62,9 +62,9 @@ def _answer(done: Classified) -> shapes.Answer:
     )
 
 
-def _classified(sources: Sequence[Source], *, save: bool) -> shapes.Answers:
+def _classified(sources: Sequence[Source], who: str, *, save: bool) -> shapes.Answers:
     database = resources.database() if save else None
-    done = classify(sources, classifier(), database)
+    done = classify(sources, classifier(), database, who)
     return shapes.Answers([_answer(each) for each in done])
 
 
@@ -86,12 +86,12 @@ def _fetched(urls: Sequence[str], visitor: str) -> Iterator[list[Source]]:
             del part  # else its bodies would stay while others come
 
 
-def _from_links(urls: Sequence[str], visitor: str, *, save: bool) -> shapes.Answers:
+def _from_links(urls: Sequence[str], sender: Sender, *, save: bool) -> shapes.Answers:
     """Fetch and classify; each link once, and answered as often as it was given."""
     model, database = classifier(), resources.database() if save else None
     answers: dict[str, shapes.Answer] = {}
-    for part in _fetched(list(dict.fromkeys(urls)), visitor):
-        for done in classify(part, model, database):
+    for part in _fetched(list(dict.fromkeys(urls)), sender.visitor):
+        for done in classify(part, model, database, sender.person):
             answers[done.source.url] = _answer(done)
         del part
     return shapes.Answers([answers[url] for url in urls])
@@ -108,13 +108,14 @@ async def classify_pictures(asked: Asked) -> Response:
         check_may_write(asked.request)
     if between := boundary(asked.request.headers.get("content-type", "")):
         sources = await _files(asked, between)
-        return json(await in_thread(lambda: _classified(sources, save=save)))
+        who = asked.sender.person
+        return json(await in_thread(lambda: _classified(sources, who, save=save)))
     urls = (await body(asked, shapes.Addresses)).addresses
     if len(urls) > shapes.MOST_ADDRESSES:
         raise Refusal(413, f"More than {shapes.MOST_ADDRESSES} links at once.")
     await asked.take_room(AT_ONCE * CHUNK_BYTES)
-    visitor = asked.sender.visitor
-    return json(await in_thread(lambda: _from_links(urls, visitor, save=save)))
+    sender = asked.sender
+    return json(await in_thread(lambda: _from_links(urls, sender, save=save)))
 
 
 def selected(
