@@ -14,6 +14,7 @@ session. See `deploy/`.
 
 import hmac
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -30,7 +31,7 @@ HEADER = "CLASSIFY_LOGIN_HEADER"
 SECRET = "CLASSIFY_PROXY_SECRET"  # noqa: S105  # the variable's name
 PROOF = b"x-proxy-secret"
 HEALTH = "/_stcore/health"
-PROGRAMS = ("/api/", "/metrics", "/healthz")
+PROGRAMS = re.compile(r"/api/v1/.*|/metrics|/healthz", re.DOTALL)
 """What programs ask, who log in nowhere: `routes/api/door.py` wants their tokens."""
 CLOSED = ("/_stcore/upload_file", "/_stcore/agent")
 """Where Streamlit takes files for `st.file_uploader`, which this page has none of: it
@@ -125,9 +126,14 @@ def unknown(asked: HTTPConnection) -> Response | None:
 
 def refusal(asked: HTTPConnection) -> Response | None:
     """What a request gets that may not pass; None where it may."""
+    return _misdirected(asked) or (None if _is_open(asked) else unknown(asked))
+
+
+def _is_open(asked: HTTPConnection) -> bool:
+    """Whether a request needs no login: it tells nothing, or wants a token."""
     path = asked.scope["path"]
-    is_open = path == HEALTH or path.startswith(PROGRAMS)
-    return _misdirected(asked) or (None if is_open else unknown(asked))
+    by_programs = asked.scope["type"] == "http" and PROGRAMS.fullmatch(path)
+    return path == HEALTH or bool(by_programs)
 
 
 class Gate:

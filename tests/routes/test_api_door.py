@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 
+from routes import login
 from routes.api import door, table
 from routes.login import HEADER, SECRET
 from tests.support.client import png
@@ -136,3 +138,29 @@ def test_requests_come_back_with_time(monkeypatch: pytest.MonkeyPatch):
     assert pace.wait("a") == pytest.approx(1 / door.RATE)
     now[0] += 1.0
     assert [pace.wait("a") > 0 for _ in range(21)] == [False] * 20 + [True]
+
+
+@pytest.mark.threat("I103")
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/api", "http"),
+        ("/api/v1", "http"),
+        ("/api/v2/pictures", "http"),
+        ("/metricsx", "http"),
+        ("/metrics/", "http"),
+        ("/healthz/x", "http"),
+        ("/x/api/v1/pictures", "http"),
+        ("/api/v1/pictures", "websocket"),
+    ],
+)
+def test_the_programs_door_opens_no_other(
+    api: Api, monkeypatch: pytest.MonkeyPatch, path: str, kind: str
+):
+    api()
+    monkeypatch.setenv(HEADER, "X-Forwarded-User")
+    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
+    scope = {"type": kind, "path": path, "headers": headers}
+    assert login.refusal(HTTPConnection(scope)).status_code == 401
+    open_one = scope | {"type": "http", "path": "/api/v1/pictures"}
+    assert login.refusal(HTTPConnection(open_one)) is None
