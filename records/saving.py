@@ -51,16 +51,18 @@ def _answer(prediction_id: int, entry: NewImage) -> dict[str, Any]:
         "confidence": entry.confidence,
         "in_scope": entry.in_scope,
         "name": shown(entry.name),
+        "model_version": entry.model_version,
     }
 
 
 def _write_new(work: Work, entry: NewImage) -> _Written:
     """Write a picture that was not here, with what the model says of it."""
     connection = work.connection
-    image_id = insert_image(connection, entry, now())
+    created = now()
+    image_id = insert_image(connection, entry, created)
     values = _answer(_insert_prediction(connection, image_id, entry), entry)
     near = join_group(connection, image_id, entry.sha256, entry.dhash)
-    return image_id, values | {"near_copy": near}, Stands()
+    return image_id, values | {"near_copy": near, "created": created}, Stands()
 
 
 def _judged(

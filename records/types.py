@@ -154,6 +154,10 @@ class HistoryQuery:
     Attributes:
         search: text looked for literally, without case, in name, source and labels.
         sort: one of created, confidence, name, predicted, label.
+        who: gave the verdict that stands; "" for people without a name.
+        way: how that was given.
+        version: of the model whose answer stands.
+        since, until: saved from then on, and before then; ISO 8601, UTC.
     """
 
     state: State = "all"
@@ -162,6 +166,16 @@ class HistoryQuery:
     predicted: str | None = None
     sort: str = "created"
     descending: bool = True
+    who: str | None = None
+    way: Way | None = None
+    version: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it asks for pictures of a span of time."""
+        return self.since is not None or self.until is not None
 
 
 @dataclass(frozen=True)
@@ -196,6 +210,22 @@ class HistoryRow:
     near_copy: bool = False
     in_scope: bool | None = None
     disputed: bool = False
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What a person sees of one picture beside its row.
+
+    Attributes:
+        probabilities: of the standing prediction, in the order of the model's classes.
+        size: bytes of the original.
+        near: its near copies, the oldest first, as many as fit beside it.
+    """
+
+    probabilities: tuple[float, ...]
+    format: str
+    size: int
+    near: tuple[HistoryRow, ...]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def newest_verdict(pile: Sequence[Any]) -> Any:
 def stands(pile: Sequence[Any]) -> Stands:
     """What follows from a pile."""
     newest = newest_verdict(pile)
-    way = (newest.way, newest.queue_order) if newest else ()
+    way = (newest.way, newest.queue_order, newest.who) if newest else ()
     return Stands(_label(pile), _deleted(pile), _reviewed_at(pile), *way)
 
 

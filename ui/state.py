@@ -34,7 +34,16 @@ ANSWER = "answer"
 SORT = "sort"
 PAGE = "page"
 """Of the history."""
-IN_ADDRESS = (VIEW, MODE, TRAY_PAGE, SHOW, SEARCH, LABEL, ANSWER, SORT, PAGE)
+LIST = "list"
+"""Whether the history is shown as a grid or as pictures."""
+WHO = "by"
+WAY = "way"
+VERSION = "version"
+TIME = "since"
+IN_ADDRESS = (
+    *(VIEW, MODE, TRAY_PAGE, SHOW, SEARCH, LABEL, ANSWER, SORT, PAGE),
+    *(LIST, WHO, WAY, VERSION, TIME),
+)
 """Keys whose values the address names, unless they are as at the start."""
 STARTS = "choices_at_start"
 SWEPT = "swept"

@@ -123,12 +123,17 @@ def selected(
 ) -> HistoryQuery:
     """The history's query of these filters."""
     return HistoryQuery(
-        chosen.state,
-        chosen.search.strip(),
-        chosen.label or None,
-        chosen.predicted or None,
-        sort or "created",
-        down,
+        state=chosen.state,
+        search=chosen.search.strip(),
+        label=chosen.label or None,
+        predicted=chosen.predicted or None,
+        sort=sort,
+        descending=down,
+        who=chosen.reviewer,
+        way=chosen.way,
+        version=chosen.version or None,
+        since=chosen.since,
+        until=chosen.until,
     )
 
 

@@ -8,11 +8,12 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from db import State
+from db import State, Way
 from workflow.jobs import State as JobState
 
 Digest: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Text: TypeAlias = Annotated[str, Meta(max_length=2048)]
+Time: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d(T[\d:.+-]+)?$")]
 Sort: TypeAlias = Literal["created", "confidence", "name", "predicted"]
 
 MOST_ADDRESSES = 100
@@ -41,12 +42,21 @@ class Addresses(Given, frozen=True):
 
 
 class Selection(Given, frozen=True):
-    """The history's filters."""
+    """The history's filters.
+
+    `reviewer` is who gave the label that counts, empty for people without a name, `way`
+    how; `version` whose answer it is. `since` and `until` are times like `created`.
+    """
 
     state: State = "all"
     search: Text = ""
     label: Text = ""
     predicted: Text = ""
+    reviewer: Text | None = None
+    way: Way | None = None
+    version: Text | None = None
+    since: Time | None = None
+    until: Time | None = None
 
 
 class PagesOptions(Selection, frozen=True):

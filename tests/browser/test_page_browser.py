@@ -34,12 +34,10 @@ pytestmark = pytest.mark.usefixtures("silent")
 
 def delete_first_row(page: Page) -> None:
     grid(page).locator(".ag-row .ag-checkbox-input").first.click()
-    page.get_by_role("button", name="Details").click()
     expect(page.locator("ol.events li").first).to_contain_text("corrected")
-    picture = page.locator('.picture img[src^="/thumb/"]')
+    picture = page.locator('.st-key-panel img[src^="/original/"]')
     expect(picture).to_be_visible()
     assert picture.evaluate("(image) => image.decode().then(() => image.width)") > 150
-    page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete 1 selected").click()
     expect(page.get_by_text("Deleted 1 picture.", exact=True)).to_be_visible()
 

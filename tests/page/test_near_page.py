@@ -15,8 +15,8 @@ from tests.support.page import button, html, row, upload
 from tests.support.texts import NAMES
 from tests.support.waiting import wait_until
 from ui.classify.near_notes import near_html, near_lines
+from ui.history.filters import STATES
 from ui.history.grid import GRID_OPTIONS, rows_frame
-from ui.history.view import STATES
 from workflow import resources
 
 SCENE = blotches(7, (200, 150))

@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from db import Agreement, Database, Given
 from tests.support.entries import entry
 from tests.support.imports import picture
-from ui.history.view import DISPUTED
+from ui.history.filters import DISPUTED
 from ui.model.view import agreement_text
 from ui.sidebar import team
 from workflow import resources

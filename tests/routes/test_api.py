@@ -81,6 +81,27 @@ def test_pages_follow_each_other_whatever_is_saved_meanwhile(here: TestClient):
     assert rest["next"] is None
 
 
+def test_the_filters_are_those_of_the_history(here: TestClient):
+    saved(here, 3)
+    resources.database().review([1], "cat", "Ada")
+    asked = {
+        "label=cat": 1,
+        "reviewer=Ada": 1,
+        "reviewer=Ben": 0,
+        "state=unreviewed": 2,
+        "version=none": 0,
+        "since=2020-01-01": 3,
+        "until=2020-01-01T00:00:00": 0,
+        "way=queue": 0,
+        "state=disputed": 0,
+    }
+    for query, number in asked.items():
+        told = here.get(f"/pictures?{query}").json()
+        assert (told["total"], len(told["pictures"])) == (number, number), query
+    for wrong in ("way=pigeon", "since=yesterday"):
+        is_problem(here.get(f"/pictures?{wrong}"), 422)
+
+
 def test_a_search_has_pages_too(here: TestClient):
     saved(here, 5)
     first = here.get("/pictures?search=PNG&limit=3").json()

@@ -5,14 +5,13 @@ writes to it in its callback, so a reload, a second tab and a page of the pagina
 all show the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 
 import streamlit as st
 
 from db import NONE, Database, DatabaseError, HistoryRow
 from model.classes import CLASSES
-from model.prediction import Prediction
 from ui.classify.near_notes import near_copies, near_html
 from ui.classify.queue import doubted
 from ui.shared.assets import asset
@@ -148,12 +147,12 @@ def _give_typed(tray: Tray, item: Item, typed: str, database: Database | None) -
     return True
 
 
-def _bars(prediction: Prediction) -> str:
-    """The three most probable classes as bars."""
+def bars_html(shares: Iterable[tuple[str, float]]) -> str:
+    """Classes and their probabilities as bars."""
     return "".join(
         f"<span>{plain(name)}</span><span class='bar'><i style='width:{100 * p:.1f}%'>"
         f"</i></span><span>{plain(percent(p))}</span>"
-        for name, p in prediction.top()
+        for name, p in shares
     )
 
 
@@ -193,7 +192,7 @@ def card_html(
         answer = (
             f'<div class="answer"><span>{plain(label)}</span>'
             f"<span>{plain(percent(p))}</span></div>"
-            f"<div class='bars'>{_bars(item.prediction)}</div>"
+            f"<div class='bars'>{bars_html(item.prediction.top())}</div>"
         )
     if copy:
         answer += near_html(copy)

@@ -62,11 +62,15 @@ def on_clear(tray: Tray) -> None:
 def _ask_to_clear(tray: Tray, pictures: int, reviewed: int) -> None:
     st.write(
         f"{count(pictures, 'picture')} in the tray, {reviewed:,} of them reviewed, "
-        "are not saved. Clearing deletes them."
+        "are not saved. Clearing deletes them for good. Pictures that you have saved "
+        "stay in the history."
     )
-    if st.button("Clear without saving", type="primary"):
-        on_clear(tray)
-        st.rerun()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="clear-cancelled"):
+            st.rerun()
+        if st.button("Clear without saving", key="clear-confirmed"):
+            on_clear(tray)
+            st.rerun()
 
 
 def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> str:

@@ -23,6 +23,8 @@ GENERATION = "upload_generation"
 OUTCOMES = "outcomes"
 URL_BOX = "urls"
 URL_QUEUE = "url_queue"
+URLS_FAILED = "urls_failed"
+"""Of the session: addresses that brought no picture; they go back into the box."""
 SHOWN_REFUSALS = 200
 
 
@@ -34,6 +36,7 @@ def _line_up(text: str) -> bool:
         st.session_state[URL_QUEUE] = list(dict.fromkeys([*waiting, *urls]))
     if urls and not waiting:
         st.session_state[OUTCOMES] = []
+        st.session_state[URLS_FAILED] = []
     return bool(urls)
 
 
@@ -46,14 +49,22 @@ def queue_urls() -> None:
 def retry_urls() -> None:
     """Line up once more what may come at a second try; the rest stays as it is."""
     outcomes = st.session_state[OUTCOMES]
-    st.session_state[URL_QUEUE] = [o.name for o in outcomes if o.retry]
+    again = [o.name for o in outcomes if o.retry]
+    failed = st.session_state.get(URLS_FAILED, [])
+    st.session_state[URL_QUEUE] = again
+    st.session_state[URLS_FAILED] = [url for url in failed if url not in again]
     st.session_state[OUTCOMES] = [o for o in outcomes if not o.retry]
 
 
 def cancel_urls() -> None:
     """Stop fetching: what has come stays, the rest goes back into the box."""
     left = st.session_state.pop(URL_QUEUE, [])
-    st.session_state[URL_BOX] = "\n".join(left)
+    _back_into_the_box([*st.session_state.get(URLS_FAILED, []), *left])
+
+
+def _back_into_the_box(urls: Sequence[str]) -> None:
+    """Leave addresses where they can be mended and tried again."""
+    st.session_state[URL_BOX] = "\n".join(urls)
 
 
 def _fetched(urls: Sequence[str], bar: DeltaGenerator) -> Iterator[list[Source]]:
@@ -79,8 +90,11 @@ def _take(part: Sequence[Source], tray: Tray, classifier: Classifier | None) -> 
     lists are looked up first: an address stays in the queue until its outcome is noted.
     """
     queue, outcomes = st.session_state[URL_QUEUE], st.session_state[OUTCOMES]
+    failed = st.session_state.setdefault(URLS_FAILED, [])
     for source, outcome in zip(part, receive(part, tray, classifier), strict=True):
         outcomes.append(outcome)
+        if outcome.refusal:
+            failed.append(source.url)
         queue.remove(source.url)
 
 
@@ -97,6 +111,7 @@ def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
         _take(part, tray, classifier)
         del part
     st.session_state.pop(URL_QUEUE, None)
+    _back_into_the_box(st.session_state.get(URLS_FAILED, []))
     st.rerun()
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from dataset.names import neutral
 from db import Agreement, BinCount, Database, MatrixCell, VersionCount, WayCount, wilson
-from ui.history.view import show_disputed, show_pictures
+from ui.history.filters import show_disputed, show_pictures
 from ui.model import charts
 from ui.model.shares import (
     ClassFigures,

@@ -9,7 +9,9 @@ CORRECT = "#1b9e77"
 INCORRECT = "#d95f02"
 PAPER = "light-dark(#fff, #12131a)"
 ACCENT = "light-dark(#4f46e5, #818cf8)"
-"""The page's background and its one accent, as `.streamlit/config.toml` has them."""
+DANGER = "light-dark(#b3261e, #ff8a80)"
+"""The page's background and its one accent, as `.streamlit/config.toml` has them, and
+the colour of what cannot be taken back."""
 
 STYLE = f"""
 <style>
@@ -51,8 +53,44 @@ img.tiny {{ image-rendering: pixelated; }}
   background: color-mix(in srgb, currentColor 9%, transparent); }}
 .verdict.correct {{ color: #fff; background: #14785a; }}
 .verdict.incorrect {{ color: #fff; background: #b54e00; }}
-.picture.details {{ width: 20rem; max-width: 100%; }}
-.picture .whole {{ overflow-wrap: anywhere; unicode-bidi: isolate; }}
+/* The history: what acts on the list, and the picture beside it, stay in sight. */
+.st-key-history [data-testid="stLayoutWrapper"]:has(> .st-key-grid-actions) {{
+  position: sticky; top: 3.75rem; z-index: 5; background: {PAPER};
+  padding-block: .4rem; }}
+.st-key-history [data-testid="stLayoutWrapper"]:has(> .st-key-panel) {{
+  position: sticky; top: 4.2rem; max-height: calc(100vh - 5rem); overflow-y: auto; }}
+.st-key-panel .answer {{ font-size: 1.25rem; }}
+.st-key-panel h4 {{ margin: .9rem 0 .3rem; padding: 0; font-size: .9rem; }}
+.st-key-panel p {{ margin: 0; font-size: .85rem; }}
+.events {{ margin: 0; padding-left: 1.2rem; font-size: .85rem;
+  overflow-wrap: anywhere; }}
+.events small {{ display: block; opacity: .75; }}
+.facts {{ display: grid; grid-template-columns: auto 1fr; gap: .15rem .7rem; margin: 0;
+  font-size: .85rem; }}
+.facts dt {{ opacity: .75; }}
+.facts dd {{ margin: 0; overflow-wrap: anywhere; unicode-bidi: isolate; }}
+.picture.few {{ display: grid; grid-template-columns: repeat(4, 1fr); }}
+.picture.few figure {{ aspect-ratio: auto; }}
+.picture.few button {{ aspect-ratio: 1; height: auto; }}
+.picture.few img {{ object-fit: cover; }}
+.picture.few figcaption {{ padding: .1rem .3rem; font-size: .75rem; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; }}
+.why p {{ margin: 0 0 .4rem; font-size: .85rem; }}
+.why .looks {{ display: grid; gap: .35rem; margin-bottom: .7rem;
+  grid-template-columns: repeat(4, 1fr); }}
+.why .looks img {{ width: 100%; border-radius: .3rem; image-rendering: pixelated; }}
+.st-key-panel [data-testid="stColumn"] {{ min-width: 0; flex: 1 1 0; }}
+@media (max-width: 900px) {{
+  .st-key-history [data-testid="stHorizontalBlock"]:has(.st-key-panel) {{
+    flex-direction: column-reverse; }}
+  .st-key-history [data-testid="stLayoutWrapper"]:has(> .st-key-panel) {{
+    position: static; max-height: none; }} }}
+/* What destroys looks like it. */
+:is(.st-key-delete-selected, .st-key-purge-selected, .st-key-purge,
+  .st-key-purge-confirmed, .st-key-clear-all, .st-key-clear-confirmed) button {{
+  color: {DANGER}; border-color: color-mix(in srgb, {DANGER} 55%, transparent); }}
+:is(.st-key-purge-confirmed, .st-key-clear-confirmed) button {{
+  color: {PAPER}; background: {DANGER}; border-color: {DANGER}; }}
 .refused {{ margin: 0; padding-left: 1.1rem; font-size: .9rem; }}
 .refused li {{ overflow-wrap: anywhere; }}
 .refused b {{ font-weight: 600; }}
