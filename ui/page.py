@@ -84,7 +84,7 @@ def _diagnosed(problem: DatabaseError) -> DatabaseError:
 def _render_classify(database: Database | None) -> None:
     tray = current_tray()
     classifier = _classifier()
-    render_upload(tray, classifier)
+    render_upload(tray, classifier, database)
     render_saved()
     if classifier and (waiting := len(pending(tray.items(), classifier.version))):
         bar = st.progress(0.0, text="Classifying…")

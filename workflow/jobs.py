@@ -303,6 +303,8 @@ class Jobs:
                 lost = job.state == "receiving" and folder.stat().st_mtime < old
                 if lost or (job.over and over > KEPT):
                     shutil.rmtree(folder, ignore_errors=True)
+                elif job.over:  # its server may have been killed just then
+                    _drop_source(folder)
 
     # --- the work ---------------------------------------------------------------------
 
@@ -315,18 +317,31 @@ class Jobs:
         return waiting[-1] if waiting else None
 
     def _work(self) -> None:
-        elsewhere: set[str] = set()
+        elsewhere: set[str] = set()  # and what cannot be worked on
         while True:
             with self._lock:
                 job_id = self._next(elsewhere)
                 if job_id is None:
                     self._thread = None
                     return
-            with _claimed(self._root / job_id) as ours:
-                if ours:
-                    self._do(job_id)
-                else:
-                    elsewhere.add(job_id)
+            if not self._turn(job_id):
+                elsewhere.add(job_id)
+
+    def _turn(self, job_id: str) -> bool:
+        """Work on a job; whether it is at something else by then.
+
+        It is not where another process works on it, or where the disk is so full that
+        not even that could be written: whoever looks next has it tried again.
+        """
+        with _claimed(self._root / job_id) as ours:
+            if not ours:
+                return False
+            try:
+                self._do(job_id)
+                return self._told(job_id).state not in ("counting", "running")
+            except Exception:
+                _log.exception("An import could not be noted")
+                return False
 
     def _do(self, job_id: str) -> None:
         """Work on a job until it is over, asks, or is stopped."""
@@ -420,9 +435,7 @@ class Jobs:
         if note.counted and not error:
             job = replace(job, said=summary(_counts(job)))
         self._write(_Note(job, counted=note.counted))
-        for path in folder.iterdir():
-            if path.name != ABOUT:
-                path.unlink(missing_ok=True)
+        _drop_source(folder)
 
 
 class _Stopped(Exception):
@@ -468,6 +481,13 @@ def _with_counts(job: Job, counts: Imported) -> Job:
         lost=tuple(counts.lost),
         respelled=counts.respelled,
     )
+
+
+def _drop_source(folder: Path) -> None:
+    """Delete what was sent, and the marks."""
+    for path in folder.iterdir():
+        if path.name != ABOUT:
+            path.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

@@ -48,6 +48,8 @@ from workflow import resources
 from workflow.receive import portions
 from workflow.words import count, respelled_text
 
+BATCH = 64
+"""Pictures in one transaction: nobody waits for each of them."""
 TOLD = 20
 """Pictures that did not come in and are named; of more the number is told."""
 
@@ -253,7 +255,7 @@ class Import:
     def count(self) -> Iterator[tuple[int, int]]:
         """How many pictures are looked at, and how many of them are here already."""
         done = here = 0
-        for part in portions(self._set.items()):
+        for part in portions(self._set.items(), BATCH):
             data = [item.data for item in part if isinstance(item.data, bytes)]
             hashes = [sha256(one).hexdigest() for one in data]
             stored = self._database.here(hashes)
@@ -280,7 +282,7 @@ class Import:
             DatabaseError: the batches before it are in; doing it again adds the rest.
         """
         ours = self._database.here(self.new)
-        for part in portions(self._set.items(self.counts.done)):
+        for part in portions(self._set.items(self.counts.done), BATCH):
             counts = replace(self.counts, lost=list(self.counts.lost))
             found = _labelled(part, counts)
             here = self._database.here(one.sha256 for one in found)

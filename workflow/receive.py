@@ -90,8 +90,9 @@ class _Weighed(Protocol):
 W = TypeVar("W", bound=_Weighed)
 
 
-def portions(things: Iterable[W], most: int = CHUNK) -> Iterator[list[W]]:
-    """Cut by number and by weight."""
+def portions(things: Iterable[W], most: int | None = None) -> Iterator[list[W]]:
+    """Cut by number, by default `CHUNK`, and by weight."""
+    most = most or CHUNK
     part: list[W] = []
     weight = 0
     for thing in things:

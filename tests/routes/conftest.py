@@ -18,7 +18,7 @@ from routes.admission import SMALL, Room, decoded
 from routes.answers import guarded
 from routes.api import door, table
 from routes.export import export, export_labels
-from routes.import_zip import import_archive
+from routes.imports import add_files, begin_import, imports, one_import, steer_import
 from routes.login import HEADER, Gate
 from routes.metrics import Counted
 from routes.origin import HOSTS, settle_hosts
@@ -123,7 +123,7 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> Spool:
     return made
 
 
-@pytest.fixture(params=["/import", "/upload/{}/zip?name=a.zip"])
+@pytest.fixture(params=["/imports", "/upload/{}/zip?name=a.zip"])
 def route(request: pytest.FixtureRequest, tray_id: str) -> str:
     return request.param.format(tray_id)
 
@@ -140,7 +140,11 @@ def address() -> Iterator[str]:
     routes = [
         guarded("/upload/{tray}", upload),
         guarded("/upload/{tray}/zip", upload_archive),
-        guarded("/import", import_archive),
+        Route("/imports", imports),
+        Route("/imports/{job}", one_import),
+        guarded("/imports", begin_import),
+        guarded("/imports/{job}/files/{number:int}", add_files),
+        guarded("/imports/{job}/{act}", steer_import),
         guarded("/review/{tray}", review),
     ]
     with serving(Starlette(routes=routes)) as port:

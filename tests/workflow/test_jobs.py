@@ -6,46 +6,21 @@ import struct
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from db import Database, DatabaseError
-from model.classes import CLASSES
-from model.classifier import Classifier, load_classifier
-from tests.support.entries import check_counts, count
+from db import Database, DatabaseError, ImportedImage
+from tests.support.entries import count
 from tests.support.hostile import encoded, scene
-from tests.support.models import publish_random
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 from workflow import jobs as jobs_module
 from workflow.jobs import Job, Jobs, NoSuchJob, TooManyJobs
+from workflow.read_back import BATCH
 
-PICTURES = [encoded(scene((20 + n, 24))) for n in range(80)]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return publish_random(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture(scope="module")
-def classifier(weights: Path) -> Classifier:
-    return load_classifier(weights)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database.open(tmp_path / "test.db", CLASSES)
-    yield made
-    check_counts(tmp_path / "test.db")
-
-
-@pytest.fixture
-def jobs(tmp_path: Path, database: Database, classifier: Classifier) -> Jobs:
-    return Jobs(tmp_path / "imports", lambda: database, lambda: classifier)
+PICTURES = [encoded(scene((20 + n, 24))) for n in range(160)]
 
 
 def write_zip(path: Path, files: dict[str, bytes]) -> None:
@@ -80,7 +55,7 @@ def test_a_zip_is_counted_and_goes_in(jobs: Jobs, tmp_path: Path):
     first = sent(jobs, plain(PICTURES[:40]))
     jobs.received(first.id)
     settled(jobs, first)
-    again = sent(jobs, plain(PICTURES))
+    again = sent(jobs, plain(PICTURES[:80]))
     jobs.received(again.id)
     done = settled(jobs, again)
     assert (done.total, done.here, done.saved, done.known) == (80, 40, 40, 40)
@@ -144,7 +119,7 @@ def test_pause_resume_and_cancel(jobs: Jobs, database: Database, monkeypatch: An
 
     def slow(entries: Any, who: str) -> Any:
         result = write(entries, who)
-        if database.statistics().total == 32:
+        if database.statistics().total == BATCH:
             jobs.pause(job.id)
         return result
 
@@ -153,11 +128,11 @@ def test_pause_resume_and_cancel(jobs: Jobs, database: Database, monkeypatch: An
     jobs.received(job.id)
     paused = settled(jobs, job, "paused")
     wait_until(lambda: jobs._thread is None)
-    assert database.statistics().total == 32
+    assert database.statistics().total == BATCH
     assert not paused.over
     jobs.resume(job.id)
     done = settled(jobs, job)
-    assert (done.saved, done.known) == (80, 0)
+    assert (done.saved, done.known) == (160, 0)
     other = sent(jobs, plain(PICTURES))
     jobs.received(other.id, go=False)
     settled(jobs, other, "counted")
@@ -198,7 +173,7 @@ database = Database.open(root / "test.db", CLASSES)
 write = database.restore_images
 def killing(entries, who):
     result = write(entries, who)
-    if database.statistics().total > 32:
+    if database.statistics().total > 64:
         os.kill(os.getpid(), signal.SIGKILL)  # written, and not yet counted
     return result
 database.restore_images = killing
@@ -208,6 +183,7 @@ jobs._thread.join()
 """
 
 
+@pytest.mark.threat("F48")
 def test_a_killed_server_goes_on_and_writes_nothing_twice(
     jobs: Jobs, weights: Path, tmp_path: Path
 ):
@@ -219,12 +195,12 @@ def test_a_killed_server_goes_on_and_writes_nothing_twice(
         [sys.executable, "-c", KILLED, str(tmp_path), str(weights)], cwd=ROOT
     )
     assert killed.returncode == -signal.SIGKILL
-    assert count(tmp_path / "test.db", "images") == 64
+    assert count(tmp_path / "test.db", "images") == 2 * BATCH
     jobs.wake()
     done = settled(jobs, job)
-    assert (done.saved, done.known, done.reviewed) == (80, 0, 80)
+    assert (done.saved, done.known, done.reviewed) == (160, 0, 160)
     for table in ("images", "predictions", "reviews"):
-        assert count(tmp_path / "test.db", table) == 80
+        assert count(tmp_path / "test.db", table) == 160
 
 
 def test_two_processes_do_not_work_on_one_job(jobs: Jobs, tmp_path: Path):
@@ -234,6 +210,21 @@ def test_two_processes_do_not_work_on_one_job(jobs: Jobs, tmp_path: Path):
         jobs.received(job.id)
         wait_until(lambda: jobs._thread is None)
         assert jobs._told(job.id).state == "counting"
+    assert settled(jobs, job).saved == 3
+
+
+def test_a_disk_that_takes_nothing_ends_no_thread_for_good(
+    jobs: Jobs, monkeypatch: Any
+):
+    def full(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    job = sent(jobs, plain(PICTURES[:3]))
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "_write", full)
+        patch.setattr(jobs, "_stop", full)
+        jobs.received(job.id)
+        assert wait_until(lambda: jobs._thread is None)
     assert settled(jobs, job).saved == 3
 
 
@@ -247,6 +238,7 @@ def test_as_many_as_may_be(jobs: Jobs, monkeypatch: Any):
     jobs.new("c.zip")
 
 
+@pytest.mark.threat("E47")
 @pytest.mark.parametrize("name", ["../..", "", "a" * 20, "0" * 20])
 def test_a_name_is_not_a_path(jobs: Jobs, name: str):
     with pytest.raises(NoSuchJob):
@@ -257,3 +249,13 @@ def test_what_is_told_is_plain_data(jobs: Jobs):
     told = jobs.new("a.zip").as_data()
     assert json.loads(json.dumps(told))["state"] == "receiving"
     assert told["over"] is False
+
+
+def test_a_picture_deleted_for_good_meanwhile_is_no_picture_without_bytes(
+    database: Database,
+):
+    known = ImportedImage("0" * 64, "a.png", "2026-01-01", 0, (), ())
+    assert database.here([known.sha256]) == set()
+    result = database.restore_images([known])
+    assert (result.saved, result.known, result.gone) == (0, 0, 1)
+    assert database.statistics().total == 0

@@ -18,11 +18,13 @@ from ui.shared.notes import render_notes
 from ui.shared.track_record import experience, model_asked
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import CARDS, MODE, MODES, QUEUE, begin_with, write_address
-from workflow.save import NOTHING, Saved, save
+from workflow.save import NOTHING, Saved, Saving, begin_saving, save, saving
 from workflow.tray import Item, Tray
 from workflow.verdicts import own_labels
 from workflow.words import count, respelled_text
 
+AT_ONCE = 300
+"""Pictures that are saved before the page is drawn again; of more it says how far."""
 FEW = 20
 """Pictures without a verdict that are cleared without asking: soon given again."""
 SAVED = "saved"
@@ -41,6 +43,9 @@ def on_save(tray: Tray, database: Database) -> None:
     """
     st.session_state.pop(OUTCOMES, None)
     st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
+    if len(tray.items()) > AT_ONCE:
+        begin_saving(database, tray, reviewer_name())
+        return
     try:
         saved: Saved | DatabaseError = save(database, tray, reviewer_name())
     except DatabaseError as problem:
@@ -49,6 +54,27 @@ def on_save(tray: Tray, database: Database) -> None:
         earlier = st.session_state.get(SAVED), st.session_state.get(LAST)
         saved = next((said for said in earlier if said), saved)
     st.session_state[SAVED] = saved
+
+
+def _render_saving(under_way: Saving) -> None:
+    """Say how far Save is; the panel is drawn anew until it is over."""
+    if isinstance(under_way.came, Saved | DatabaseError):
+        st.session_state[SAVED] = under_way.came
+        st.rerun()
+    if under_way.came is not None:
+        raise under_way.came
+    _render_progress(under_way)
+
+
+@st.fragment(run_every=0.5)
+def _render_progress(under_way: Saving) -> None:
+    if under_way.came is not None:
+        st.rerun()
+    st.progress(
+        min(under_way.done / max(under_way.total, 1), 1.0),
+        text=f"Saving {under_way.done:,} of {count(under_way.total, 'picture')}. "
+        "You can go on elsewhere on the page.",
+    )
 
 
 def on_clear(tray: Tray) -> None:
@@ -154,6 +180,9 @@ def render_tray(
     """Draw the tray; a verdict redraws this panel and nothing else."""
     if SAVED in st.session_state:
         st.rerun()  # charts and message stand outside of this panel
+    if under_way := saving(tray):
+        _render_saving(under_way)
+        return
     render_notes()
     items = tray.items()
     if not items:

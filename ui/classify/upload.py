@@ -6,17 +6,20 @@ from contextlib import closing
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from db import Database
 from intake.errors import Refused
 from intake.fetch import fetch_all
 from intake.pasted import parse_urls
+from model.classes import CLASSES
 from model.classifier import Classifier
 from routes.admission import fetch_turn
 from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
 from ui.shared.escape import plain
 from workflow.receive import Outcome, Source, name_of_url, receive
-from workflow.tray import Tray
+from workflow.tray import MAX_PICTURES, Tray
 from workflow.tray_shares import SHARES
+from workflow.verdicts import labels_in_use
 from workflow.words import count
 
 GENERATION = "upload_generation"
@@ -172,11 +175,16 @@ def dismiss_outcomes() -> None:
     st.session_state[OUTCOMES] = []
 
 
-def render_upload(tray: Tray, classifier: Classifier | None) -> None:
+def render_upload(
+    tray: Tray, classifier: Classifier | None, database: Database | None
+) -> None:
     """Draw the panel that pictures come in by."""
     files, urls = st.columns([3, 2])
     with files:
-        _line_up(render_dropzone(tray, st.session_state.get(GENERATION, 0)))
+        room = MAX_PICTURES - len(tray.items())
+        labels = [*CLASSES, *labels_in_use(database)]
+        generation = st.session_state.get(GENERATION, 0)
+        _line_up(render_dropzone(tray, generation, room, labels))
     with urls:
         _render_urls(tray, classifier)
     _render_outcomes()
