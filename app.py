@@ -18,11 +18,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from model.bundle import BundleError
+from routes import metrics
 from routes.address import PageStart
 from routes.answers import guarded
+from routes.api import table as api
 from routes.export import export, export_labels
 from routes.imports import add_files, begin_import, imports, one_import, steer_import
 from routes.login import Gate
+from routes.metrics import Counted
 from routes.origin import settle_hosts
 from routes.originals import saved_original, tray_original
 from routes.thumbnails import example, saved_thumbnail, tray_thumbnail
@@ -56,7 +59,11 @@ settle_hosts()
 app = st.App(
     "ui/page.py",
     lifespan=warm_and_tidy,
-    middleware=[Middleware(Gate), Middleware(PageStart, style=STYLE)],
+    middleware=[
+        Middleware(Counted),
+        Middleware(Gate),
+        Middleware(PageStart, style=STYLE),
+    ],
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
@@ -73,5 +80,7 @@ app = st.App(
         guarded("/imports/{job}/{act}", steer_import),
         guarded("/upload/{tray}", upload),
         guarded("/upload/{tray}/zip", upload_archive),
+        *api.routes(),
+        *metrics.routes(),
     ],
 )

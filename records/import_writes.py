@@ -8,10 +8,11 @@ from sqlalchemy import insert, select
 
 from records.common import AnyRow, groups, new_id
 from records.near_groups import Newcomer, insert_bands, near_keys
+from records.opinions import standing
 from records.schema import images, predictions, reviews, state
 from records.transaction import Base
 from records.types import Given, ImportedEvent, ImportedImage, SaveResult
-from records.undo import standing, stands
+from records.undo import stands
 from records.work import (
     Named,
     Work,
@@ -102,6 +103,7 @@ def _enter(
     work: Work, image_id: int, entry: ImportedImage, key: str, made: Sequence[int]
 ) -> bool:
     """Write a picture's events and what stands for it; whether it has a label."""
+    work.judged.update(made)
     now_stands = stands(standing(_events(work, made, entry)))
     newest = entry.predictions[entry.standing]
     named = Named(shown(entry.name), newest.source, newest.label)

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 State = Literal[
-    "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near", "trash"
+    "all",
+    "correct",
+    "incorrect",
+    "unreviewed",
+    "custom",
+    "outside",
+    "near",
+    "disputed",
+    "trash",
 ]
 """Which pictures; those in the trash are part of the last one only."""
 
@@ -18,7 +26,7 @@ Way = Literal["card", "queue", "bulk", "history", "import", "api"]
 """How a label was given: on a picture's card, in the queue, to many pictures at once
 (the contact sheet, a page of cards, rows of the history), to one picture in the
 history, with an import, by a program."""
-Order = Literal["uncertain", "mistakes", "uploaded", "random"]
+Order = Literal["uncertain", "mistakes", "uploaded", "random", "disputed"]
 """In which order the queue showed the pictures."""
 WAYS: tuple[Way, ...] = get_args(Way)
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -185,6 +193,7 @@ class HistoryRow:
         near_copy: whether it resembled an earlier picture when it was saved.
         in_scope: whether that model takes it for one of the classes; None where it
             was not asked.
+        disputed: whether two people say different things of it.
         created, reviewed_at: ISO 8601, UTC.
     """
 
@@ -204,6 +213,7 @@ class HistoryRow:
     height: int
     near_copy: bool = False
     in_scope: bool | None = None
+    disputed: bool = False
 
 
 @dataclass(frozen=True)

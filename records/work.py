@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from records import search
+from records import opinions, search
 from records.common import AnyRow, groups, now
 from records.label_text import fold, same_label
 from records.schema import (
@@ -257,6 +257,7 @@ class Work:
         gone: how many pictures it was to touch and did not find.
         relabelled: pictures whose label is another now: name, before, now.
         respelled: labels that are in use in another spelling, and that one.
+        judged: predictions whose pictures people say something else of than before.
     """
 
     def __init__(
@@ -278,6 +279,7 @@ class Work:
         self.relabelled: list[tuple[str, str, str]] = []
         self._spellings: dict[str, str] = {}
         self._events: list[dict[str, Any]] = []
+        self.judged: set[int] = set()
         self._entered: list[dict[str, Any]] = []
         self._states: list[dict[str, Any]] = []
         self._trigrams = trigrams
@@ -328,6 +330,7 @@ class Work:
         given with it, and for everything else, it is the person whose act this is:
         many type their name only before they save.
         """
+        self.judged.add(prediction_id)
         self._events.append(
             {
                 "prediction_id": prediction_id,
@@ -441,6 +444,7 @@ class Work:
         """Write everything; counts last and in one order, so that no two wait for
         each other."""
         self.flush()
+        opinions.settle(self.connection, self.judged)
         self._move_counts()
         if self._changed:
             mark_change(self.connection, self.operation)

@@ -236,11 +236,20 @@ Begin: TypeAlias = Callable[[Asked], Awaitable[Response | Lines]]
 """Receives a request, and answers at once or with lines that it makes one by one."""
 
 
+def _refusal(wrong: BadRequest) -> Response:
+    return PlainTextResponse(str(wrong), wrong.status)
+
+
+Refuse: TypeAlias = Callable[[BadRequest], Response]
+"""Says what is wrong."""
+
+
 def guarded(
     path: str,
     begin: Begin,
     methods: tuple[str, ...] = ("POST",),
     guard: Guard = from_page,
+    refuse: Refuse = _refusal,
 ) -> Route:
     """A route that answers with what `begin` makes, or with why not."""
 
@@ -248,13 +257,16 @@ def guarded(
         try:
             return await _answer(request, begin, guard)
         except BadRequest as problem:
-            return _refusal(problem.status, str(problem))
+            wrong = problem
         except ClientDisconnect:
-            return _refusal(400, "")
+            wrong = BadRequest(400, "")
         except DatabaseError as problem:
-            return _refusal(503, str(problem))
+            wrong = BadRequest(503, str(problem))
         except OSError:
-            return _refusal(507, READ_ONLY)
+            wrong = BadRequest(507, READ_ONLY)
+        refused = refuse(wrong)
+        refused.headers.update(HEADERS)
+        return refused
 
     return Route(path, endpoint, methods=list(methods), name=path)
 
@@ -270,7 +282,3 @@ async def _answer(request: Request, begin: Begin, guard: Guard) -> Response:
         headers = HEADERS | {"Content-Encoding": "identity"}
         kind = "application/x-ndjson"
         return Held(made, place.pop_all(), media_type=kind, headers=headers)
-
-
-def _refusal(status: int, message: str) -> Response:
-    return PlainTextResponse(message, status, headers=HEADERS)

@@ -20,6 +20,7 @@ from ui.shared.streamlit_internals import forget_gone_controls
 from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
+from ui.sidebar.team import render_team
 from ui.sidebar.unsaved import render_unsaved
 from ui.state import (
     CLASSIFY,
@@ -142,6 +143,7 @@ def main() -> None:
                 render_unsaved(current_tray())
                 render_overview(database)
                 render_reviewer()
+                render_team(database)
                 _render_model()
     except DatabaseError as problem:
         _say(_diagnosed(problem))

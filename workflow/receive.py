@@ -20,6 +20,7 @@ from intake.errors import Refused
 from intake.pictures import Picture, read_pictures
 from model.classifier import Classifier
 from model.prediction import Prediction
+from workflow.measures import PICTURES, timed
 from workflow.tray import Arrival, Item, Tray
 
 CHUNK = 32
@@ -128,7 +129,7 @@ def receive_in_chunks(
             yield from _side_by_side(chain(first, parts), tray, classifier)
             return
         for part in first:  # alone it needs no threads
-            pictures = _read(part)
+            pictures = read_portion(part)
             yield _keep(part, pictures, tray, _predict(pictures, tray, classifier))
 
 
@@ -189,7 +190,7 @@ def _side_by_side(
             for name in ("decode", "classify", "write")
         )
         for part in parts:
-            pictures = decoder.submit(_read, part)
+            pictures = decoder.submit(read_portion, part)
             predictions = engine.submit(classified, pictures)
             working.append(writer.submit(kept, part, pictures, predictions))
             if len(working) == AT_ONCE:
@@ -198,13 +199,33 @@ def _side_by_side(
             yield working.popleft().result()
 
 
-def _read(part: Sequence[Source]) -> list[Picture | Refused]:
+def read_portion(part: Sequence[Source]) -> list[Picture | Refused]:
+    """Each as a picture, or why it is none."""
     given = [source.data for source in part if isinstance(source.data, bytes)]
-    read = read_pictures(given)
-    return [
+    with timed("decode"):
+        read = iter(list(read_pictures(given)))
+    found = [
         source.data if isinstance(source.data, Refused) else next(read)
         for source in part
     ]
+    for each in found:
+        PICTURES.labels(_outcome(each)).inc()
+    return found
+
+
+def _outcome(found: Picture | Refused) -> str:
+    if isinstance(found, Picture):
+        return "received"
+    return "failed" if found.retry else "refused"
+
+
+def predict(
+    classifier: Classifier, pictures: Sequence[Picture]
+) -> Mapping[str, Prediction]:
+    """What the classifier says of different pictures, by their hashes."""
+    with timed("network"):
+        answers = classifier.predict([picture.image for picture in pictures])
+    return {p.sha256: answer for p, answer in zip(pictures, answers, strict=True)}
 
 
 def _predict(
@@ -215,8 +236,7 @@ def _predict(
         return {}
     different = {p.sha256: p for p in pictures if isinstance(p, Picture)}
     new = [p for p in different.values() if tray.item(p.sha256) is None]
-    answers = classifier.predict([picture.image for picture in new])
-    return {p.sha256: a for p, a in zip(new, answers, strict=True)}
+    return predict(classifier, new)
 
 
 def _keep(
@@ -259,9 +279,8 @@ def _received(name: str, item: Item, new: bool) -> Outcome:
 
 
 def _classify(pictures: Sequence[Picture], tray: Tray, classifier: Classifier) -> None:
-    predictions = classifier.predict([picture.image for picture in pictures])
-    for picture, prediction in zip(pictures, predictions, strict=True):
-        tray.set_prediction(picture.sha256, prediction)
+    for sha256, prediction in predict(classifier, pictures).items():
+        tray.set_prediction(sha256, prediction)
 
 
 def pending(items: Iterable[Item], version: str) -> list[Item]:
