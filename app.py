@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from model.bundle import BundleError
-from routes.address import NamedTrays
+from routes.address import PageStart
 from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
@@ -29,6 +29,7 @@ from routes.thumbnails import example, saved_thumbnail, tray_thumbnail
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
 from ui.shared.streamlit_internals import share_heaps, tidy_at_rest
+from ui.shared.theme import STYLE
 from workflow import resources
 from workflow.tray import forget_looks
 
@@ -53,7 +54,7 @@ settle_hosts()
 app = st.App(
     "ui/page.py",
     lifespan=warm_and_tidy,
-    middleware=[Middleware(Gate), Middleware(NamedTrays)],
+    middleware=[Middleware(Gate), Middleware(PageStart, style=STYLE)],
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),

@@ -66,6 +66,8 @@ class Importing(Base):
             "confidence": newest.confidence,
             "in_scope": entry.in_scope,
             "name": shown(entry.name),
+            "model_version": newest.model_version,
+            "created": entry.created,
             "near_copy": join_group(
                 work.connection, image_id, entry.sha256, entry.dhash, entry.group
             ),

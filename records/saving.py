@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from records.common import AnyRow, now
 from records.near_groups import join_group
@@ -27,6 +27,9 @@ from records.work import (
     insert_prediction,
     shown,
 )
+
+MOST_TOLD = 20
+"""Changed labels that Save names."""
 
 _BEFORE = (
     select(state)
@@ -51,16 +54,18 @@ def _answer(prediction_id: int, entry: NewImage) -> dict[str, Any]:
         "confidence": entry.confidence,
         "in_scope": entry.in_scope,
         "name": shown(entry.name),
+        "model_version": entry.model_version,
     }
 
 
 def _write_new(work: Work, entry: NewImage) -> _Written:
     """Write a picture that was not here, with what the model says of it."""
     connection = work.connection
-    image_id = insert_image(connection, entry, now())
+    created = now()
+    image_id = insert_image(connection, entry, created)
     values = _answer(_insert_prediction(connection, image_id, entry), entry)
     near = join_group(connection, image_id, entry.sha256, entry.dhash)
-    return image_id, values | {"near_copy": near}, Stands()
+    return image_id, values | {"near_copy": near, "created": created}, Stands()
 
 
 def _judged(
@@ -87,15 +92,20 @@ def _judged(
 
 
 def _on_record(work: Work, image_id: int, label: str, given: Given) -> bool:
-    """Whether this very verdict was written before."""
+    """Whether this very verdict was written before, and not taken back since."""
     if given.at is None:
         return False
+    later = reviews.alias()
+    asked = select(predictions.c.id).where(predictions.c.image_id == image_id)
+    undone = exists().where(
+        later.c.undoes == reviews.c.id, later.c.prediction_id.in_(asked)
+    )
     found = (
         select(reviews.c.id)
         .join(predictions, predictions.c.id == reviews.c.prediction_id)
         .where(predictions.c.image_id == image_id, reviews.c.created == given.at)
         .where(reviews.c.label == label, reviews.c.way == given.way)
-        .where(reviews.c.event.in_(("confirmed", "corrected")))
+        .where(reviews.c.event.in_(("confirmed", "corrected")), ~undone)
     )
     work.flush()
     return work.connection.execute(found.limit(1)).scalar() is not None
@@ -116,7 +126,12 @@ class Saving(Base):
             for entry in entries:
                 done.update(self._save_one(work, entry))
             respelled = tuple(work.respelled.items())
-        return SaveResult(**done, respelled=respelled)
+        return SaveResult(
+            **done,
+            respelled=respelled,
+            relabelled=tuple(work.relabelled[:MOST_TOLD]),
+            operation=work.operation,
+        )
 
     def _save_one(self, work: Work, entry: NewImage) -> Iterator[str]:
         """Write one; yields the counts of `SaveResult` that it belongs to."""
@@ -133,8 +148,9 @@ class Saving(Base):
         work.enter(of, before, values | work.columns(named, stands))
         if stands is not stood:
             yield "reviewed"
-            if stood.label not in (None, stands.label):
+            if stood.label and stands.label and stood.label != stands.label:
                 yield "replaced"
+                work.relabelled.append((entry.name, stood.label, stands.label))
 
     def _write_known(self, work: Work, before: AnyRow, entry: NewImage) -> _Written:
         """Write what a model says now; a picture in the trash comes back."""

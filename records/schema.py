@@ -128,6 +128,9 @@ state = Table(
     Column("near_copy", Boolean, nullable=False, server_default=false()),
     Column("way", String(16)),
     Column("queue_order", String(16)),
+    Column("who", Text),  # of the standing verdict; null without one
+    Column("model_version", String(64)),
+    Column("created", String(32)),
     Index("ix_state_image", "deleted", "image_id"),
     Index("ix_state_confidence", "deleted", "confidence"),
     Index("ix_state_name", "deleted", "name"),
@@ -142,6 +145,13 @@ state = Table(
         for column in ("correct", "custom", "label", "in_scope", "near_copy")
         for sort in ("image_id", "confidence", "name", "predicted")
     ),
+    # Of these, the orders that people look through them in: more cost each write.
+    *(
+        Index(f"ix_state_{column}_{sort}", "deleted", column, sort)
+        for column in ("who", "way", "model_version")
+        for sort in ("image_id", "confidence")
+    ),
+    Index("ix_state_created", "deleted", "created", "image_id"),
 )
 
 tally = Table(

@@ -1,7 +1,7 @@
 """Plain data that crosses the database's border."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 State = Literal[
@@ -86,6 +86,8 @@ class SaveResult:
         respelled: see there.
         restored: how many of the saved ones had been in the trash.
         replaced: how many of the verdicts replaced another label.
+        relabelled: the first of these: name, label before, and label now.
+        operation: names the act, for `Database.undo`.
     """
 
     saved: int
@@ -95,6 +97,8 @@ class SaveResult:
     respelled: Respelled = ()
     restored: int = 0
     replaced: int = 0
+    relabelled: tuple[tuple[str, str, str], ...] = ()
+    operation: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,10 @@ class HistoryQuery:
     Attributes:
         search: text looked for literally, without case, in name, source and labels.
         sort: one of created, confidence, name, predicted, label.
+        who: gave the verdict that stands; "" for people without a name.
+        way: how that was given.
+        version: of the model whose answer stands.
+        since, until: saved from then on, and before then; ISO 8601, UTC.
     """
 
     state: State = "all"
@@ -152,6 +160,16 @@ class HistoryQuery:
     predicted: str | None = None
     sort: str = "created"
     descending: bool = True
+    who: str | None = None
+    way: Way | None = None
+    version: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it asks for pictures of a span of time."""
+        return self.since is not None or self.until is not None
 
 
 @dataclass(frozen=True)
@@ -184,6 +202,22 @@ class HistoryRow:
     height: int
     near_copy: bool = False
     in_scope: bool | None = None
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What a person sees of one picture beside its row.
+
+    Attributes:
+        probabilities: of the standing prediction, in the order of the model's classes.
+        size: bytes of the original.
+        near: its near copies, the oldest first, as many as fit beside it.
+    """
+
+    probabilities: tuple[float, ...]
+    format: str
+    size: int
+    near: tuple[HistoryRow, ...]
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def newest_verdict(pile: Sequence[Any]) -> Any:
 def stands(pile: Sequence[Any]) -> Stands:
     """What follows from a pile."""
     newest = newest_verdict(pile)
-    way = (newest.way, newest.queue_order) if newest else ()
+    way = (newest.way, newest.queue_order, newest.who) if newest else ()
     return Stands(_label(pile), _deleted(pile), _reviewed_at(pile), *way)
 
 
@@ -109,15 +109,4 @@ class Undo(Base):
                     _take_back(work, row, piles[row.image_id], operation)
                     for row in rows
                 )
-            return work.done(changed)
-
-    def undo_last(self, image_ids: Sequence[int], who: str = "") -> Change:
-        """Take back the newest act that stands on each of these pictures."""
-        with self._work(who) as work:
-            changed = 0
-            for part in groups(image_ids):
-                rows, piles = work.rows(part), _piles(work.connection, part)
-                for row in rows:
-                    if pile := piles.get(row.image_id):
-                        changed += _take_back(work, row, pile, pile[-1].operation)
             return work.done(changed)

@@ -64,6 +64,7 @@ _PUT = (
                 state.c.search,
                 state.c.way,
                 state.c.queue_order,
+                state.c.who,
             )
         }
     )
@@ -91,6 +92,7 @@ class Stands(NamedTuple):
     reviewed_at: str | None = None
     way: str | None = None
     queue_order: str | None = None
+    who: str | None = None
 
     @classmethod
     def of(cls, row: AnyRow) -> "Stands":
@@ -197,6 +199,7 @@ class Work:
         operation: names the act in every event it leaves, so that it can be undone.
         time: when it happened, one moment for all of it.
         gone: how many pictures it was to touch and did not find.
+        relabelled: pictures whose label is another now: name, before, now.
         respelled: labels that are in use in another spelling, and that one.
     """
 
@@ -216,6 +219,7 @@ class Work:
         self.conflicts: list[Conflict] = []
         self.gone = 0
         self.respelled: dict[str, str] = {}
+        self.relabelled: list[tuple[str, str, str]] = []
         self._spellings: dict[str, str] = {}
         self._events: list[dict[str, Any]] = []
         self._states: list[dict[str, Any]] = []
@@ -287,13 +291,16 @@ class Work:
         """Record that a person says what a picture shows; returns what then stands."""
         kind = "confirmed" if label == predicted else "corrected"
         self.event(prediction_id, kind, label, given=given)
-        return Stands(label, False, given.at or self.time, given.way, given.order)
+        who = given.who or self.who
+        at = given.at or self.time
+        return Stands(label, False, at, given.way, given.order, who)
 
     def columns(self, named: Named, stands: Stands) -> dict[str, Any]:
         """What stands for a picture, and every column of `state` that follows."""
         label = stands.label
         return stands._asdict() | {
             "correct": None if label is None else label == named.predicted,
+            "who": stands.who and shown(stands.who),
             "custom": label is not None and label not in self.classes,
             "search": search_text(named.name, named.source, named.predicted, label),
         }

@@ -23,8 +23,9 @@ from starlette.types import Receive, Scope, Send
 from db import DatabaseError
 from intake.archive import MAX_ARCHIVE
 from intake.disk import spare_bytes
+from intake.limits import too_large
 from routes import login
-from routes.admission import PATIENCE, SMALL, SMALL_ROOM, Room, at_some_speed, decoded
+from routes.admission import PATIENCE, at_some_speed
 from routes.origin import SAFE
 from routes.spool import (
     ARCHIVES,
@@ -38,6 +39,7 @@ from routes.spool import (
 from routes.xsrf import may_post
 from workflow import resources
 from workflow.receive import AT_ONCE, CHUNK
+from workflow.room import SMALL, SMALL_ROOM, Room, decoded
 from workflow.tray import Tray, valid_tray_id
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
@@ -185,8 +187,7 @@ class Asked:
 
 
 def _too_long(limit: int) -> BadRequest:
-    unit, size = ("MB", limit >> 20) if limit >= 2**20 else ("KB", limit >> 10)
-    return BadRequest(413, f"More than {size} {unit} at once.")
+    return BadRequest(413, f"{too_large(limit)}.")
 
 
 def _temporary() -> tuple[IO[bytes], int]:

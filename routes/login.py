@@ -87,6 +87,11 @@ def signed_in() -> str:
     return who_asks(st.context.headers, st.context.cookies)
 
 
+def may_log_out() -> bool:
+    """Whether people log in and out here, and not at a proxy."""
+    return oidc.is_on()
+
+
 def may_pass(headers: dict[bytes, bytes]) -> bool:
     """Whether a request comes through the proxy and names somebody."""
     header, secret = os.environ[HEADER], os.environ.get(SECRET, "")

@@ -19,6 +19,7 @@ from typing import IO
 
 from intake.archive import Archive
 from intake.errors import Refused
+from intake.limits import too_many
 from model.bundle import BundleError
 from model.classifier import Classifier
 from routes.answers import Asked, BadRequest, Lines, line
@@ -59,7 +60,7 @@ def _entries(text: bytes | bytearray) -> list[tuple[str, int]]:
     except (ValueError, TypeError, KeyError, RecursionError) as problem:
         raise BadRequest(400, "The list of files cannot be read.") from problem
     if len(listed) > MAX_FILES:
-        raise BadRequest(413, f"More than {MAX_FILES} files at once.")
+        raise BadRequest(413, f"{too_many('files at once', MAX_FILES)}.")
     for name, size in listed:
         if type(name) is not str or type(size) is not int or size < 0:
             raise BadRequest(400, "The list of files cannot be read.")

@@ -29,6 +29,7 @@ from db import (
     ImportedPrediction,
     LabelRefused,
     Respelled,
+    SaveResult,
     clean_label,
     matching,
 )
@@ -76,6 +77,14 @@ class Imported:
         """Pictures dealt with."""
         return self.saved + self.known + self.skipped
 
+    def add(self, result: SaveResult) -> None:
+        """Count what was written."""
+        self.saved += result.saved
+        self.known += result.known
+        self.trashed += result.trashed
+        self.reviewed += result.reviewed
+        self.respelled = tuple(dict(self.respelled + result.respelled).items())
+
     def leave_out(self, name: str, why: str) -> None:
         """Note one that does not come in."""
         self.skipped += 1
@@ -94,7 +103,8 @@ def _pictures(part: Sequence[Item], counts: Imported) -> Iterator[tuple[Item, Pi
             counts.leave_out(item.name, str(found))
 
 
-def _with_bytes(told: ImportedImage, picture: Picture) -> ImportedImage:
+def with_bytes(told: ImportedImage, picture: Picture) -> ImportedImage:
+    """What is told of a picture, with what its bytes say."""
     return replace(
         told,
         sha256=picture.sha256,
@@ -162,13 +172,13 @@ def _entries(
     """A batch as the database takes it."""
     found = _pictures(part, counts)
     if any(item.told for item in part):  # an export has what a model said
-        return [_with_bytes(i.told, picture) for i, picture in found if i.told]
+        return [with_bytes(i.told, picture) for i, picture in found if i.told]
     labelled = _labelled(found, counts)
     if not labelled:
         return []
     answers = model().predict([picture.image for _, picture, _ in labelled])
     return [
-        _with_bytes(_as_told(item, said, label, person), picture)
+        with_bytes(_as_told(item, said, label, person), picture)
         for (item, picture, label), said in zip(labelled, answers, strict=True)
     ]
 
@@ -193,12 +203,7 @@ def read_back(
     counts = Imported(listed=len(found))
     for part in chunks(found.items()):
         entries = _entries(part, counts, model, person)
-        result = database.restore_images(entries, person)
-        counts.saved += result.saved
-        counts.known += result.known
-        counts.trashed += result.trashed
-        counts.reviewed += result.reviewed
-        counts.respelled = tuple(dict(counts.respelled + result.respelled).items())
+        counts.add(database.restore_images(entries, person))
         yield counts
 
 

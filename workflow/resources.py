@@ -22,7 +22,7 @@ from intake.dhash import dhash
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
 from model.head import HeadError
-from model.learning.record import with_version
+from workflow.learned import with_version
 from workflow.learner import Learner
 from workflow.tray import Tray
 
@@ -31,6 +31,10 @@ _AT_WORK: dict[Path, Classifier] = {}
 """The version that served last, by the folder of its bundle."""
 _OPENED: dict[str, tuple[int, int] | None] = {}
 """Which file was opened: another one, or none, may stand in its place later."""
+
+
+EXAMPLES = Path(__file__).parent.parent / "ui" / "classify" / "examples"
+"""Pictures to try the page with."""
 
 
 def data_folder() -> Path:

@@ -16,13 +16,13 @@ from model import learn
 from model.bundle import load_bundle
 from model.classifier import Classifier
 from model.evaluate import main as evaluate
-from model.learning.record import learn as learn_from_record
 from model.learning.reviewed import near_groups
 from model.learning.teaching import own_classes
 from model.predict import main as predict
 from tests.support.models import HOME_PICTURES, picture
 from tests.support.reviewed import fill, review
 from workflow import resources
+from workflow.learned import learn as learn_from_record
 from workflow.learner import Learner
 
 

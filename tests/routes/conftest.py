@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -13,8 +14,7 @@ from streamlit import config
 
 from db import Database
 from routes import answers, oidc
-from routes.address import NamedTrays
-from routes.admission import SMALL, Room, decoded
+from routes.address import PageStart
 from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
@@ -33,6 +33,7 @@ from tests.support.trays import PICTURES
 from workflow import resources
 from workflow import tray as trays
 from workflow.receive import CHUNK_BYTES
+from workflow.room import SMALL, Room, decoded
 from workflow.tray import Tray, new_tray_id
 from workflow.tray_shares import TrayShares
 
@@ -179,6 +180,8 @@ def client(address: str) -> Client:
 def page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """What names the page's tray, and nothing of the page behind it."""
     monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
-    page = Route("/{rest:path}", lambda _: PlainTextResponse("page"), methods=["GET"])
-    app = Starlette(routes=[page], middleware=[Middleware(NamedTrays)])
+    whole = f"<body>{'page' * 500}</body>"
+    page = Route("/{rest:path}", lambda _: PlainTextResponse(whole), methods=["GET"])
+    style = [Middleware(PageStart, style="<style></style>"), Middleware(GZipMiddleware)]
+    app = Starlette(routes=[page], middleware=style)
     return TestClient(app, follow_redirects=False)

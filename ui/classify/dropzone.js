@@ -194,6 +194,7 @@ const run = async (tray, state) => {
   state.stop = new AbortController();
   let due = state.started + FIRST_RERUN_MS;
   while (state.queue.length && !state.stopping) {
+    noteUnsent(tray, state.queue);
     await sendSurely(tray, nextBatch(state), state);
     if (performance.now() > due && state.queue.length) {
       due = performance.now() + RERUN_MS;
@@ -201,6 +202,7 @@ const run = async (tray, state) => {
     }
   }
   removeEventListener("beforeunload", stay);
+  noteUnsent(tray, []);
   state.unsent = state.queue.length;
   state.queue = [];
   state.running = false;
@@ -257,6 +259,12 @@ const summary = (state) => {
   return `${parts.join(", ")}. ${told}`.trim();
 };
 
+const titleFor = (more) => {
+  if (more) return "More pictures: drop or paste them";
+  if (BY_FINGER) return "Take a photo, or choose pictures";
+  return "Drop pictures, a folder or a ZIP here, or paste";
+};
+
 const drawRefusals = (list, problems) => {
   list.replaceChildren();
   for (const { name, refusal } of problems.slice(0, SHOWN)) {
@@ -270,11 +278,17 @@ const drawRefusals = (list, problems) => {
 
 const draw = (find, tray, state) => {
   const over = !state.running && state.total > 0;
+  // One line from the drop on: cards that come later find everything in its place.
+  const come = state.total > 0 && (state.running || state.received > 0);
+  const more = state.more || come;
+  find(".root").classList.toggle("more-to-come", more);
+  find(".title").textContent = titleFor(more);
+  find(".root").hidden = false; // only now: it would change its height
   const arrived = state.running || (over && state.arrived.length);
   find(".arrived").hidden = state.folded || !arrived;
   drawStrip(find(".strip"), tray, state.arrived);
-  const more = state.received + state.known - state.arrived.length;
-  find(".more").textContent = more > 0 ? `and ${number(more)} more below` : "";
+  const below = state.received + state.known - state.arrived.length;
+  find(".more").textContent = below > 0 ? `and ${number(below)} more below` : "";
   find(".progress").hidden = !state.running;
   find(".summary").hidden = !over;
   if (state.running) {
@@ -308,7 +322,7 @@ const connect = (parent, context) => {
   };
   for (const name of ["files", "folder", "camera"]) {
     const input = find(`input[name=${name}]`);
-    find(`button.${name}`).onclick = () => input.click();
+    if (name !== "camera" || BY_FINGER) find(`button.${name}`).onclick = () => input.click();
     input.onchange = () => {
       take(fromList(input.files, context.junk));
       input.value = ""; // the same files may be chosen again
@@ -327,6 +341,8 @@ const connect = (parent, context) => {
     state.show();
   };
   askIn(find(".ask"));
+  context.cleanups.push(connectCamera(find, take));
+  find(".understood").onclick = () => forgetUnsent(find, context.tray);
   connectPage(find(".zone"), take, context);
   return find;
 };
@@ -363,6 +379,10 @@ const connectPage = (zone, take, context) => {
   });
   listen("paste", (event) => {
     const files = fromPaste(event);
+    if (!files.length && !isText(event)) {
+      const links = linksIn(event.clipboardData?.getData("text/plain") ?? "");
+      if (links) context.state.follow(links);
+    }
     if (!files.length || isTextFor(event)) return;
     event.preventDefault();
     take(files);
@@ -380,6 +400,7 @@ const mount = (parent, data) => {
   context.find = connect(parent, context);
   context.cleanups.push(foldInTime(context.find, state));
   context.find(".limits").textContent = data.words;
+  if (!state.running) showUnsent(context.find, tray);
   return context;
 };
 
@@ -396,6 +417,7 @@ export default function (component) {
     if (!state.running) state.total = 0; // saved: what came in is old news
   }
   state.generation = data.generation;
+  state.more = data.more;
   state.show = () => draw(context.find, context.tray, state);
   state.rerun = (done) => setTriggerValue("arrived", done);
   state.follow = (links) => setTriggerValue("links", links);

@@ -12,26 +12,33 @@ its labels are wanted too.
 
 from intake.archive import MAX_ARCHIVE
 from intake.junk import PATTERN
+from intake.limits import size, too_large
 from intake.pictures import MAX_BYTES
 from ui.shared.assets import component
 from workflow.tray import MAX_PICTURES, Tray
 
 WORDS = (
-    f"Pictures up to {MAX_BYTES // 2**20} MB each, also HEIC and WebP, ZIP up to "
-    f"{MAX_ARCHIVE // 2**30} GB, {MAX_PICTURES:,} pictures in all"
+    f"Any picture up to {size(MAX_BYTES)}, ZIP up to {size(MAX_ARCHIVE)}, "
+    f"{MAX_PICTURES:,} pictures in all"
 )
 
 _dropzone = component(
-    "classify/dropzone", "classify/files", "classify/strip", "shared/exports"
+    "classify/dropzone",
+    "classify/files",
+    "classify/strip",
+    "classify/camera",
+    "classify/unsent",
+    "shared/exports",
 )
 
 
-def render_dropzone(tray: Tray, generation: int) -> str:
+def render_dropzone(tray: Tray, generation: int, *, more: bool = False) -> str:
     """Draw it.
 
     Args:
         tray: where the pictures go.
         generation: another number takes the last summary off the page.
+        more: whether there are pictures already: then it takes one line.
 
     Returns:
         Addresses that were dropped just now, a line each.
@@ -41,9 +48,13 @@ def render_dropzone(tray: Tray, generation: int) -> str:
         data={
             "tray": tray.tray_id,
             "generation": generation,
-            "limits": {"file": MAX_BYTES, "zip": MAX_ARCHIVE},
+            "limits": {
+                kind: {"most": most, "words": too_large(most)}
+                for kind, most in (("file", MAX_BYTES), ("zip", MAX_ARCHIVE))
+            },
             "junk": PATTERN,
             "words": WORDS,
+            "more": more,
         },
         on_arrived_change=lambda: None,
         on_links_change=lambda: None,

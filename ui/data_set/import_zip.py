@@ -7,9 +7,10 @@ have.
 import streamlit as st
 
 from intake.archive import MAX_ARCHIVE
+from intake.limits import size
 from ui.shared.assets import component
 
-WORDS = f"Up to {MAX_ARCHIVE // 2**30} GB. Larger: see README"
+WORDS = f"Up to {size(MAX_ARCHIVE)}. Larger: see README"
 
 _importer = component("data_set/importer", "shared/exports")
 

@@ -14,7 +14,7 @@ import streamlit as st
 from dataset.names import neutral
 from db import BinCount, Database, MatrixCell, VersionCount, WayCount
 from model.classes import CLASSES
-from ui.history.view import show_pictures
+from ui.history.filters import show_pictures
 from ui.model import charts
 from ui.model.learning import render_learning
 from ui.model.shares import (

@@ -245,7 +245,6 @@ def render_overview(database: Database) -> None:
     """Draw accuracy and distribution, or say how to get them."""
     statistics, sample = database.statistics(), database.sample()
     reviewed = added_up(database.ways())
-    st.subheader("Accuracy")
     _render_headline(reviewed, sample)
     render_check(database, sample, statistics)
     if outside := outside_text(database.flagged_labels()):

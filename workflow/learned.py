@@ -1,7 +1,7 @@
-"""The record, as the command lines of the model know it.
+"""Versions of the model that were learned from the record.
 
-The only file in `model/` that opens the database: reviews to learn from, versions to
-classify with, and which one serves.
+Learns from the reviews to date, loads the version that a command asks for, and puts one
+into service.
 """
 
 import argparse
