@@ -88,8 +88,8 @@ PLACES: Mapping[str, Callable[[], Shares]] = {
 
 
 def _measure() -> None:
-    for name, room in ROOMS.items():
-        _waiting.labels(name).set(room().waiting)
+    for name, waited in ROOMS.items():
+        _waiting.labels(name).set(waited().waiting)
     for name, places in PLACES.items():
         _held.labels(name).set(len(places().held))
 
