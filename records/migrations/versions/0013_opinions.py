@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0013"
+down_revision = "0012"
 
 EVENTS = (
     "SELECT p.image_id, r.id, r.event, r.label, r.who, r.undoes FROM reviews r "
