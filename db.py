@@ -35,6 +35,7 @@ from records.label_book import LabelBook
 from records.label_text import MAX_LABEL, NONE, LabelRefused, clean_label, matching
 from records.models import Lessons, ModelRow, Models, NewModel, Reviewed, Service
 from records.near_groups import NearCopies
+from records.opinions import Agreement
 from records.picture import Reading
 from records.reviewing import Reviewing
 from records.samples import ONE_BY_ONE, DrawnStratum, Sample, Samples
@@ -47,6 +48,7 @@ from records.settings import (
     sqlite_url,
 )
 from records.stats import Estimate, Stratum, allocate, estimate
+from records.team import Team
 from records.tokens import RIGHTS, Right, Token, Tokens
 from records.track_record import Judged
 from records.trash import Trash
@@ -96,6 +98,7 @@ __all__ = [
     "RIGHTS",
     "UNKNOWN",
     "WAYS",
+    "Agreement",
     "BinCount",
     "BookLabel",
     "BusyError",
@@ -172,6 +175,7 @@ class Database(
     Figures,
     Samples,
     Models,
+    Team,
     Tokens,
     Exporting,
     Importing,

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 from typing import IO, Any, Protocol, TypeVar
 
 import orjson
@@ -332,11 +333,11 @@ class ExportReader:
             return Item(str(name or "a line of the list"), Refused(BAD_ENTRY))
         return Item(told.name, data, told=told)
 
-    def items(self) -> Iterator[Item]:
-        """Each picture it lists.
+    def items(self, start: int = 0) -> Iterator[Item]:
+        """Each picture it lists, without the first `start` of them.
 
         The list is read once more for it: 100,000 pictures told of would fill the
         memory.
         """
-        for entry in self._entries():
+        for entry in islice(self._entries(), start, None):
             yield self._item(entry)

@@ -76,6 +76,7 @@ _HISTORY = (
     images.c.height,
     state.c.near_copy,
     state.c.in_scope,
+    state.c.disputed,
 )
 
 
@@ -97,6 +98,7 @@ def filters(query: HistoryQuery) -> ColumnElement[bool]:
         "custom": state.c.custom.is_(True),
         "outside": state.c.in_scope.is_(False),
         "near": state.c.near_copy.is_(True),
+        "disputed": state.c.disputed.is_(True),
     }
     if query.state not in ("all", "trash"):
         wanted.append(by_state[query.state])
@@ -197,6 +199,17 @@ def _asks_index(query: HistoryQuery) -> Select[Any]:
     return found.where(search.matches(query.search), filters(query))
 
 
+def _index(ids: Sequence[int], image_id: int) -> int:
+    if image_id not in ids:
+        raise KeyError(image_id)
+    return ids.index(image_id)
+
+
+def _place(query: HistoryQuery, row: HistoryRow) -> Place:
+    key = row.image_id if query.sort == "created" else getattr(row, query.sort)
+    return key, row.image_id
+
+
 def _last_change(connection: Connection) -> str:
     return str(connection.execute(select(last_change.c.operation)).scalar_one())
 
@@ -237,8 +250,32 @@ class Finding(Base):
                 ids = self._cut(connection, query, total, limit, offset)
             return Page(self._rows(connection, ids), total, more)
 
+    def following(
+        self, query: HistoryQuery, limit: int, place: Place | None
+    ) -> tuple[Page, Place | None]:
+        """A page that begins at a place, and the place where the next one does.
+
+        What is saved or deleted meanwhile moves no picture into two pages or none.
+
+        Raises:
+            KeyError: the place is no longer among what a search finds.
+        """
+        with self._transaction(writes=False) as connection:
+            total, more = self._count(connection, query), False
+            if query.search:
+                ids, more = self._hits(connection, query, total)
+                total = len(ids)
+                start = _index(ids, place[1]) if place else 0
+                ids = ids[start : start + limit + 1]
+            else:
+                found = ordered(query, place=place).limit(limit + 1)
+                ids = [image_id for _, image_id in connection.execute(found)]
+            rows = self._rows(connection, ids)
+        after = _place(query, rows[limit]) if len(rows) > limit else None
+        return Page(rows[:limit], total, more), after
+
     def _count(self, connection: Connection, query: HistoryQuery) -> int:
-        read = query.state in ("outside", "near") or query.is_timed
+        read = query.state in ("outside", "near", "disputed") or query.is_timed
         if read or (query.who, query.version) != (None, None):  # no part of `tally`
             rows = select(func.count()).select_from(state).where(filters(query))
             plain = replace(query, search="", sort="created", descending=True)

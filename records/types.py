@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 State = Literal[
-    "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near", "trash"
+    "all",
+    "correct",
+    "incorrect",
+    "unreviewed",
+    "custom",
+    "outside",
+    "near",
+    "disputed",
+    "trash",
 ]
 """Which pictures; those in the trash are part of the last one only."""
 
@@ -18,7 +26,7 @@ Way = Literal["card", "queue", "bulk", "history", "import", "api"]
 """How a label was given: on a picture's card, in the queue, to many pictures at once
 (the contact sheet, a page of cards, rows of the history), to one picture in the
 history, with an import, by a program."""
-Order = Literal["uncertain", "mistakes", "uploaded", "random"]
+Order = Literal["uncertain", "mistakes", "uploaded", "random", "disputed"]
 """In which order the queue showed the pictures."""
 WAYS: tuple[Way, ...] = get_args(Way)
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -88,6 +96,7 @@ class SaveResult:
         replaced: how many of the verdicts replaced another label.
         relabelled: the first of these: name, label before, and label now.
         operation: names the act, for `Database.undo`.
+        gone: given without bytes, as stored here, and deleted for good meanwhile.
     """
 
     saved: int
@@ -99,6 +108,7 @@ class SaveResult:
     replaced: int = 0
     relabelled: tuple[tuple[str, str, str], ...] = ()
     operation: str = field(default="", compare=False)
+    gone: int = 0
 
 
 @dataclass(frozen=True)
@@ -183,6 +193,7 @@ class HistoryRow:
         near_copy: whether it resembled an earlier picture when it was saved.
         in_scope: whether that model takes it for one of the classes; None where it
             was not asked.
+        disputed: whether two people say different things of it.
         created, reviewed_at: ISO 8601, UTC.
     """
 
@@ -202,6 +213,7 @@ class HistoryRow:
     height: int
     near_copy: bool = False
     in_scope: bool | None = None
+    disputed: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ TEXTS = ("search", "label", "predicted", "reviewer", "way", "version", "since", 
 MOST_TEXT = 2048
 """Characters of a term: people search for addresses, which are long."""
 
-_downloads = Shares(DOWNLOADS, 0)
+downloads = Shares(DOWNLOADS, 0)
 
 
 class BadSelection(ValueError):
@@ -111,7 +111,7 @@ def _labels(request: Request) -> Iterator[bytes]:
 async def _download(request: Request, select: Select, name: str, kind: str) -> Response:
     with ExitStack() as place:
         try:
-            place.enter_context(_downloads.place(login.visitor(request)))
+            place.enter_context(downloads.place(login.visitor(request)))
             pieces = await run_in_threadpool(select, request)
         except SpoolFull:
             return PlainTextResponse(MANY, 503, headers=SAFE)

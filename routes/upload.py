@@ -37,6 +37,11 @@ MAX_LIST = 2**18
 _LENGTH = struct.Struct(">I")
 
 
+def longest_batch() -> int:
+    """Bytes of a batch with its list."""
+    return _LENGTH.size + MAX_LIST + MAX_BATCH
+
+
 async def _tray(asked: Asked) -> Tray:
     """The tray, which may be a new one."""
     tray = asked.tray()
@@ -120,7 +125,7 @@ def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Lines:
 async def upload(asked: Asked) -> Lines:
     """`POST /upload/<tray>`: a batch of files."""
     tray = await _tray(asked)
-    file = await asked.batch(_LENGTH.size + MAX_LIST + MAX_BATCH)
+    file = await asked.batch(longest_batch())
     listed = await asyncio.to_thread(parse_list, file)
     weight = min(sum(size for _, size in listed), AT_ONCE * CHUNK_BYTES)
     await asked.take_room(weight, len(listed))

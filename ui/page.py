@@ -20,6 +20,7 @@ from ui.shared.streamlit_internals import forget_gone_controls
 from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
+from ui.sidebar.team import render_team
 from ui.sidebar.unsaved import render_unsaved
 from ui.state import (
     CLASSIFY,
@@ -86,7 +87,7 @@ def _render_classify(database: Database | None) -> None:
     tray = current_tray()
     classifier = _classifier()
     items = tray.items()
-    render_upload(tray, classifier, more=bool(items))
+    render_upload(tray, classifier, database, more=bool(items))
     render_saved(tray, len(items), database)
     if classifier and (waiting := len(pending(items, classifier.version))):
         bar = st.progress(0.0, text="Classifying…")
@@ -142,6 +143,7 @@ def main() -> None:
                 render_unsaved(current_tray())
                 render_overview(database)
                 render_reviewer()
+                render_team(database)
                 _render_model()
     except DatabaseError as problem:
         _say(_diagnosed(problem))

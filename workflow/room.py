@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from intake.decode import MAX_BYTES, WORKING_SIDE
+from intake.errors import Refused
+from intake.fetch import Turn
 from workflow.receive import AT_ONCE, CHUNK
 
 ROOM = 512 * 2**20
@@ -53,6 +55,12 @@ class Room:
         self._held: Counter[str] = Counter()
         self._line: list[_Ticket] = []
         self._lock = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        with self._lock:
+            return len(self._line)
 
     async def take(self, wanted: int, patience: float, visitor: str = "") -> None:
         """Wait for one's turn and take room; whoever did so calls `give_back`.
@@ -136,3 +144,20 @@ class Room:
 
         able = filter(within_share, self._line)
         return min(able, key=lambda ticket: self._held[ticket.visitor], default=None)
+
+
+fetched = Room(FETCHED_ROOM)
+"""For what pages and programs fetch."""
+
+
+def fetch_turn(visitor: str) -> Turn:
+    """An address takes room for the largest file, in turn with those of others."""
+
+    def turn(stop: threading.Event) -> AbstractContextManager[None]:
+        def waiting() -> None:
+            if stop.is_set():
+                raise Refused("Cancelled", retry=True)
+
+        return fetched.held(MAX_BYTES, visitor, waiting)
+
+    return turn

@@ -338,7 +338,10 @@ def test_another_process_imports_what_this_one_exported(busy: Database, tmp_path
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("3 pictures imported; 2 labels came with them.")
+    assert done.stdout.splitlines() == [
+        "3 pictures.",
+        "3 pictures imported; 2 labels came with them.",
+    ]
     other = tmp_path / "new" / "image_classification.db"
     assert exported(Database.open(other, CLASSES)) == file.read_bytes()
 

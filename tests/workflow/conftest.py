@@ -1,7 +1,8 @@
-"""Trays, and a session whose page was closed."""
+"""Trays, imports, and a session whose page was closed."""
 
 import io
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,15 +12,20 @@ import pytest
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
+from db import Database
 from model.bulk.inputs import Seen, pieces, places
 from model.bulk.parts import Parts
 from model.bulk.work import Worker
+from model.classes import CLASSES
+from model.classifier import Classifier, load_classifier
 from tests.support.clock import Clock
+from tests.support.entries import check_counts
 from tests.support.judging import SAID
 from tests.support.models import picture, publish_random
 from tests.support.trays import PICTURES
 from ui.shared import streamlit_internals as memory
 from workflow import tray as trays
+from workflow.jobs import Jobs
 from workflow.tray import Arrival, Tray, new_tray_id
 
 
@@ -64,6 +70,28 @@ def tray(tmp_path: Path) -> Tray:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(trays, "time", made := Clock())
     return made
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return publish_random(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="module")
+def classifier(weights: Path) -> Classifier:
+    return load_classifier(weights)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database.open(tmp_path / "test.db", CLASSES)
+    yield made
+    check_counts(tmp_path / "test.db")
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, database: Database, classifier: Classifier) -> Jobs:
+    return Jobs(tmp_path / "imports", lambda: database, lambda: classifier)
 
 
 @pytest.fixture(scope="module")

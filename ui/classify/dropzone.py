@@ -7,8 +7,11 @@ answers for each with its label. A strip shows that at once (`strip.js`), for on
 picture in half the time that the page takes to draw itself again with the cards,
 and folds into a line once they are there.
 A ZIP that was downloaded here is known by its directory, and the person asked whether
-its labels are wanted too.
+its labels are wanted too; so are folders that are named like labels. What is more than
+the tray takes is counted and goes straight into the history (`shared/imports.js`).
 """
+
+from collections.abc import Sequence
 
 from intake.archive import MAX_ARCHIVE
 from intake.junk import PATTERN
@@ -19,7 +22,7 @@ from workflow.tray import MAX_PICTURES, Tray
 
 WORDS = (
     f"Any picture up to {size(MAX_BYTES)}, ZIP up to {size(MAX_ARCHIVE)}, "
-    f"{MAX_PICTURES:,} pictures in all"
+    "any number of pictures"
 )
 
 _dropzone = component(
@@ -28,16 +31,25 @@ _dropzone = component(
     "classify/strip",
     "classify/camera",
     "classify/unsent",
-    "shared/exports",
+    "shared/imports",
 )
 
 
-def render_dropzone(tray: Tray, generation: int, *, more: bool = False) -> str:
+def render_dropzone(
+    tray: Tray,
+    generation: int,
+    room: int = MAX_PICTURES,
+    labels: Sequence[str] = (),
+    *,
+    more: bool = False,
+) -> str:
     """Draw it.
 
     Args:
         tray: where the pictures go.
         generation: another number takes the last summary off the page.
+        room: pictures that the tray still takes.
+        labels: in use here; folders may be named like them.
         more: whether there are pictures already: then it takes one line.
 
     Returns:
@@ -49,8 +61,10 @@ def render_dropzone(tray: Tray, generation: int, *, more: bool = False) -> str:
             "tray": tray.tray_id,
             "generation": generation,
             "limits": {
-                kind: {"most": most, "words": too_large(most)}
-                for kind, most in (("file", MAX_BYTES), ("zip", MAX_ARCHIVE))
+                "file": {"most": MAX_BYTES, "words": too_large(MAX_BYTES)},
+                "zip": {"most": MAX_ARCHIVE, "words": too_large(MAX_ARCHIVE)},
+                "room": room,
+                "labels": list(labels),
             },
             "junk": PATTERN,
             "words": WORDS,

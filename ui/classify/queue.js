@@ -9,6 +9,7 @@ const ORDERS = {
   mistakes: (item) => item.doubt,
   uploaded: (item) => item.number,
   random: (item) => item.random,
+  disputed: (item) => (item.disputed ? 0 : 1) + item.top[0][1] / 2,
 };
 
 const ACTS = {
@@ -125,6 +126,7 @@ class Queue {
     data.drawn.forEach((id, place) => {
       this.store.byId.get(id).random = place - data.drawn.length; // before all others
     });
+    this.find("option[value=disputed]").hidden = !this.store.items.some((i) => i.disputed);
     drawLabels(this.find("datalist"), data.labels);
     this.arrange();
     if (!this.store.byId.has(this.current)) this.current = this.nextOpen(-1);

@@ -18,10 +18,12 @@ from ui.shared.scroll import show_in_sight
 from ui.shared.undo import conflict_text
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import DATA_SET, HISTORY, MODEL, SEARCH, SHOW, go_to
-from workflow.save import NOTHING, Saved, save
+from workflow.save import NOTHING, Saved, Saving, begin_saving, save
 from workflow.tray import Item, Tray, Verdict
 from workflow.words import count, respelled_text
 
+AT_ONCE = 300
+"""Pictures that are saved before the page is drawn again; of more it says how far."""
 SAVED = "saved"
 """Of the session: what Save did, not drawn yet."""
 LAST = "saved_last"
@@ -56,6 +58,9 @@ def on_save(tray: Tray, database: Database) -> None:
     st.session_state.pop(OUTCOMES, None)
     st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
     items, started = tray.items(), datetime.now(UTC).replace(microsecond=0)
+    if len(items) > AT_ONCE:
+        begin_saving(database, tray, reviewer_name())
+        return
     try:
         saved: Saved | DatabaseError = save(database, tray, reviewer_name())
     except DatabaseError as problem:
@@ -65,6 +70,29 @@ def on_save(tray: Tray, database: Database) -> None:
         earlier = st.session_state.get(SAVED), st.session_state.get(LAST)
         told = next((one for one in earlier if one), told)
     st.session_state[SAVED] = told
+
+
+def render_saving(under_way: Saving) -> None:
+    """Say how far Save is; the panel is drawn anew until it is over."""
+    came = under_way.came
+    if isinstance(came, Saved | DatabaseError):
+        st.session_state[SAVED] = _told(came, under_way.items, under_way.started)
+        st.rerun()
+    if came is not None:
+        raise came
+    _render_progress(under_way)
+
+
+@st.fragment(run_every=0.5)
+def _render_progress(under_way: Saving) -> None:
+    if under_way.came is not None:
+        st.rerun()
+    pictures = count(under_way.total, "picture")
+    st.progress(
+        min(under_way.done / max(under_way.total, 1), 1.0),
+        text=f"Saving {under_way.done:,} of {pictures}. You can go on elsewhere on the"
+        " page.",
+    )
 
 
 def _told(

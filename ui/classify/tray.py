@@ -9,13 +9,14 @@ from db import Database, DatabaseError
 from ui.classify.cards import TOP, known_earlier, render_cards
 from ui.classify.near_notes import near_lines
 from ui.classify.queue import render_queue, review_data
-from ui.classify.saved import SAVED, on_save
+from ui.classify.saved import SAVED, on_save, render_saving
 from ui.classify.sheet import render_sheet
 from ui.shared.notes import render_notes
 from ui.shared.track_record import experience, model_asked
 from ui.sidebar.reviewer import reviewer_name
 from ui.sidebar.unsaved import tell_unsaved
 from ui.state import CARDS, MODE, MODES, QUEUE, begin_with, write_address
+from workflow.save import saving
 from workflow.tray import Item, Tray
 from workflow.verdicts import own_labels
 from workflow.words import count
@@ -125,6 +126,9 @@ def _drawn(database: Database | None, items: Sequence[Item]) -> list[str]:
 @st.fragment
 def render_tray(tray: Tray, database: Database | None) -> None:
     """Draw the tray; a verdict redraws this panel and nothing else."""
+    if under_way := saving(tray):
+        render_saving(under_way)
+        return
     items = tray.items()
     if SAVED in st.session_state or not items:
         st.rerun()  # charts, message and the empty page are outside of this panel

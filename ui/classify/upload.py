@@ -1,24 +1,25 @@
 """Pictures in: files and addresses, what was refused and why."""
 
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from intake.decode import MAX_BYTES
+from db import Database
 from intake.errors import Refused
-from intake.fetch import Turn, fetch_all
+from intake.fetch import fetch_all
 from intake.pasted import parse_urls
+from model.classes import CLASSES
 from model.classifier import Classifier
 from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
 from ui.shared.escape import plain
 from workflow.receive import Outcome, Source, name_of_url, receive
-from workflow.room import FETCHED_ROOM, Room
-from workflow.tray import Tray
+from workflow.room import fetch_turn
+from workflow.tray import MAX_PICTURES, Tray
 from workflow.tray_shares import SHARES
+from workflow.verdicts import labels_in_use
 from workflow.words import count
 
 GENERATION = "upload_generation"
@@ -28,9 +29,6 @@ URL_QUEUE = "url_queue"
 URLS_FAILED = "urls_failed"
 """Of the session: addresses that brought no picture; they go back into the box."""
 SHOWN_REFUSALS = 200
-
-_room = Room(FETCHED_ROOM)
-"""For what all pages fetch."""
 
 
 def _line_up(text: str) -> bool:
@@ -72,23 +70,10 @@ def _back_into_the_box(urls: Sequence[str]) -> None:
     st.session_state[URL_BOX] = "\n".join(urls)
 
 
-def _turn(visitor: str) -> Turn:
-    """An address takes room for the largest file, in turn with those of others."""
-
-    def turn(stop: threading.Event) -> AbstractContextManager[None]:
-        def waiting() -> None:
-            if stop.is_set():
-                raise Refused("Cancelled", retry=True)
-
-        return _room.held(MAX_BYTES, visitor, waiting)
-
-    return turn
-
-
 def _fetched(urls: Sequence[str], bar: DeltaGenerator) -> Iterator[list[Source]]:
     """Addresses to bytes, or to why there are none; those that are done, together."""
     total, done = len(urls), 0
-    with closing(fetch_all(urls, turn=_turn(visitor_here()))) as answers:
+    with closing(fetch_all(urls, turn=fetch_turn(visitor_here()))) as answers:
         for part in answers:
             done += len(part)
             bar.progress(done / total, text=f"Fetched {done:,} of {total:,}")
@@ -189,11 +174,15 @@ def dismiss_outcomes() -> None:
     st.session_state[OUTCOMES] = []
 
 
-def render_upload(tray: Tray, classifier: Classifier | None, *, more: bool) -> None:
+def render_upload(
+    tray: Tray, classifier: Classifier | None, database: Database | None, *, more: bool
+) -> None:
     """Draw the panel that pictures come in by: one line, once there are `more`."""
     with st.container(horizontal=True, vertical_alignment="center", key="upload"):
+        room = MAX_PICTURES - len(tray.items())
+        labels = [*CLASSES, *labels_in_use(database)]
         generation = st.session_state.get(GENERATION, 0)
-        _line_up(render_dropzone(tray, generation, more=more))
+        _line_up(render_dropzone(tray, generation, room, labels, more=more))
         if not st.session_state.get(URL_QUEUE):
             _render_links()
     if st.session_state.get(URL_QUEUE):

@@ -27,6 +27,7 @@ ORDERS = {
     "mistakes": "suspected mistakes first",
     "uploaded": "as uploaded",
     "random": "at random",
+    "disputed": "where people disagree first",
 }
 
 

@@ -35,6 +35,7 @@ from ui.state import (
 )
 from workflow.verdicts import labels_in_use
 
+DISPUTED = "Opinions differ"
 STATES: dict[str, State] = {
     "All": "all",
     "Correct": "correct",
@@ -43,6 +44,7 @@ STATES: dict[str, State] = {
     "Custom label": "custom",
     OUTSIDE: "outside",
     "Near copies": "near",
+    DISPUTED: "disputed",
     IN_TRASH: "trash",
 }
 SORTS = {
@@ -89,6 +91,13 @@ def show_pictures(label: str, predicted: str) -> None:
     st.session_state[SHOW] = "All" if label else "Custom label"
     st.session_state[LABEL] = label or ANY
     st.session_state[ANSWER] = predicted
+
+
+def show_disputed() -> None:
+    """Show the pictures of which two people say different things."""
+    forget_filters()
+    st.session_state[VIEW] = HISTORY
+    st.session_state[SHOW] = DISPUTED
 
 
 def show_worst() -> None:

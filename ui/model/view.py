@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dataset.names import neutral
-from db import BinCount, Database, MatrixCell, VersionCount, WayCount
+from db import Agreement, BinCount, Database, MatrixCell, VersionCount, WayCount, wilson
 from model.classes import CLASSES
-from ui.history.filters import show_pictures
+from ui.history.filters import show_disputed, show_pictures
 from ui.model import charts
 from ui.model.learning import render_learning
 from ui.model.shares import (
@@ -26,7 +26,7 @@ from ui.model.shares import (
     one_by_one,
     share,
 )
-from ui.shared.escape import plain
+from ui.shared.escape import percent, plain
 from ui.shared.track_record import ENOUGH
 from workflow.words import count
 
@@ -237,6 +237,31 @@ def _counted(cells: Sequence[MatrixCell]) -> Counted:
     return everything if chosen else one_by_one
 
 
+def agreement_text(found: Agreement) -> str:
+    """How often people agree, with the interval, in words; "" for one alone."""
+    if not found.pictures:
+        return ""
+    low, high = wilson(found.agreed, found.pictures)
+    return (
+        f"People agree on {percent(found.agreed / found.pictures)} of "
+        f"{count(found.pictures, 'picture')} that two or more of them judged (95% "
+        f"interval: {percent(low)} to {percent(high)}).{few(found.pictures)}"
+    )
+
+
+def _render_agreement(found: Agreement) -> None:
+    if text := agreement_text(found):
+        st.subheader("Do people agree?")
+        st.write(text)
+        if found.agreed < found.pictures:
+            st.button(
+                "Show where they differ",
+                key="model-disputed",
+                type="tertiary",
+                on_click=show_disputed,
+            )
+
+
 def render_model_view(database: Database) -> None:
     """Draw it: learning first, which is what one comes to do, then the figures."""
     with st.container(key="model-learning"):
@@ -265,3 +290,4 @@ def _render_figures(database: Database) -> None:
         ways = database.ways()
         some = [w for w in ways if w.way != "bulk" or counted is everything]
         _render_flag(some)
+        _render_agreement(database.agreement())

@@ -84,6 +84,8 @@ MODULES = [
         "whole.test_hostile_text",
         "records.test_near",
         "page.test_trash",
+        "records.test_team",
+        "records.test_tokens",
         "records.test_undo",
         "records.test_book",
         "records.test_samples",
