@@ -150,9 +150,9 @@ def _events(events: Sequence[Event]) -> str:
 
 
 def _facts(row: HistoryRow, detail: Detail) -> str:
-    size = f"{row.width:,} × {row.height:,} pixels, {size(detail.size)}"
+    extent = f"{row.width:,} × {row.height:,} pixels, {size(detail.size)}"
     facts = {
-        "Size": f"{size}, {detail.format}",
+        "Size": f"{extent}, {detail.format}",
         "From": row.source or "a file",
         "Saved": here(row.created),
         "Model": row.model_version[:12],
