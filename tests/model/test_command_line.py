@@ -77,8 +77,8 @@ def test_ctrl_c_is_a_sentence_and_a_status():
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said == "error: stopped; what was said until then holds\n"
+    stopped = "error: stopped; what was said until then holds\n"
+    assert (process.returncode, said) == (130, stopped)
 
 
 def test_ctrl_c_while_it_loads_is_a_sentence_too():
