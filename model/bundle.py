@@ -33,7 +33,7 @@ WEIGHTS_FILE = "resnet18-cifar10.safetensors"
 SCOPE_FILE = "resnet18-cifar10-scope.safetensors"
 HOME_FILE = "resnet18-cifar10-home.safetensors"
 CARD_FILE = "resnet18-cifar10.json"
-FORMAT = 4
+FORMAT = 5
 FEATURE_SIZE = 512
 """Numbers that a picture becomes before the last layer."""
 EARLY_SIZE = 384
@@ -50,7 +50,10 @@ _ANSWERING = (
     "activation_ranges",
 )
 
-SCOPE_SHAPES: Shapes = {"class_means": (len(CLASSES), FEATURE_SIZE)}
+SCOPE_SHAPES: Shapes = {
+    "class_means": (len(CLASSES), FEATURE_SIZE),
+    "weights": (FEATURE_SIZE + len(CLASSES),),
+}
 
 
 class BundleError(Exception):
@@ -215,7 +218,9 @@ def _scope(stated: dict[str, Any], tensors: Tensors) -> Scope:
     if stated["method"] not in METHODS:
         raise ValueError("scope.method is not one this program has")
     threshold = _number(stated["threshold"], "scope.threshold")
-    return Scope(stated["method"], threshold, tensors["class_means"])
+    return Scope(
+        stated["method"], threshold, tensors["class_means"], tensors["weights"]
+    )
 
 
 def _version(card: Any) -> str:

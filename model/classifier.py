@@ -9,6 +9,7 @@ This module never imports torch unless torch is what computes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -197,7 +198,7 @@ class Classifier:
             probabilities=tuple(probabilities),
             model_version=self.version,
             scope_score=score,
-            in_scope=score >= self.scope.threshold,
+            in_scope=best >= len(CLASSES) or score >= self.scope.threshold,
             classes=self.classes,
         )
 
@@ -207,7 +208,7 @@ def _scope(bundle: Bundle, head: Head | None) -> Scope:
     if head is None or head.threshold is None:
         return bundle.scope
     means = np.concatenate([bundle.scope.class_means, head.class_means])
-    return Scope(bundle.scope.method, head.threshold, means)
+    return replace(bundle.scope, threshold=head.threshold, class_means=means)
 
 
 def _make_engine(bundle: Bundle, engine: str | None) -> Engine:

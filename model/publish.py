@@ -40,10 +40,10 @@ from safetensors.numpy import load, save
 from intake.files import walk
 from model.bundle import (
     CARD_FILE,
-    FEATURE_SIZE,
     FORMAT,
     HOME_FILE,
     SCOPE_FILE,
+    SCOPE_SHAPES,
     WEIGHTS,
     WEIGHTS_FILE,
     Bundle,
@@ -73,7 +73,7 @@ from model.evaluate import (
     samples_of,
 )
 from model.learning.home import EVERY, home_entry, home_file, read_home_pictures
-from model.out_of_distribution import METHODS, PASSES, USED, Scope
+from model.out_of_distribution import METHODS, PASSES, USED, WITHOUT, Scope
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
 from model.publishing.card_text import readme
 from model.publishing.fitting import (
@@ -84,6 +84,7 @@ from model.publishing.fitting import (
     tempered_at_home,
 )
 from model.publishing.scope_figures import compare_scores, shares_that_pass
+from model.publishing.scope_fit import fit_weights
 from model.publishing.view_figures import compare_views
 
 TOLERANCE = 0.05
@@ -124,7 +125,7 @@ def half_precision(file: Path) -> tuple[bytes, dict[str, str]]:
 
 
 def draft_bundle(
-    weights: bytes, preprocessing: Preprocessing, method: str = USED
+    weights: bytes, preprocessing: Preprocessing, method: str = WITHOUT
 ) -> Bundle:
     """The bundle before anything about it is known but the weights."""
     digest = hashlib.sha256(weights).hexdigest()
@@ -135,7 +136,11 @@ def draft_bundle(
         temperature=1.0,
         photograph_temperature=1.0,
         ranges={},
-        scope=Scope(method, -math.inf, np.zeros((len(CLASSES), FEATURE_SIZE))),
+        scope=Scope(
+            method,
+            -math.inf,
+            *(np.zeros(shape, np.float32) for shape in SCOPE_SHAPES.values()),
+        ),
         check=Check((), TOLERANCE),
         card={
             "format": FORMAT,
@@ -263,7 +268,8 @@ def _training(about: dict[str, str], options: argparse.Namespace) -> dict[str, A
 
 def scope_file(scope: Scope) -> bytes:
     """What the flag compares with, as the bytes to publish."""
-    return save({"class_means": scope.class_means.astype(np.float16)})
+    means = scope.class_means.astype(np.float16)
+    return save({"class_means": means, "weights": scope.weights.astype(np.float32)})
 
 
 def _outside(folder: Path) -> list[Image.Image]:
@@ -354,15 +360,34 @@ def write_bundle(
     write_atomically(folder / "README.md", readme(card).encode())
 
 
+def _score(options: argparse.Namespace) -> str:
+    """The flag's score: as asked, or the best that these pictures allow."""
+    if options.scope == USED and not options.trained_photos:
+        raise ValueError("a learned score needs --trained-photos")
+    return options.scope or (USED if options.trained_photos else WITHOUT)
+
+
+def _taught(
+    classifier: Classifier, training: Readings, photos: Path | None
+) -> NDArray[np.float32] | None:
+    """The weights of the learned score, from pictures the network was trained on."""
+    if photos is None:
+        return None
+    inside = read_all(classifier, decode(folder_samples(photos / "in")))
+    outside = classifier.read(_outside(photos / "out"))
+    return fit_weights([training, inside], [outside])
+
+
 def publish(options: argparse.Namespace) -> Classifier:
     """Make the bundle and write it to `options.out`, if it loads."""
     weights, about = half_precision(options.weights)
     looking = Preprocessing(options.views, options.looks, options.filter)
-    draft = draft_bundle(weights, looking, options.scope)
+    draft = draft_bundle(weights, looking, _score(options))
     photographs = options.val and options.val / "in"
     classifier = calibrated(draft, options.held_out, photographs)
     training = read_training(classifier, options.data)
-    classifier = scoped(classifier, training, options.held_out, photographs)
+    taught = _taught(classifier, training, options.trained_photos)
+    classifier = scoped(classifier, training, options.held_out, photographs, taught)
     readings = read_home_pictures(classifier, options.home) if options.home else None
     if readings:
         classifier = tempered_at_home(classifier, readings)
@@ -406,6 +431,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--val", type=Path, help="photographs that fit and choose: `in/`, `out/`"
     )
+    parser.add_argument(
+        "--trained-photos",
+        type=Path,
+        help="photographs it was trained on, `in/` and `out/`: they teach the flag",
+    )
     parser.add_argument("--test", type=Path, help="measured once, on nothing chosen")
     parser.add_argument("--photos", type=Path, help="measured once: photographs")
     parser.add_argument("--outside", type=Path, help="the same, of other things")
@@ -421,7 +451,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--views", type=parse_views, default=Preprocessing.views)
     parser.add_argument("--looks", type=int, default=Preprocessing.looks)
     parser.add_argument("--filter", choices=FILTERS, default=Preprocessing.filter)
-    parser.add_argument("--scope", choices=METHODS, default=USED)
+    parser.add_argument(
+        "--scope", choices=METHODS, help=f"{USED} with --trained-photos, else {WITHOUT}"
+    )
     parser.add_argument("--machine", default="", help="what trained it, in words")
     parser.add_argument("--data-note", default="", help="the training data, in words")
     parser.add_argument("--start-note", default="", help="what --init was, in words")

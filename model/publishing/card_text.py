@@ -98,6 +98,7 @@ SCORES = {
     "energy": "energy",
     "fdbd": "fDBD",
     "cosine": "cosine with the nearest class mean",
+    "learned": "learned from photographs",
     "mahalanobis": "Mahalanobis distance",
 }
 

@@ -107,8 +107,11 @@ def scoped(
     training: Readings,
     held_out: Path,
     photos: Path | None = None,
+    taught: NDArray[np.float32] | None = None,
 ) -> Classifier:
     """Class means from training pictures; the threshold from held-out ones.
+
+    `taught` are the weights of the learned score, where there are any.
 
     The line lets the same share of held-out pictures and of photographs pass, or more:
     it lies where the more unusual of both kinds ask for it.
@@ -116,7 +119,8 @@ def scoped(
     bundle = classifier.bundle
     means = mean_features(training.features, training.labels, len(CLASSES))
     half = means.astype(np.float16).astype(np.float32)  # as it will be loaded
-    scope = Scope(bundle.scope.method, -math.inf, half)
+    weights = bundle.scope.weights if taught is None else taught
+    scope = Scope(bundle.scope.method, -math.inf, half, weights)
     drawn = replace(bundle, scope=scope)
     kinds = [with_jpeg_twins(folder_samples(held_out))]
     if photos:

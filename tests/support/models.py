@@ -64,7 +64,8 @@ def class_folders(root: Path, each: int = 4, names: Sequence[str] = NAMES) -> Pa
 def random_scope(bundle: Bundle) -> Scope:
     """A line that about half of all pictures are beyond."""
     means = np.random.default_rng(0).random((10, FEATURE_SIZE)).astype(np.float16)
-    scope = Scope("fdbd", 0.0, means.astype(np.float32))
+    weights = np.zeros(FEATURE_SIZE + 10, np.float32)
+    scope = Scope("fdbd", 0.0, means.astype(np.float32), weights)
     read = Classifier(bundle, OpenVinoEngine(bundle)).read(
         [picture(n) for n in range(9)]
     )
