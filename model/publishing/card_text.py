@@ -266,7 +266,7 @@ def _opening(card: dict[str, Any]) -> list[str]:
         "",
         f"A picture is reduced to {seen['size']}x{seen['size']} pixels with a"
         f" {seen['filter']} filter; the first {seen['looks']} distinct views of"
-        f" {', '.join(seen['views'])} (crop-80 is the middle of the crop, 80% of its"
+        f" {', '.join(seen['views'])} (crop-65 is the middle of the crop, 65% of its"
         " side, and there only where that is 32 pixels or more) are averaged as"
         f" logits, which are divided by a temperature, {card['temperature']} or, for"
         f" photographs, {card['photograph_temperature']}, and become probabilities. A"
