@@ -1,10 +1,10 @@
 """The application: `streamlit run app.py`.
 
 Streamlit serves the page; the routes here serve what a page script cannot serve well:
-thumbnails the browser may keep, a ZIP that streams instead of lying in memory, and
-pictures and verdicts on their way in; what writes checks first that the page itself
-asks (`routes/xsrf.py`). Every answer tells the browser not to guess its type and not to
-let other sites embed it.
+thumbnails the browser may keep, pictures as they were given, a ZIP that streams instead
+of lying in memory, and what writes: pictures and verdicts on their way in come through
+one wrapper that checks first that the page itself asks (`routes/answers.py`). Every
+answer tells the browser not to guess its type and not to let other sites embed it.
 """
 
 import asyncio
@@ -18,11 +18,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from model.bundle import BundleError
+from routes.address import NamedTrays
+from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import Gate
 from routes.origin import settle_hosts
-from routes.thumbnails import saved_thumbnail, tray_thumbnail
+from routes.originals import saved_original, tray_original
+from routes.thumbnails import example, saved_thumbnail, tray_thumbnail
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
 from ui.shared.streamlit_internals import share_heaps, tidy_at_rest
@@ -50,15 +53,18 @@ settle_hosts()
 app = st.App(
     "ui/page.py",
     lifespan=warm_and_tidy,
-    middleware=[Middleware(Gate)],
+    middleware=[Middleware(Gate), Middleware(NamedTrays)],
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
+        Route("/original/{sha256}", saved_original),
+        Route("/original/{tray}/{sha256}", tray_original),
+        Route("/example/{name}.jpg", example),
         Route("/export.zip", export),
         Route("/labels.csv", export_labels),
-        Route("/review/{tray}", review, methods=["POST"]),
-        Route("/import", import_archive, methods=["POST"]),
-        Route("/upload/{tray}", upload, methods=["POST"]),
-        Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
+        guarded("/review/{tray}", review),
+        guarded("/import", import_archive),
+        guarded("/upload/{tray}", upload),
+        guarded("/upload/{tray}/zip", upload_archive),
     ],
 )

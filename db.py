@@ -7,9 +7,12 @@ default, in a file beside this one; `DATABASE_URL` names another.
     python -m db check               read every page and compare every picture's hash
     python -m db backups             list the copies and whether they are sound
     python -m db restore COPY        put a copy in the database's place
+    python -m db token create NAME [--right read|write]    make a program's token
+    python -m db token list | withdraw NAME                list them, end one
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -43,6 +46,7 @@ from records.settings import (
     sqlite_url,
 )
 from records.stats import Estimate, Stratum, allocate, estimate
+from records.tokens import RIGHTS, Right, Token, Tokens
 from records.track_record import Judged
 from records.trash import Trash
 from records.types import (
@@ -87,6 +91,7 @@ __all__ = [
     "NONE",
     "ONE_BY_ONE",
     "ORDERS",
+    "RIGHTS",
     "UNKNOWN",
     "WAYS",
     "BinCount",
@@ -122,6 +127,7 @@ __all__ = [
     "Purge",
     "Respelled",
     "Reviewed",
+    "Right",
     "Sample",
     "SaveResult",
     "Selection",
@@ -129,6 +135,7 @@ __all__ = [
     "State",
     "Statistics",
     "Stratum",
+    "Token",
     "VersionCount",
     "Way",
     "WayCount",
@@ -161,6 +168,7 @@ class Database(
     Figures,
     Samples,
     Models,
+    Tokens,
     Exporting,
     Importing,
     Copying,
@@ -231,25 +239,63 @@ def _restore(copy: Path, path: Path) -> int:
     return 0
 
 
+def _token(database: Database, given: argparse.Namespace) -> int:
+    """Make, list or withdraw a program's token."""
+    if given.act == "list":
+        for one in database.tokens():
+            end = f"withdrawn {one.withdrawn}" if one.withdrawn else "in use"
+            print(f"{one.name}  {one.right}  made {one.created}  {end}")
+        return 0
+    if given.act == "create":
+        print(database.make_token(given.name, given.right))
+        print("Keep it: it is not shown again.", file=sys.stderr)
+        return 0
+    done = database.withdraw_token(given.name)
+    print("Withdrawn." if done else f"No token in use is called {given.name!r}.")
+    return 0 if done else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    common, url = argparse.ArgumentParser(add_help=False), "SQLAlchemy URL"
+    common.add_argument("--database", default=argparse.SUPPRESS, help=url)
+    parser = argparse.ArgumentParser(
+        prog="python -m db",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--database", default=configured_url(), help=url)
+    actions = parser.add_subparsers(dest="action", required=True)
+    for name in ("check", "backups"):
+        actions.add_parser(name, parents=[common])
+    restoring = actions.add_parser("restore", parents=[common])
+    restoring.add_argument("copy", type=Path, help="what to put back")
+    token = actions.add_parser("token").add_subparsers(dest="act", required=True)
+    token.add_parser("list", parents=[common])
+    for act in ("create", "withdraw"):
+        making = token.add_parser(act, parents=[common])
+        making.add_argument("name", help="written with what the program reviews")
+        if act == "create":
+            making.add_argument("--right", choices=RIGHTS, default="read")
+    return parser
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check the database, list its copies or put one back; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m db", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("action", choices=["check", "backups", "restore"])
-    parser.add_argument("copy", nargs="?", type=Path, help="what to put back")
-    parser.add_argument("--database", default=configured_url(), help="SQLAlchemy URL")
+    """Do what the command line says; returns the exit status."""
+    parser = _parser()
     given = parser.parse_args(arguments)
     url = database_url(given.database)
     if given.action == "check":
         return _check(url)
+    if given.action == "token":
+        try:
+            return _token(Database.open(url, ()), given)
+        except DatabaseError as problem:
+            print(problem)
+            return 1
     path = sqlite_path(url)
     if path is None:
         parser.error("only SQLite files have copies here; use pg_restore")
-    if given.action == "backups":
-        return _backups(path)
-    if given.copy is None:
-        parser.error("restore needs the file to put back")
-    return _restore(given.copy, path)
+    return _backups(path) if given.action == "backups" else _restore(given.copy, path)
 
 
 if __name__ == "__main__":

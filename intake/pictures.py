@@ -28,6 +28,7 @@ __all__ = [
     "loadable_copy",
     "read_picture",
     "read_pictures",
+    "shown_copy",
 ]
 
 GROUP = 8
@@ -90,6 +91,15 @@ def loadable_copy(data: bytes, kind: str) -> bytes:
         Refused: with the reason.
     """
     return _POOL.convert(data, COPIES[kind])
+
+
+def shown_copy(data: bytes) -> bytes:
+    """A picture of any format, in full, as a JPEG that every browser shows.
+
+    Raises:
+        Refused: with the reason.
+    """
+    return _POOL.convert(data, "JPEG")
 
 
 def _refusal(data: bytes) -> Refused | None:

@@ -19,9 +19,9 @@ from starlette.responses import PlainTextResponse, Response
 from dataset.write import NothingToExport, Options, export_table, export_zip
 from db import DatabaseError, HistoryQuery, State
 from routes import login
+from routes.answers import Held
 from routes.origin import SAFE, is_from_elsewhere
 from routes.spool import DOWNLOADS, Shares, SpoolFull
-from routes.upload import Held
 from workflow import resources
 
 Select: TypeAlias = Callable[[Request], Iterator[bytes]]

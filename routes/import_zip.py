@@ -1,29 +1,18 @@
 """A labelled set on its way into the history, whichever part of the page sends it.
 
 `POST /import?who=`: the ZIP is the whole body. It is let in like a ZIP of pictures
-(`routes/upload.py`): asked for by this page only, no faster than it is read, onto
+(`routes/answers.py`): asked for by this page only, no faster than it is read, onto
 disk and never into memory, and dealt with when it is its turn. The answer is a line of
 JSON a batch, with how far it is, and at the end what was done, in words. An interrupted
 import keeps the batches already written; repeat it to add the rest.
 """
 
-from contextlib import ExitStack
 from typing import IO
-
-from starlette.requests import Request
 
 from dataset.read import ImportRefused
 from db import DatabaseError
 from model.bundle import BundleError
-from routes import login
-from routes.upload import (
-    Lines,
-    answered,
-    check_asked_by_page,
-    line,
-    received_zip,
-    take_room,
-)
+from routes.answers import Asked, Lines, line
 from workflow import resources
 from workflow.read_back import Imported, opened, read_back, summary
 from workflow.receive import CHUNK_BYTES
@@ -47,12 +36,8 @@ def _imported(file: IO[bytes], person: str) -> Lines:
     yield line(said=summary(counts) + trouble)
 
 
-@answered
-async def import_archive(request: Request, place: ExitStack) -> Lines:
+async def import_archive(asked: Asked) -> Lines:
     """`POST /import?who=`: one export, read back here."""
-    check_asked_by_page(request)
-    file = await received_zip(request, place)
-    await take_room(request, CHUNK_BYTES + DIRECTORY, place)
-    name = request.query_params.get("who")
-    person = login.person(request.headers, request.cookies, name)
-    return _imported(file, person)
+    file = await asked.archive()
+    await asked.take_room(CHUNK_BYTES + DIRECTORY)
+    return _imported(file, asked.sender.person)

@@ -30,9 +30,10 @@ HEADER = "CLASSIFY_LOGIN_HEADER"
 SECRET = "CLASSIFY_PROXY_SECRET"  # noqa: S105  # the variable's name
 PROOF = b"x-proxy-secret"
 HEALTH = "/_stcore/health"
-UPLOADER = "/_stcore/upload_file"
+CLOSED = ("/_stcore/upload_file", "/_stcore/agent")
 """Where Streamlit takes files for `st.file_uploader`, which this page has none of: it
-would keep them in memory, as many and as large as anybody sends."""
+would keep them in memory, as many and as large as anybody sends. And where it lets
+programs use the page, should its `server.enableAgentApi` be on."""
 MAX_NAME = 64
 THIS_MACHINE = "127.0.0.1"
 """Streamlit names no address of a page that is open on this machine."""
@@ -99,8 +100,8 @@ def _misdirected(asked: HTTPConnection) -> Response | None:
     """What a request gets that is not this page's business, whoever sends it."""
     if not is_own_host(asked.headers):
         return PlainTextResponse(NOT_HERE, 403)
-    if UPLOADER in asked.scope["path"]:
-        return PlainTextResponse("This page takes no files here.", 404)
+    if any(closed in asked.scope["path"] for closed in CLOSED):
+        return PlainTextResponse("This page takes nothing here.", 404)
     if asked.scope["type"] == "websocket" and not is_own_origin(asked.headers):
         return PlainTextResponse("Only this page may open its websocket.", 403)
     return None

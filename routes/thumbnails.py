@@ -1,6 +1,8 @@
-"""Thumbnails that the browser may keep, of saved pictures and of those in a tray."""
+"""Pictures that the browser may keep: thumbnails of saved ones and of those in a tray,
+and the examples."""
 
 import re
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -11,15 +13,16 @@ from routes.origin import SAFE
 from workflow import resources
 from workflow.tray import valid_tray_id
 
+EXAMPLES = Path(__file__).parent.parent / "ui" / "classify" / "examples"
 SHA256 = re.compile(r"[0-9a-f]{64}")
+KEEP = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 def _jpeg(data: bytes | None) -> Response:
     """A thumbnail; named by content, so the browser may keep it for good."""
     if data is None:
         return PlainTextResponse("No such picture", 404, headers=SAFE)
-    keep = {"Cache-Control": "private, max-age=31536000, immutable"}
-    return Response(data, media_type="image/jpeg", headers=SAFE | keep)
+    return Response(data, media_type="image/jpeg", headers=SAFE | KEEP)
 
 
 def saved_thumbnail(request: Request) -> Response:
@@ -42,3 +45,10 @@ def tray_thumbnail(request: Request) -> Response:
         return _jpeg(resources.tray(tray).thumbnail(sha256))
     except (OSError, KeyError, Refused):
         return _jpeg(None)
+
+
+def example(request: Request) -> Response:
+    """`/example/<name>.jpg`: one of the pictures to try the page with."""
+    found = {path.stem: path for path in EXAMPLES.glob("*.jpg")}
+    path = found.get(request.path_params["name"])
+    return _jpeg(path.read_bytes() if path else None)

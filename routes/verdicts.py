@@ -10,15 +10,12 @@ from dataclasses import asdict
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from db import ORDERS, Database, DatabaseError
-from routes import login
-from routes.admission import at_some_speed
-from routes.xsrf import may_post
+from routes.answers import Asked, BadRequest
 from workflow import resources
-from workflow.tray import Tray, valid_tray_id
+from workflow.tray import Tray
 from workflow.verdicts import Answer, Said, by, judge
 
 PAGE_WAYS = ("queue", "bulk")
@@ -28,7 +25,6 @@ MAX_BODY = 2**18
 
 They take more than a label may have, so that the server says what is wrong with it.
 """
-_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 def parse_verdicts(body: bytes, who: str) -> list[Said]:
@@ -68,31 +64,12 @@ def _judge(tray: Tray, verdicts: list[Said]) -> list[Answer]:
     return judge(tray, verdicts, _database())
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for piece in at_some_speed(request):
-        body += piece
-        if len(body) > MAX_BODY:
-            raise ValueError("too long")
-    return bytes(body)
-
-
-async def review(request: Request) -> Response:
+async def review(asked: Asked) -> Response:
     """`POST /review/<tray>?who=`: verdicts on pictures in it."""
-    if not may_post(request):
-        return PlainTextResponse("This request did not come from the page.", 403)
-    tray = request.path_params["tray"]
-    if not valid_tray_id(tray):
-        return PlainTextResponse("There is no such tray.", 404)
+    tray, body = asked.tray(), await asked.body(MAX_BODY)
     try:
-        name = request.query_params.get("who")
-        who = login.person(request.headers, request.cookies, name)
-        verdicts = parse_verdicts(await _body(request), who)
-        judged = await run_in_threadpool(_judge, resources.tray(tray), verdicts)
-    except TimeoutError:
-        return PlainTextResponse("The verdicts came too slowly. Try again.", 408)
-    except (ValueError, ClientDisconnect):
-        return PlainTextResponse("The verdicts cannot be read.", 400)
-    except OSError:
-        return PlainTextResponse("The disk is full or read-only.", 507)
-    return JSONResponse([asdict(one) for one in judged], headers=_HEADERS)
+        verdicts = parse_verdicts(body, asked.sender.person)
+    except ValueError as problem:
+        raise BadRequest(400, "The verdicts cannot be read.") from problem
+    judged = await run_in_threadpool(_judge, tray, verdicts)
+    return JSONResponse([asdict(one) for one in judged])

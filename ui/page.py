@@ -12,19 +12,28 @@ from ui.classify.tray import render_reload, render_saved, render_tray
 from ui.classify.upload import render_upload
 from ui.data_set.backup import render_recovered, render_recovery
 from ui.data_set.view import render_dataset
-from ui.history.trash import VIEW
 from ui.history.view import render_history
 from ui.model.view import render_model_view
 from ui.shared.streamlit_internals import forget_gone_controls
 from ui.shared.theme import apply_style
+from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
-from ui.state import current_tray
+from ui.state import (
+    CLASSIFY,
+    HISTORY,
+    MODEL,
+    VIEW,
+    VIEWS,
+    begin_with,
+    current_tray,
+    hold_history,
+    write_address,
+)
 from workflow import resources
 from workflow.receive import classify_pending, pending
 
 ICON = Path(__file__).with_name("icon.png")
-VIEWS = ("Classify", "History", "Model", "Data set")
 
 
 def _classifier() -> Classifier | None:
@@ -81,15 +90,15 @@ def _render_classify(database: Database | None) -> None:
         for done in classify_pending(tray, classifier):
             bar.progress(min(done / waiting, 1.0), text=f"{done:,} of {waiting:,}")
         bar.empty()
-    render_tray(tray, database)
+    render_tray(tray, database, classifier)
 
 
 def _render_view(view: str, database: Database | None) -> None:
-    if view == "Classify":
+    if view == CLASSIFY:
         _render_classify(database)
-    elif database and view == "History":
+    elif database and view == HISTORY:
         render_history(database)
-    elif database and view == "Model":
+    elif database and view == MODEL:
         render_model_view(database)
     elif database:
         render_dataset(database)
@@ -100,15 +109,18 @@ def main() -> None:
     st.set_page_config("Image classification", str(ICON), "wide")
     render_reload()
     apply_style()
+    with st.container(key="viewer-place"):
+        render_viewer()
+    hold_history()
     st.title("Image classification")
-    st.session_state.setdefault(VIEW, VIEWS[0])
+    begin_with(VIEW, VIEWS, CLASSIFY)
     view = st.segmented_control(
         "View", VIEWS, required=True, key=VIEW, label_visibility="collapsed"
     )
     database = _database()
     render_recovered()
     try:
-        _render_view(view or VIEWS[0], database)
+        _render_view(view or CLASSIFY, database)
         if database:
             with st.sidebar:
                 render_overview(database)
@@ -116,6 +128,7 @@ def main() -> None:
                 _render_model()
     except DatabaseError as problem:
         _say(_diagnosed(problem))
+    write_address()
     forget_gone_controls()
 
 

@@ -13,7 +13,7 @@ from ui.history.again import bring_back
 from workflow import resources
 from workflow.tray import MAX_PICTURES, new_tray_id
 
-STATE = "history-state"
+STATE = "show"
 
 
 def history(page: AppTest, state: str = "All") -> AppTest:
@@ -51,6 +51,8 @@ def test_what_is_not_reviewed_is_reviewed_from_the_history(
     button(history(page, "Not reviewed"), "Review these").click().run()
     assert not page.exception
     assert page.success[0].value == "2 pictures from the history, ready to review."
+    assert page.segmented_control(key="as").value == "Queue"
+    page.segmented_control(key="as").set_value("Cards").run()
     assert html(page).count("<figure>") == 2
     tray = resources.tray(page.query_params["tray"])
     assert said == {
@@ -76,6 +78,7 @@ def test_a_picture_that_is_taken_back_shows_what_stands(
     button(history(page), "Review these").click().run()
     (item,) = resources.tray(page.query_params["tray"]).items()
     assert item.label is None
+    page.segmented_control(key="as").set_value("Cards").run()
     assert f"{before.label}" in html(page)
     button(page, "Save 1 picture").click().run()
     assert rows() == [before]

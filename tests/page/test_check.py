@@ -76,7 +76,7 @@ def test_a_fair_sample_is_drawn_checked_and_told(page: AppTest, database: Databa
     button(page.run(), "Check 50 at random").click().run()
     drawn = database.sample()
     assert f"Fair sample: 0 of {drawn.drawn} checked." in told(page)
-    assert page.segmented_control(key="tray-mode").value == "Queue"
+    assert page.segmented_control(key="as").value == "Queue"
     assert [i.sha256 for i in tray_of(page).items()] == drawn.left
     rows = database.known(drawn.left)
     for place, sha256 in enumerate(drawn.left):

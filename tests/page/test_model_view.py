@@ -116,7 +116,7 @@ def test_a_cell_leads_to_its_pictures(
     database.save(entry(n, given, prediction="cat") for n, given in enumerate(labels))
     database.save([entry(9, "dog", prediction="ship")])
     page.session_state["view"] = "History"
-    page.session_state["history-search"] = "nothing"
+    page.session_state["search"] = "nothing"
     page.run()
     asked: dict[str, object] = {}
     with monkeypatch.context() as patched:

@@ -46,7 +46,7 @@ def test_an_empty_page_says_what_to_do(page: AppTest):
     assert any("Nothing reviewed yet" in m.value for m in page.sidebar.markdown)
     page.segmented_control(key="view").set_value("History").run()
     assert "Nothing saved yet. Classify pictures, then save them." in html(page)
-    assert OUTSIDE in page.segmented_control(key="history-state").options
+    assert OUTSIDE in page.segmented_control(key="show").options
 
 
 def test_the_sidebar_says_what_the_model_got_right_and_which_it_is(page: AppTest):

@@ -147,7 +147,7 @@ def links(page: AppTest) -> list[str]:
 
 def look(page: AppTest) -> AppTest:
     page.segmented_control(key="view").set_value("History").run()
-    return page.segmented_control(key="history-state").set_value("In the trash").run()
+    return page.segmented_control(key="show").set_value("In the trash").run()
 
 
 def test_the_history_looks_into_it_and_offers_no_download(page: AppTest):
@@ -163,10 +163,10 @@ def test_the_history_looks_into_it_and_offers_no_download(page: AppTest):
     assert {"Restore selected", "Delete for good…"} < set(labels)
     assert not [name for name in labels if name.startswith(("Label", "Delete sel"))]
     assert links(page) == []
-    page.text_input(key="history-search").set_value("nothing").run()
+    page.text_input(key="search").set_value("nothing").run()
     assert "Nothing matches." in html(page)
-    page.segmented_control(key="history-state").set_value("All").run()
-    page.text_input(key="history-search").set_value("").run()
+    page.segmented_control(key="show").set_value("All").run()
+    page.text_input(key="search").set_value("").run()
     assert links(page) == ["Download ZIP"]
     assert not page.exception
 
@@ -177,10 +177,10 @@ def test_its_own_labels_can_be_chosen_where_it_is_shown(page: AppTest):
     page.text_input[0].set_value("brick").run()
     button(page, "Save").click().run()
     resources.database().delete([1])
-    look(page).selectbox(key="history-label").set_value("brick").run()
+    look(page).selectbox(key="label").set_value("brick").run()
     assert "1 to 1 of 1 picture." in html(page)
-    page.segmented_control(key="history-state").set_value("All").run()
-    assert "brick" not in page.selectbox(key="history-label").options
+    page.segmented_control(key="show").set_value("All").run()
+    assert "brick" not in page.selectbox(key="label").options
     assert not page.exception
 
 
@@ -201,7 +201,7 @@ def test_the_data_set_view_leads_there_restores_all_and_undoes(
     assert database.deleted_count() == 1
     button(page, "Look into it").click().run()
     assert page.segmented_control(key="view").value == "History"
-    assert page.segmented_control(key="history-state").value == "In the trash"
+    assert page.segmented_control(key="show").value == "In the trash"
     assert "1 to 1 of 1 picture." in html(page)
     assert not page.exception
 

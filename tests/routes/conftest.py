@@ -6,18 +6,21 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit import config
 
 from db import Database
-from routes import oidc
-from routes import upload as upload_route
+from routes import answers, oidc
+from routes.address import NamedTrays
 from routes.admission import SMALL, Room, decoded
+from routes.answers import guarded
 from routes.export import export, export_labels
 from routes.import_zip import import_archive
 from routes.login import HEADER, Gate
 from routes.origin import HOSTS, settle_hosts
+from routes.originals import saved_original, tray_original
 from routes.spool import ARCHIVES, SPOOL, Spool
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
@@ -72,11 +75,22 @@ def downloads(db: Database, monkeypatch: pytest.MonkeyPatch) -> TestClient:
 
 
 @pytest.fixture
+def originals(db: Database, tray: Tray, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """The pictures of an empty database and of a tray, to be looked at large."""
+    monkeypatch.setattr(resources, "database", lambda: db)
+    routes = [
+        Route("/original/{sha256}", saved_original),
+        Route("/original/{tray}/{sha256}", tray_original),
+    ]
+    return TestClient(Starlette(routes=routes))
+
+
+@pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     """Room for four small batches, or for one ZIP."""
     made = Room(decoded(1000) + 4 * SMALL + 2 * CHUNK_BYTES)
     for name in ("_room", "_small_room"):
-        monkeypatch.setattr(upload_route, name, made)
+        monkeypatch.setattr(answers, name, made)
     return made
 
 
@@ -84,7 +98,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
 def batches(monkeypatch: pytest.MonkeyPatch) -> Spool:
     """The batches on disk, of this test alone."""
     made = Spool(4, 2**20)
-    monkeypatch.setattr(upload_route, "_batches", made)
+    monkeypatch.setattr(answers, "_batches", made)
     return made
 
 
@@ -102,8 +116,8 @@ def archive(tray_id: str) -> bytes:
 def on_disk(monkeypatch: pytest.MonkeyPatch) -> Spool:
     """A spool of its own on a disk with room."""
     made = Spool(ARCHIVES, SPOOL)
-    monkeypatch.setattr(upload_route, "_zips", made)
-    monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: PLENTY)
+    monkeypatch.setattr(answers, "_zips", made)
+    monkeypatch.setattr(answers, "spare_bytes", lambda folder: PLENTY)
     return made
 
 
@@ -122,10 +136,10 @@ def tray_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def address() -> Iterator[str]:
     """The routes on a server of their own, in this process."""
     routes = [
-        Route("/upload/{tray}", upload, methods=["POST"]),
-        Route("/upload/{tray}/zip", upload_archive, methods=["POST"]),
-        Route("/import", import_archive, methods=["POST"]),
-        Route("/review/{tray}", review, methods=["POST"]),
+        guarded("/upload/{tray}", upload),
+        guarded("/upload/{tray}/zip", upload_archive),
+        guarded("/import", import_archive),
+        guarded("/review/{tray}", review),
     ]
     with serving(Starlette(routes=routes)) as port:
         yield f"http://127.0.0.1:{port}"
@@ -159,3 +173,12 @@ def shares(monkeypatch: pytest.MonkeyPatch) -> TrayShares:
 @pytest.fixture
 def client(address: str) -> Client:
     return Client(address)
+
+
+@pytest.fixture
+def page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """What names the page's tray, and nothing of the page behind it."""
+    monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
+    page = Route("/{rest:path}", lambda _: PlainTextResponse("page"), methods=["GET"])
+    app = Starlette(routes=[page], middleware=[Middleware(NamedTrays)])
+    return TestClient(app, follow_redirects=False)

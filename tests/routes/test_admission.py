@@ -8,11 +8,10 @@ from contextlib import suppress
 import pytest
 import requests
 
-from routes import admission
-from routes import upload as upload_route
+from routes import admission, answers
 from routes.admission import SMALL, Room, Unread, decoded, to_a_reader
+from routes.answers import BUSY
 from routes.spool import Spool
-from routes.upload import BUSY
 from tests.support.client import Client, archive, batch, half_sent, lines, png
 from tests.support.waiting import patient, run_async, wait_until
 from workflow import receive as workflow
@@ -34,7 +33,7 @@ def test_without_room_one_is_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
     path: str,
 ):
-    monkeypatch.setattr(upload_route, "PATIENCE", 0.1)
+    monkeypatch.setattr(answers, "PATIENCE", 0.1)
     body = archive({"a.png": png(1)}) if path else batch({"a.png": png(1)})
     room.taken = room.size - ONE
     answer = client.post(f"/upload/{tray_id}{path}", content=body)
@@ -152,10 +151,10 @@ def test_slow_senders_keep_nobody_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """There is room for one batch alone; what has come in whole goes ahead."""
-    monkeypatch.setattr(upload_route, "PATIENCE", patient(5))
+    monkeypatch.setattr(answers, "PATIENCE", patient(5))
     room.size = ONE
     slow = [half_sent(client, f"/upload/{tray_id}") for _ in range(20)]
-    assert wait_until(lambda: len(upload_route._batches.held) == len(slow))
+    assert wait_until(lambda: len(answers._batches.held) == len(slow))
     body = batch({"a.png": png(1)})
     assert lines(client.post(f"/upload/{tray_id}", content=body))[0]["new"]
     for line in slow:
@@ -188,8 +187,8 @@ def test_a_small_batch_does_not_wait_for_large_ones(
 ):
     full = Room()
     full.taken = full.size
-    monkeypatch.setattr(upload_route, "_room", full)
-    monkeypatch.setattr(upload_route, "PATIENCE", 0.1)
+    monkeypatch.setattr(answers, "_room", full)
+    monkeypatch.setattr(answers, "PATIENCE", 0.1)
     large = batch({"a.txt": bytes(SMALL), "b.png": png(1)})
     small = batch({"b.png": png(1)})
     assert client.post(f"/upload/{tray_id}", large).status_code == 503
@@ -308,7 +307,7 @@ def test_what_is_in_work_keeps_its_room_when_its_sender_has_gone(
 ):
     """Else those who come and go would have more in memory than there is room."""
     room = Room()
-    monkeypatch.setattr(upload_route, "_room", room)
+    monkeypatch.setattr(answers, "_room", room)
     monkeypatch.setattr(workflow, "CHUNK", 2)
     real, at_work = workflow._read, threading.Event()
 

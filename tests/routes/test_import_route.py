@@ -7,8 +7,7 @@ import zipfile
 import pytest
 
 from db import Database, HistoryQuery
-from routes import login, oidc
-from routes import upload as upload_route
+from routes import answers, login, oidc
 from tests.support.client import Client
 from tests.support.imports import picture
 from tests.support.waiting import wait_until
@@ -105,7 +104,7 @@ def test_more_than_the_limit_is_refused_unread(
     archive: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(upload_route, "MAX_ARCHIVE", len(archive) - 1)
+    monkeypatch.setattr(answers, "MAX_ARCHIVE", len(archive) - 1)
     assert client.post("/import", archive).status_code == 413
     assert client.post("/import", iter([archive])).status_code == 413
     assert resources.database().statistics().total == 0
@@ -117,12 +116,12 @@ def test_imports_take_turns_with_other_uploads(
     archive: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    full = upload_route.Room(1)
+    full = answers.Room(1)
     full.taken = 1
-    monkeypatch.setattr(upload_route, "_room", full)
-    monkeypatch.setattr("routes.upload.PATIENCE", 0.1)
+    monkeypatch.setattr(answers, "_room", full)
+    monkeypatch.setattr("routes.answers.PATIENCE", 0.1)
     answer = client.post("/import", archive)
-    assert (answer.status_code, answer.text) == (503, upload_route.BUSY)
+    assert (answer.status_code, answer.text) == (503, answers.BUSY)
     full.give_back(1)
     assert lines(client.post("/import", archive))[-1]["said"]
     assert wait_until(lambda: not full.taken)  # just after the last line

@@ -61,7 +61,8 @@ def test_login_is_off_by_default():
 
 
 PATHS = [
-    *("/", "/export.zip", "/thumb/a.jpg", "/upload/t", "/review/t", "/_stcore/stream"),
+    *("/", "/export.zip", "/thumb/a.jpg", "/original/a", "/original/t/a"),
+    *("/upload/t", "/review/t", "/_stcore/stream"),
     *("/auth/login/../../export.zip", "//auth/login", "/auth/login/"),
 ]
 

@@ -11,8 +11,9 @@ from tests.support.waiting import run_async
 pytestmark = pytest.mark.usefixtures("hosts")
 
 ROUTES = [
-    *("/", "/thumb/a.jpg", "/tray/t/a.jpg", "/export.zip", "/review/t", "/import"),
-    *("/upload/t", "/upload/t/zip", "/_stcore/stream", "/_stcore/health"),
+    *("/", "/thumb/a.jpg", "/tray/t/a.jpg", "/original/a", "/original/t/a"),
+    *("/export.zip", "/review/t", "/import", "/upload/t", "/upload/t/zip"),
+    *("/_stcore/stream", "/_stcore/health"),
     *("/_stcore/host-config", "/media/a.png", "/static/a.js", "/auth/login"),
     *("/oauth2callback", "/component/a/index.html", "/no-such-route"),
 ]
@@ -138,8 +139,9 @@ def test_a_page_that_is_named_may_ask(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.threat("G72")
 @pytest.mark.parametrize("before", ["", "/base", "/"])
-def test_streamlits_own_uploads_are_closed(before: str):
-    for path in ("/_stcore/upload_file", "/_stcore/upload_file/session/file"):
+def test_what_the_page_has_no_use_for_is_closed(before: str):
+    closed = ("upload_file", "upload_file/session/file", "agent/interact", "agent/mcp")
+    for path in (f"/_stcore/{name}" for name in closed):
         for kind, status in (("http", 404), ("websocket", 1008)):
             assert asked(before + path, ("host", "localhost"), kind=kind) == status
 

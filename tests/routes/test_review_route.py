@@ -80,12 +80,16 @@ def test_another_site_may_not_judge(address: str, tray: Tray, headers: dict[str,
         b'[["a", "cat", ["queue"], null]]',
         b'[["a", "cat", "queue", "random", 1]]',
         b"[" * 100_000,
-        b" " * 300_000,
         json.dumps([["a", "cat"]] * (MAX_VERDICTS + 1)).encode(),
     ],
 )
 def test_what_is_no_list_of_verdicts_is_refused(address: str, tray: Tray, body: bytes):
     assert post(address, tray.tray_id, body).status_code == 400
+
+
+@pytest.mark.threat("A16")
+def test_more_than_a_request_holds_is_refused(address: str, tray: Tray):
+    assert post(address, tray.tray_id, b" " * 300_000).status_code == 413
 
 
 def test_a_full_request_is_read():

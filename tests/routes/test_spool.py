@@ -11,10 +11,9 @@ from intake import disk
 from intake.disk import spare_bytes
 from intake.errors import Refused
 from intake.pictures import read_picture
-from routes import spool
-from routes import upload as upload_route
+from routes import answers, spool
+from routes.answers import MANY, NO_DISK
 from routes.spool import ARCHIVES, SPOOL, Spool, SpoolFull
-from routes.upload import MANY, NO_DISK
 from tests.support.client import Client, archive, half_sent, lines, png
 from tests.support.disk import PLENTY, small_disk
 from tests.support.hostile import encoded, scene
@@ -65,10 +64,10 @@ def test_a_zip_that_would_nearly_fill_the_disk_is_refused(
     """Its bytes lie there twice, and those of others that are on their way as well."""
     on_disk.held += by_another([others])
     needed = 2 * (others + len(ZIP))
-    monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: needed - 1)
+    monkeypatch.setattr(answers, "spare_bytes", lambda folder: needed - 1)
     answer = client.post(route, ZIP)
     assert (answer.status_code, answer.text) == (507, NO_DISK)
-    monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: needed)
+    monkeypatch.setattr(answers, "spare_bytes", lambda folder: needed)
     assert client.post(route, ZIP).status_code == 200
 
 
@@ -83,7 +82,7 @@ def test_who_is_refused_is_told_before_sending(
     spare: int,
 ):
     on_disk.held += by_another(there)
-    monkeypatch.setattr(upload_route, "spare_bytes", lambda folder: spare)
+    monkeypatch.setattr(answers, "spare_bytes", lambda folder: spare)
     with half_sent(client, route) as line:
         line.settimeout(patient(20))
         assert line.recv(1000).split()[1] in (b"503", b"507")
@@ -128,7 +127,7 @@ def test_every_end_gives_the_place_back(
         time.sleep(0.01)
     line.close()  # gone before all is sent
     assert emptied(on_disk)
-    monkeypatch.setattr(upload_route, "MAX_ARCHIVE", len(ZIP) - 1)
+    monkeypatch.setattr(answers, "MAX_ARCHIVE", len(ZIP) - 1)
     assert client.post(route, iter([ZIP])).status_code == 413
     assert emptied(on_disk)
 
@@ -142,25 +141,25 @@ def test_of_many_at_once_only_some_lie_on_disk(
 ):
     """While they wait for their turn in memory; the refused may come again."""
     on_disk.places = 6  # half of them for one visitor
-    room = upload_route.Room()
+    room = answers.Room()
     room.taken = room.size
-    monkeypatch.setattr(upload_route, "_room", room)
-    answers: list[int] = []
+    monkeypatch.setattr(answers, "_room", room)
+    statuses: list[int] = []
 
     def send():
-        answers.append(client.post(route, ZIP).status_code)
+        statuses.append(client.post(route, ZIP).status_code)
 
     threads = [threading.Thread(target=send) for _ in range(8)]
     for thread in threads:
         thread.start()
-    while len(answers) < 5:  # those that are refused do not wait
+    while len(statuses) < 5:  # those that are refused do not wait
         time.sleep(0.01)
-    assert answers == [503] * 5
+    assert statuses == [503] * 5
     assert len(on_disk.held) == 3
     room.give_back(room.size)
     for thread in threads:
         thread.join()
-    assert answers[5:] == [200] * 3
+    assert statuses[5:] == [200] * 3
     assert emptied(on_disk)
     assert client.post(route, ZIP).status_code == 200
 

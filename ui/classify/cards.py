@@ -18,7 +18,9 @@ from ui.classify.queue import doubted
 from ui.shared.assets import asset
 from ui.shared.escape import named, percent, plain
 from ui.shared.notes import keep_notes
+from ui.shared.viewer import figure_html
 from ui.sidebar.reviewer import reviewer_name
+from ui.state import TRAY_PAGE, begin_with
 from workflow.tray import Item, Tray
 from workflow.verdicts import Answer, Said, by, judge, judge_one, own_labels
 from workflow.words import count
@@ -28,7 +30,6 @@ OTHER = "Other…"
 OWN_LABEL = "own_label_open"
 PROBLEMS = "label_problems"
 UNKEPT = "Not kept: the disk is full or cannot be written to"
-PAGE = "tray-page"
 TURNED = "tray-turned"
 TOP = "tray-top"
 """Key of what stands above the cards."""
@@ -184,12 +185,11 @@ def card_html(
     copy: HistoryRow | None = None,
 ) -> str:
     """One picture and what the model says of it, as HTML with all text escaped."""
-    name = plain(item.name)
-    source = f"/tray/{tray_id}/{item.sha256}.jpg"
-    figure = f'<figure><img src="{source}" alt="{name}" loading="lazy"></figure>'
+    name, said = plain(item.name), ""
     answer = '<div class="answer"><span>Not classified yet</span></div>'
     if item.prediction:
         label, p = item.prediction.label, item.prediction.confidence
+        said = f"{label}, {percent(p)}"
         answer = (
             f'<div class="answer"><span>{plain(label)}</span>'
             f"<span>{plain(percent(p))}</span></div>"
@@ -197,6 +197,13 @@ def card_html(
         )
     if copy:
         answer += near_html(copy)
+    figure = figure_html(
+        f"/tray/{tray_id}/{item.sha256}.jpg",
+        f"{tray_id}/{item.sha256}",
+        item.name,
+        (item.width, item.height),
+        said,
+    )
     caption = f'<div class="name" title="{name}">{name}</div>'
     state = f'<div class="state">{_verdict(item, earlier)}{_doubt(item, earlier)}</div>'
     return f'<div class="picture">{figure}{caption}{answer}{state}</div>'
@@ -324,17 +331,18 @@ def on_unconfirm_page(
 
 def _page(items: Sequence[Item]) -> tuple[Sequence[Item], int | None]:
     """The part of the tray that is drawn, and the number of the page after it."""
-    pages = -(-len(items) // PAGE_SIZE)
+    pages = max(1, -(-len(items) // PAGE_SIZE))
+    begin_with(TRAY_PAGE, range(1, pages + 1), 1)
     if pages < 2:
         return items, None
-    page = st.pagination(pages, key=PAGE)
+    page = st.pagination(pages, key=TRAY_PAGE)
     shown = items[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return shown, page + 1 if page < pages else None
 
 
 def on_next_page(number: int) -> None:
     """Turn to this page; the person stands below the last card of the one before."""
-    st.session_state[PAGE] = st.session_state[TURNED] = number
+    st.session_state[TRAY_PAGE] = st.session_state[TURNED] = number
 
 
 def _scroll_up() -> None:

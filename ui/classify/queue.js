@@ -1,6 +1,7 @@
 // One picture after another, by keyboard; see ui/classify/queue.py.
 
-const AHEAD = 6;
+const AHEAD = 6; // thumbnails
+const SHARP_AHEAD = 2; // originals
 const IDLE_MS = 1800;
 
 const ORDERS = {
@@ -17,6 +18,7 @@ const ACTS = {
   u: "undo",
   t: "own",
   "/": "own",
+  z: "look",
   arrowleft: "back",
   arrowright: "forward",
 };
@@ -34,7 +36,7 @@ const digitOf = ({ key, code }) => {
 const actOf = ({ key, code }) => {
   const act = ACTS[key.toLowerCase()];
   if (act || key.length !== 1 || /\p{Script=Latin}/u.test(key)) return act;
-  return /^Key[NSUT]$/.test(code) ? ACTS[code.slice(3).toLowerCase()] : undefined;
+  return /^Key[NSUTZ]$/.test(code) ? ACTS[code.slice(3).toLowerCase()] : undefined;
 };
 
 // What an input method is still at work on is its own.
@@ -54,6 +56,7 @@ class Queue {
     this.current = null;
     this.touched = new Set(); // looked at in this sitting, so not offered again
     this.ahead = new Map();
+    this.sharp = new Map(); // id -> its original, on its way here
     this.report = new Report(this.store, IDLE_MS);
     this.build(parent);
   }
@@ -193,8 +196,16 @@ class Queue {
       own: () => this.openOwn(),
       back: () => this.move(-1),
       forward: () => this.move(1),
+      look: () => this.look(),
     };
     acts[name]();
+  }
+
+  // All of them large, from this one on; the queue follows.
+  look() {
+    const pictures = this.ids.map((id) => largePicture(this.store, this.store.byId.get(id)));
+    const follow = (place) => this.ids[place] !== this.current && this.go(this.ids[place]);
+    viewPictures(pictures, this.place.get(this.current), follow);
   }
 
   key(event) {
@@ -249,13 +260,33 @@ class Queue {
     for (const near of [this.ids[place - 1], this.ids[place + 1]])
       if (near) wanted.set(near, this.ahead.get(near) ?? this.load(near));
     this.ahead = wanted;
+    this.preloadSharp([...wanted.keys()].slice(0, SHARP_AHEAD));
   }
 
-  load(id) {
+  load(id, url = pictureUrl) {
     const image = new Image();
-    image.src = pictureUrl(this.store, this.store.byId.get(id));
-    image.decode?.().catch(() => {});
+    image.src = url(this.store, this.store.byId.get(id));
+    image.ready = image.decode().then(
+      () => true,
+      () => false,
+    );
     return image;
+  }
+
+  // Originals of this picture and the next; those that are passed are let go.
+  preloadSharp(next) {
+    const wanted = new Map();
+    for (const id of [this.current, ...next])
+      wanted.set(id, this.sharp.get(id) ?? this.load(id, originalUrl));
+    for (const [id, image] of this.sharp) if (!wanted.has(id)) image.src = "";
+    this.sharp = wanted;
+  }
+
+  // The thumbnail at once, the original as soon as it is there.
+  async sharpen(item) {
+    const original = this.sharp.get(item.id);
+    if (await original?.ready)
+      if (this.current === item.id) this.find("figure img").src = original.src;
   }
 
   draw() {
@@ -272,10 +303,8 @@ class Queue {
   }
 
   drawItem(item) {
-    const image = this.find("figure img");
-    const url = pictureUrl(this.store, item);
-    if (image.src !== url) image.src = url;
-    image.alt = item.name;
+    const isNew = this.shown !== item.id;
+    if (isNew) this.drawPicture(item);
     this.find(".name").textContent = item.name;
     this.find(".predicted").textContent = item.predicted;
     this.find(".sure").textContent = percent(item.top[0][1]);
@@ -292,6 +321,15 @@ class Queue {
     this.drawNames(item);
     this.drawNote();
     this.preload();
+    if (isNew) this.sharpen(item);
+  }
+
+  drawPicture(item) {
+    this.shown = item.id;
+    const image = this.find("figure img");
+    image.src = pictureUrl(this.store, item);
+    image.classList.toggle("tiny", isTiny(item));
+    this.find("figure button").ariaLabel = `Enlarge ${item.name}`;
   }
 
   // What a person hears who sees neither the picture nor what stands beside a button.

@@ -19,8 +19,6 @@ from workflow.tray import Item, Tray
 _queue = component("classify/queue", "classify/verdicts")
 
 
-MODE = "tray-mode"
-"""Of the session: whether the tray is shown as cards, queue or sheet."""
 OUTSIDE = "May show none of the ten"
 
 SUREST = 0.9999
@@ -52,6 +50,8 @@ def row(
         "id": item.sha256,
         "number": item.number,
         "name": item.name,
+        "width": item.width,
+        "height": item.height,
         "predicted": prediction.label,
         "model": prediction.model_version,
         "top": [[name, min(round(p, 4), SUREST)] for name, p in prediction.top()],

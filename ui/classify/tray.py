@@ -6,16 +6,18 @@ import streamlit as st
 from streamlit_js_eval import streamlit_js_eval
 
 from db import Database, DatabaseError
-from model.classes import CLASSES
+from model.classifier import Classifier
 from ui.classify.cards import TOP, known_earlier, render_cards
+from ui.classify.empty import render_empty
 from ui.classify.near_notes import near_lines
-from ui.classify.queue import MODE, render_queue, review_data
+from ui.classify.queue import render_queue, review_data
 from ui.classify.sheet import render_sheet
 from ui.classify.upload import GENERATION, OUTCOMES
 from ui.shared.escape import plain
 from ui.shared.notes import render_notes
 from ui.shared.track_record import experience, model_asked
 from ui.sidebar.reviewer import reviewer_name
+from ui.state import CARDS, MODE, MODES, QUEUE, begin_with, write_address
 from workflow.save import NOTHING, Saved, save
 from workflow.tray import Item, Tray
 from workflow.verdicts import own_labels
@@ -23,26 +25,12 @@ from workflow.words import count, respelled_text
 
 FEW = 20
 """Pictures without a verdict that are cleared without asking: soon given again."""
-MODES = ("Cards", "Queue", "Contact sheet")
 SAVED = "saved"
 """Of the session: what Save did, to be said."""
 LAST = "saved_last"
 """The same, once said, for as long as nothing more has come into the tray."""
 NEAR = "near_lines"
 RELOAD = "reload"
-WELCOME = f"""
-<div class="welcome">
-<section><b>1. Classify</b><p>The tray is empty. Drop pictures above, or paste
-links: you see the best guess, how sure the model is, and the runners-up.</p>
-<p class="chips">{"".join(f"<span>{c}</span>" for c in CLASSES)}</p></section>
-<section><b>2. Review</b><p>Tell us if each answer is right. If not, pick the right
-class or type your own. Then save.</p></section>
-<section><b>3. Use it</b><p>See how accurate the model is on your pictures, look
-through the history, and download them under their right labels.</p>
-</section>
-</div>
-"""
-"""What the page says while there is nothing to show."""
 
 
 def on_save(tray: Tray, database: Database) -> None:
@@ -99,7 +87,7 @@ def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> s
         place = st.empty()
         mode = _mode()
         # The queue counts at every key, long before this is drawn again.
-        said = "" if mode == "Queue" else f"{reviewed:,} of {len(items):,} reviewed"
+        said = "" if mode == QUEUE else f"{reviewed:,} of {len(items):,} reviewed"
         place.html(f'<span role="status">{said}</span>', width="stretch")
     if clear and (reviewed or len(items) > FEW):
         _ask_to_clear(tray, len(items), reviewed)
@@ -111,7 +99,7 @@ def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> s
 
 def _mode() -> str:
     """How the tray is shown, as the person chose."""
-    st.session_state.setdefault(MODE, MODES[0])
+    begin_with(MODE, MODES, CARDS)
     chosen = st.segmented_control(
         "Show as",
         MODES,
@@ -120,7 +108,7 @@ def _mode() -> str:
         label_visibility="collapsed",
         width="content",
     )
-    return chosen or MODES[0]
+    return chosen or CARDS
 
 
 def _render_bulk(
@@ -135,7 +123,7 @@ def _render_bulk(
     data["drawn"] = _drawn(database, items)
     if not data["items"]:
         st.write("No picture is classified yet.")
-    elif mode == "Queue":
+    elif mode == QUEUE:
         render_queue(data)
     else:
         model = model_asked(items)
@@ -156,21 +144,24 @@ def _drawn(database: Database | None, items: Sequence[Item]) -> list[str]:
 
 
 @st.fragment
-def render_tray(tray: Tray, database: Database | None) -> None:
+def render_tray(
+    tray: Tray, database: Database | None, classifier: Classifier | None
+) -> None:
     """Draw the tray; a verdict redraws this panel and nothing else."""
     if SAVED in st.session_state:
         st.rerun()  # charts and message stand outside of this panel
     render_notes()
     items = tray.items()
     if not items:
-        st.html(WELCOME)
+        render_empty(tray, classifier)
         return
     st.session_state.pop(LAST, None)
     mode = _render_actions(tray, items, database)
-    if mode == MODES[0]:
+    if mode == CARDS:
         render_cards(tray, items, database)
     else:
         _render_bulk(mode, tray, items, database)
+    write_address()
 
 
 def saved_text(saved: Saved) -> str:

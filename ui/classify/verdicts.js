@@ -193,3 +193,14 @@ const drawLabels = (list, labels) => {
 };
 
 const pictureUrl = (store, item) => routeUrl(`tray/${store.tray}/${item.id}.jpg`);
+const originalUrl = (store, item) => routeUrl(`original/${store.tray}/${item.id}`);
+
+// As the viewer takes it.
+const largePicture = (store, item) => ({
+  name: item.name,
+  small: pictureUrl(store, item),
+  large: originalUrl(store, item),
+  width: item.width,
+  height: item.height,
+  said: `${item.predicted}, ${percent(item.top[0][1])}`,
+});

@@ -16,11 +16,9 @@ from intake.pictures import Picture
 from model.classes import CLASSES
 from model.prediction import Prediction
 from routes.login import visitor_here
-from ui.classify.queue import MODE
 from ui.classify.upload import OUTCOMES
-from ui.history.trash import VIEW
 from ui.shared.undo import note
-from ui.state import current_tray
+from ui.state import CLASSIFY, MODE, QUEUE, VIEW, current_tray
 from workflow.receive import Outcome, chunks
 from workflow.tray import Arrival, Tray
 from workflow.tray_shares import SHARES
@@ -89,8 +87,8 @@ def bring_to_queue(database: Database, hashes: Sequence[str]) -> None:
     rows = database.known(hashes)
     there = [rows[sha256] for sha256 in hashes if sha256 in rows]
     st.session_state[OUTCOMES] = bring_back(database, current_tray(), there)
-    st.session_state[VIEW] = "Classify"
-    st.session_state[MODE] = "Queue"
+    st.session_state[VIEW] = CLASSIFY
+    st.session_state[MODE] = QUEUE
 
 
 def on_review_again(database: Database, query: HistoryQuery) -> None:
@@ -103,7 +101,8 @@ def on_review_again(database: Database, query: HistoryQuery) -> None:
     except (DatabaseError, Refused) as problem:
         note(str(problem))
         return
-    st.session_state[VIEW] = "Classify"
+    st.session_state[VIEW] = CLASSIFY
+    st.session_state[MODE] = QUEUE
 
 
 def render_review_again(database: Database, query: HistoryQuery, total: int) -> None:

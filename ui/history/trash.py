@@ -14,12 +14,10 @@ from ui.shared.clock import here
 from ui.shared.escape import plain
 from ui.shared.undo import conflict_text, found_something, note, remember
 from ui.sidebar.reviewer import reviewer_name
+from ui.state import HISTORY, SHOW, VIEW
 from workflow.words import count
 
 IN_TRASH = "In the trash"
-SHOW = "history-state"
-"""Of the session: which pictures the history shows."""
-VIEW = "view"
 SHOWN_PURGES = 5
 
 
@@ -60,7 +58,7 @@ def on_purge(database: Database, ids: Sequence[int] | None = None) -> None:
 
 def on_look() -> None:
     """Show in the history what lies in the trash."""
-    st.session_state[VIEW] = "History"
+    st.session_state[VIEW] = HISTORY
     st.session_state[SHOW] = IN_TRASH
 
 

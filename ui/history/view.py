@@ -26,10 +26,22 @@ from ui.classify.queue import OUTSIDE
 from ui.history.again import render_review_again
 from ui.history.details import render_details
 from ui.history.grid import forget_selection, render_grid
-from ui.history.trash import IN_TRASH, SHOW, VIEW, on_delete, render_trash_actions
+from ui.history.trash import IN_TRASH, on_delete, render_trash_actions
 from ui.shared.escape import named
 from ui.shared.undo import note, remember, render_undo
 from ui.sidebar.reviewer import reviewer_name
+from ui.state import (
+    ANSWER,
+    HISTORY,
+    LABEL,
+    PAGE,
+    SEARCH,
+    SHOW,
+    SORT,
+    VIEW,
+    begin_text,
+    begin_with,
+)
 from workflow.verdicts import judge_saved, labels_in_use
 from workflow.words import count
 
@@ -55,10 +67,6 @@ SORTS = {
 }
 ANY = "Any label"
 ANY_ANSWER = "Any answer"
-SEARCH = "history-search"
-PAGE = "history-page"
-LABEL = "history-label"
-ANSWER = "history-answer"
 OTHER = "Other…"
 
 
@@ -69,7 +77,7 @@ def show_pictures(label: str, predicted: str) -> None:
         label: one of the classes, or "" for all labels that are none of them.
         predicted: the model's answer.
     """
-    st.session_state[VIEW] = "History"
+    st.session_state[VIEW] = HISTORY
     st.session_state[SHOW] = "All" if label else "Custom label"
     st.session_state[LABEL] = label or ANY
     st.session_state[ANSWER] = predicted
@@ -95,17 +103,20 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
 
 
 def _render_filters(database: Database) -> HistoryQuery:
-    st.session_state.setdefault(SHOW, "All")
+    begin_with(SHOW, STATES, "All")
     state = st.segmented_control("Show", list(STATES), required=True, key=SHOW)
     search, label, answer, sort = st.columns([3, 2, 2, 2])
+    begin_text(SEARCH)
     text = search.text_input("Search", key=SEARCH, placeholder="name, link or label")
     own = labels_in_use(database, trash=state == IN_TRASH)
     labels = list(dict.fromkeys([ANY, *CLASSES, NONE, *own]))
-    if st.session_state.get(LABEL) not in labels:
-        st.session_state[LABEL] = ANY
+    begin_with(LABEL, labels, ANY)
     chosen = label.selectbox("Label", labels, key=LABEL, format_func=named)
-    said = answer.selectbox("Model's answer", [ANY_ANSWER, *CLASSES], key=ANSWER)
-    column, descending = SORTS[sort.selectbox("Sort by", list(SORTS), key="sort")]
+    answers = [ANY_ANSWER, *CLASSES]
+    begin_with(ANSWER, answers, ANY_ANSWER)
+    said = answer.selectbox("Model's answer", answers, key=ANSWER)
+    begin_with(SORT, SORTS, "Newest first")
+    column, descending = SORTS[sort.selectbox("Sort by", list(SORTS), key=SORT)]
     return HistoryQuery(
         state=STATES[state or "All"],
         search=text.strip(),
@@ -205,8 +216,9 @@ def render_history(database: Database) -> None:
     number = 1
     top = st.container()
     grid = st.container()
+    begin_with(PAGE, range(1, pages + 1), 1)
     if pages > 1:
-        number = min(st.pagination(pages, key=PAGE), pages)
+        number = st.pagination(pages, key=PAGE)
     page = database.page(query, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
     with grid:
         # What was selected in the one must not be acted on in the other.

@@ -42,6 +42,13 @@ const make = (tag, className = "", text = "") => {
 const NONE = "none of these";
 const shownLabel = (label) => (label === NONE ? "none of the ten" : label);
 
+// As ui/shared/viewer.py: so small that each of its pixels is shown with its edges.
+const TINY = 64;
+const isTiny = ({ width, height }) => Math.max(width, height) <= TINY;
+
+// Pictures large, as ui/shared/viewer.js takes them.
+const viewPictures = (...told) => globalThis.__viewPictures?.(...told);
+
 const number = (n) => n.toLocaleString("en-US");
 const plural = (n, one) => `${number(n)} ${n === 1 ? one : one + "s"}`;
 // As `percent` of ui/shared/escape.py: never rounded to certainty.

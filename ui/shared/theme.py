@@ -19,6 +19,13 @@ STYLE = f"""
 .picture figure {{ margin: 0; aspect-ratio: 4 / 3; border-radius: .4rem;
   overflow: hidden; background: color-mix(in srgb, currentColor 7%, transparent); }}
 .picture img {{ width: 100%; height: 100%; object-fit: contain; display: block; }}
+/* A picture is a button that shows it large. */
+.picture figure button {{ display: block; width: 100%; height: 100%; padding: 0;
+  border: 0; background: none; cursor: zoom-in; }}
+.picture figure button:focus-visible {{ outline: 3px solid var(--accent);
+  outline-offset: -3px; border-radius: .4rem; }}
+img.tiny {{ image-rendering: pixelated; }}
+.st-key-viewer-place {{ position: absolute; }}
 .picture .name {{ font-size: .8rem; opacity: .75; white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; unicode-bidi: isolate; }}
 .picture .answer {{ display: flex; justify-content: space-between;
@@ -69,6 +76,9 @@ STYLE = f"""
 /* All the answers there are: below the edge nobody looks for one. */
 [data-testid="stSelectboxVirtualDropdown"] [role="listbox"] {{
   max-height: min(30rem, 66vh); }}
+.examples {{ display: grid; gap: .4rem; max-width: 56rem; margin-top: .6rem;
+  grid-template-columns: repeat(12, minmax(0, 1fr)); }}
+.examples img {{ width: 100%; height: auto; aspect-ratio: 1; border-radius: .4rem; }}
 .welcome {{ display: grid; gap: 1rem; margin-top: .5rem;
   grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }}
 .welcome section {{ border: 1px solid color-mix(in srgb, currentColor 14%, transparent);
@@ -78,6 +88,8 @@ STYLE = f"""
 .welcome .chips {{ display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .7rem; }}
 .welcome .chips span {{ font-size: .85rem; padding: .1rem .55rem; border-radius: 1rem;
   background: color-mix(in srgb, currentColor 10%, transparent); }}
+@media (max-width: 640px) {{
+  .examples {{ grid-template-columns: repeat(6, minmax(0, 1fr)); }} }}
 .figures {{ border-collapse: collapse; width: 100%;
   font-variant-numeric: tabular-nums; }}
 .figures :is(th, td) {{ padding: .3rem .6rem .3rem 0; text-align: right;
@@ -98,6 +110,8 @@ STYLE = f"""
 .st-key-model-figures {{ max-width: 62rem; }}
 :is([data-testid="stBaseButton-primary"], [data-testid="stBaseLinkButton-primary"]) {{
   color: {PAPER}; }}
+/* It draws nothing: without a place, there is no gap for it either. */
+.st-key-address {{ display: none; }}
 /* That the page is at work, where it takes longer than a moment: a large Save fades
    what it is about, which alone looks broken. */
 [data-testid="stApp"][data-test-script-state="running"]::before {{ content: "";

@@ -1,0 +1,42 @@
+"""Any picture of the page, large: the one viewer, and what opens it.
+
+It shows the original (`routes/originals.py`) with zoom and goes to the next one. It is
+a modal dialog of the browser: what lies below is out of reach, Escape closes it, and
+the keyboard is then where it was.
+"""
+
+from ui.shared.assets import component
+from ui.shared.escape import plain
+
+TINY = 64
+"""Pixels of the longer side up to which each pixel is shown with its edges, as in
+`post.js`: smoothed, a picture of CIFAR-10 is a blur."""
+
+_viewer = component("shared/viewer")
+
+
+def figure_html(
+    address: str, sha256: str, name: str, size: tuple[int, int], said: str = ""
+) -> str:
+    """A picture as HTML, which opens large at a click; people's text is escaped.
+
+    Args:
+        address: of its thumbnail.
+        sha256: of the original, after its tray's name where it is in one.
+        name: of the file.
+        size: width and height of the original.
+        said: what the model or a person says of it.
+    """
+    name, (width, height) = plain(name), size
+    tiny = ' class="tiny"' if max(size) <= TINY else ""
+    return (
+        f'<figure><button type="button" title="{name}" aria-label="Enlarge {name}" '
+        f'data-small="{address}" data-large="/original/{sha256}" '
+        f'data-width="{width}" data-height="{height}" data-said="{plain(said)}">'
+        f'<img src="{address}" alt="" loading="lazy"{tiny}></button></figure>'
+    )
+
+
+def render_viewer() -> None:
+    """Put it on the page, once, where it takes no room."""
+    _viewer(key="viewer", height=0)
