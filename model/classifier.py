@@ -95,7 +95,8 @@ class Classifier:
     def read(self, images: Sequence[Image.Image]) -> Outputs:
         """Logits, before the temperature, and features: means over a picture's views.
 
-        The last layer is linear: the mean logits are those of the mean features. A
+        The last layer is linear: the mean logits are those of the mean features.
+        Photographs have one of their own (`model.publishing.photograph_layer`). A
         small picture that the network is sure of at first look gets no other. With a
         photograph that would save little of what decoding it took, and leave the
         network surer of wrong answers than its other looks do.
@@ -113,7 +114,12 @@ class Classifier:
         more = {i: each for i, each in asked.items() if each}
         if more:
             self._add_looks(first, shares, more)
-        return first
+        return first._replace(logits=self._last(first, are_photographs(images)))
+
+    def _last(self, seen: Outputs, photographs: NDArray[np.bool_]) -> Logits:
+        """The logits, which for photographs come from their own last layer."""
+        large = self.bundle.logits(seen.features, photographs)
+        return np.where(photographs[:, None], large, seen.logits)
 
     def looks(self, image: Image.Image) -> tuple[Pixels, NDArray[np.float64]]:
         """The views that an answer comes from, and how much each counts.

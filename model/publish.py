@@ -20,7 +20,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,6 +42,8 @@ from model.bundle import (
     CARD_FILE,
     FORMAT,
     HOME_FILE,
+    LAYER_SHAPES,
+    PHOTOGRAPHS_FILE,
     SCOPE_FILE,
     SCOPE_SHAPES,
     WEIGHTS,
@@ -68,6 +70,7 @@ from model.evaluate import (
     Sample,
     decode,
     folder_samples,
+    labelled_files,
     read_all,
     report,
     samples_of,
@@ -129,12 +132,14 @@ def draft_bundle(
 ) -> Bundle:
     """The bundle before anything about it is known but the weights."""
     digest = hashlib.sha256(weights).hexdigest()
+    tensors = {name: t.astype(np.float32) for name, t in load(weights).items()}
     return Bundle(
         version=digest[:12],
-        tensors={name: t.astype(np.float32) for name, t in load(weights).items()},
+        tensors=tensors,
         preprocessing=preprocessing,
         temperature=1.0,
         photograph_temperature=1.0,
+        photograph_layer={name: tensors[f"fc.{name}"] for name in LAYER_SHAPES},
         ranges={},
         scope=Scope(
             method,
@@ -272,6 +277,15 @@ def scope_file(scope: Scope) -> bytes:
     return save({"class_means": means, "weights": scope.weights.astype(np.float32)})
 
 
+def photographs_entry(data: bytes, photos: Path | None) -> dict[str, Any]:
+    """The card's entry on the last layer for photographs."""
+    return {
+        "file": PHOTOGRAPHS_FILE,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "photographs": len(labelled_files(photos / "in")) if photos else 0,
+    }
+
+
 def _outside(folder: Path) -> list[Image.Image]:
     """Every photograph in a folder, whatever it shows."""
     files = []
@@ -328,6 +342,9 @@ def make_card(
         "temperature": bundle.temperature,
         "photograph_temperature": bundle.photograph_temperature,
         "activation_ranges": bundle.ranges,
+        "photograph_layer": photographs_entry(
+            save(bundle.photograph_layer), options.trained_photos
+        ),
         "scope": scope_entry(classifier, training, options),
         "check": {"probabilities": known_probabilities(bundle), "tolerance": TOLERANCE},
         "same_answer": SAME_ANSWER,
@@ -338,24 +355,27 @@ def make_card(
     }
 
 
+def bundle_files(weights: bytes, bundle: Bundle) -> dict[str, bytes]:
+    """What goes with every card, by name."""
+    return {
+        WEIGHTS_FILE: weights,
+        PHOTOGRAPHS_FILE: save(bundle.photograph_layer),
+        SCOPE_FILE: scope_file(bundle.scope),
+    }
+
+
 def write_bundle(
-    folder: Path,
-    weights: bytes,
-    scope: bytes,
-    card: dict[str, Any],
-    home: bytes | None = None,
+    folder: Path, files: Mapping[str, bytes], card: dict[str, Any]
 ) -> None:
-    """Write weights, class means, card and README, each whole or not at all.
+    """Write files of tensors, card and README, each whole or not at all.
 
     The card goes after what it vouches for: should this be cut short, the card that
     is there does not fit, and nothing loads rather than something wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / WEIGHTS_FILE, weights)
-    write_atomically(folder / SCOPE_FILE, scope)
-    if home is not None:
-        write_atomically(folder / HOME_FILE, home)
+    for name, data in files.items():
+        write_atomically(folder / name, data)
     write_atomically(folder / CARD_FILE, text.encode())
     write_atomically(folder / "README.md", readme(card).encode())
 
@@ -384,23 +404,23 @@ def publish(options: argparse.Namespace) -> Classifier:
     looking = Preprocessing(options.views, options.looks, options.filter)
     draft = draft_bundle(weights, looking, _score(options))
     photographs = options.val and options.val / "in"
-    classifier = calibrated(draft, options.held_out, photographs)
+    trained = options.trained_photos
+    classifier = calibrated(draft, options.held_out, photographs, trained)
     training = read_training(classifier, options.data)
-    taught = _taught(classifier, training, options.trained_photos)
+    taught = _taught(classifier, training, trained)
     classifier = scoped(classifier, training, options.held_out, photographs, taught)
     readings = read_home_pictures(classifier, options.home) if options.home else None
     if readings:
         classifier = tempered_at_home(classifier, readings)
     card = make_card(classifier, training, about, options)
-    scope = scope_file(classifier.bundle.scope)
-    home = None
+    files = bundle_files(weights, classifier.bundle)
     if readings:
-        home = home_file(readings)
+        files[HOME_FILE] = home = home_file(readings)
         card["home"] = home_entry(home, len(readings.labels))
     with TemporaryDirectory() as folder:
-        write_bundle(Path(folder), weights, scope, card, home)
+        write_bundle(Path(folder), files, card)
         load_classifier(Path(folder))
-    write_bundle(options.out, weights, scope, card, home)
+    write_bundle(options.out, files, card)
     return load_classifier(options.out)
 
 
@@ -434,7 +454,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--trained-photos",
         type=Path,
-        help="photographs it was trained on, `in/` and `out/`: they teach the flag",
+        help="photographs it was trained on, `in/` and `out/`: they settle the flag's"
+        " score and their own last layer",
     )
     parser.add_argument("--test", type=Path, help="measured once, on nothing chosen")
     parser.add_argument("--photos", type=Path, help="measured once: photographs")

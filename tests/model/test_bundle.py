@@ -18,6 +18,7 @@ from intake.pictures import read_picture
 from model import publish
 from model.bundle import (
     CARD_FILE,
+    PHOTOGRAPHS_FILE,
     SCOPE_FILE,
     WEIGHTS,
     WEIGHTS_FILE,
@@ -127,6 +128,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "card keyless": (lambda f: edit_card(f, temperature=None), "'temperature'"),
     "card nested wrong": (lambda f: edit_card(f, preprocessing=3), "not arranged"),
     "older format": (lambda f: edit_card(f, format=1, scope=None), "format is not"),
+    "layer missing": (lambda f: (f / PHOTOGRAPHS_FILE).unlink(), "is missing"),
+    "layer damaged": (
+        lambda f: (f / PHOTOGRAPHS_FILE).write_bytes(
+            bit_flipped((f / PHOTOGRAPHS_FILE).read_bytes())
+        ),
+        "is damaged",
+    ),
     "scope missing": (lambda f: (f / SCOPE_FILE).unlink(), "is missing"),
     "scope damaged": (
         lambda f: (f / SCOPE_FILE).write_bytes(
