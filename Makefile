@@ -66,7 +66,7 @@ lock: $(VENV)/development
 	$(LOCK) requirements/base.in -o requirements.txt
 	printf '%s\n' $(CUDA) | $(LOCK) requirements/base.in -c requirements.txt --excludes - \
 	  --no-emit-package torch --no-emit-package torchvision -o requirements/cpu.txt
-	for part in login postgres dev bench; do \
+	for part in bulk login postgres dev bench; do \
 	  $(LOCK) requirements/$$part.in -o requirements/$$part.txt || exit; done
 
 # Debian's browser where this user may install it, else Playwright's own.

@@ -18,18 +18,23 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from model.bundle import BundleError
-from routes.address import NamedTrays
+from routes import metrics
+from routes.address import PageStart
 from routes.answers import guarded
+from routes.api import table as api
 from routes.export import export, export_labels
-from routes.import_zip import import_archive
+from routes.imports import add_files, begin_import, imports, one_import, steer_import
 from routes.login import Gate
+from routes.metrics import Counted
 from routes.origin import settle_hosts
 from routes.originals import saved_original, tray_original
 from routes.thumbnails import example, saved_thumbnail, tray_thumbnail
 from routes.upload import upload, upload_archive
 from routes.verdicts import review
 from ui.shared.streamlit_internals import share_heaps, tidy_at_rest
+from ui.shared.theme import STYLE
 from workflow import resources
+from workflow.jobs import jobs
 from workflow.tray import forget_looks
 
 
@@ -42,6 +47,7 @@ async def warm_and_tidy(_: st.App) -> AsyncIterator[dict[str, Any]]:
             resources.published()
 
     threading.Thread(target=load, daemon=True).start()
+    threading.Thread(target=jobs().wake, daemon=True).start()
     tidying = asyncio.create_task(tidy_at_rest(forget_looks))
     yield {}
     tidying.cancel()
@@ -53,7 +59,11 @@ settle_hosts()
 app = st.App(
     "ui/page.py",
     lifespan=warm_and_tidy,
-    middleware=[Middleware(Gate), Middleware(NamedTrays)],
+    middleware=[
+        Middleware(Counted),
+        Middleware(Gate),
+        Middleware(PageStart, style=STYLE),
+    ],
     routes=[
         Route("/thumb/{sha256}.jpg", saved_thumbnail),
         Route("/tray/{tray}/{sha256}.jpg", tray_thumbnail),
@@ -63,8 +73,14 @@ app = st.App(
         Route("/export.zip", export),
         Route("/labels.csv", export_labels),
         guarded("/review/{tray}", review),
-        guarded("/import", import_archive),
+        Route("/imports", imports),
+        Route("/imports/{job}", one_import),
+        guarded("/imports", begin_import),
+        guarded("/imports/{job}/files/{number:int}", add_files),
+        guarded("/imports/{job}/{act}", steer_import),
         guarded("/upload/{tray}", upload),
         guarded("/upload/{tray}/zip", upload_archive),
+        *api.routes(),
+        *metrics.routes(),
     ],
 )

@@ -7,6 +7,7 @@ default, in a file beside this one; `DATABASE_URL` names another.
     python -m db check               read every page and compare every picture's hash
     python -m db backups             list the copies and whether they are sound
     python -m db restore COPY        put a copy in the database's place
+    python -m db import-bulk FOLDER  take in what was classified in bulk, to review it
     python -m db token create NAME [--right read|write]    make a program's token
     python -m db token list | withdraw NAME                list them, end one
 """
@@ -32,8 +33,9 @@ from records.figures import Figures
 from records.import_writes import Importing
 from records.label_book import LabelBook
 from records.label_text import MAX_LABEL, NONE, LabelRefused, clean_label, matching
-from records.models import ModelRow, Models, NewModel, Reviewed, Service
+from records.models import Lessons, ModelRow, Models, NewModel, Reviewed, Service
 from records.near_groups import NearCopies
+from records.opinions import Agreement
 from records.picture import Reading
 from records.reviewing import Reviewing
 from records.samples import ONE_BY_ONE, DrawnStratum, Sample, Samples
@@ -46,6 +48,7 @@ from records.settings import (
     sqlite_url,
 )
 from records.stats import Estimate, Stratum, allocate, estimate
+from records.team import Team
 from records.tokens import RIGHTS, Right, Token, Tokens
 from records.track_record import Judged
 from records.trash import Trash
@@ -57,6 +60,7 @@ from records.types import (
     BookLabel,
     Change,
     Conflict,
+    Detail,
     Event,
     Export,
     ExportRow,
@@ -94,6 +98,7 @@ __all__ = [
     "RIGHTS",
     "UNKNOWN",
     "WAYS",
+    "Agreement",
     "BinCount",
     "BookLabel",
     "BusyError",
@@ -102,6 +107,7 @@ __all__ = [
     "DamagedError",
     "Database",
     "DatabaseError",
+    "Detail",
     "DrawnStratum",
     "Estimate",
     "Event",
@@ -115,6 +121,7 @@ __all__ = [
     "ImportedPrediction",
     "LabelCount",
     "LabelRefused",
+    "Lessons",
     "MatrixCell",
     "MissingError",
     "ModelRow",
@@ -168,6 +175,7 @@ class Database(
     Figures,
     Samples,
     Models,
+    Team,
     Tokens,
     Exporting,
     Importing,
@@ -255,6 +263,20 @@ def _token(database: Database, given: argparse.Namespace) -> int:
     return 0 if done else 1
 
 
+def _import_bulk(url: str, given: argparse.Namespace) -> int:
+    # Pictures come in by the job's own way, which lies above: for this command only.
+    from workflow.bulk_import import Wanted, take_in
+
+    return take_in(url, given.folder, Wanted(given.most, given.below, given.label))
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError("none")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     common, url = argparse.ArgumentParser(add_help=False), "SQLAlchemy URL"
     common.add_argument("--database", default=argparse.SUPPRESS, help=url)
@@ -269,6 +291,11 @@ def _parser() -> argparse.ArgumentParser:
         actions.add_parser(name, parents=[common])
     restoring = actions.add_parser("restore", parents=[common])
     restoring.add_argument("copy", type=Path, help="what to put back")
+    bulk = actions.add_parser("import-bulk", parents=[common])
+    bulk.add_argument("folder", help="what `python -m model.bulk` wrote")
+    bulk.add_argument("--most", type=_count, metavar="N", help="at most so many")
+    bulk.add_argument("--below", type=float, help="less confidence than this, 0 to 1")
+    bulk.add_argument("--label", help="predicted as this")
     token = actions.add_parser("token").add_subparsers(dest="act", required=True)
     token.add_parser("list", parents=[common])
     for act in ("create", "withdraw"):
@@ -286,6 +313,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     url = database_url(given.database)
     if given.action == "check":
         return _check(url)
+    if given.action == "import-bulk":
+        return _import_bulk(url, given)
     if given.action == "token":
         try:
             return _token(Database.open(url, ()), given)

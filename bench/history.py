@@ -25,7 +25,6 @@ from pathlib import Path
 
 from db import Database, HistoryQuery
 from model.classes import CLASSES
-from records.bookmarks import Bookmarks
 
 PAGE = 25
 OWN = 40
@@ -94,6 +93,12 @@ def fill(path: Path, rows: int) -> Database:
             "WHEN 1 THEN 'bulk' ELSE 'queue' END WHERE label IS NOT NULL"
         )
         raw.execute(
+            "UPDATE state SET model_version = 'bench', created = printf("
+            "'2026-01-%02d', 1 + image_id * 27 / ?), who = CASE WHEN label IS NOT NULL "
+            "THEN CASE image_id % 50 WHEN 0 THEN 'Ben' ELSE 'Ada' END END",
+            (rows,),
+        )
+        raw.execute(
             "INSERT INTO tally SELECT deleted, predicted, coalesce(label, ''), "
             "coalesce(way, ''), '', false, count(*) FROM state GROUP BY 1, 2, 3, 4"
         )
@@ -121,12 +126,18 @@ def _middle(**query: object) -> Question:
     return ask
 
 
-def _counted(database: Database, rows: int) -> object:
-    kept, database.bookmarks = database.bookmarks, Bookmarks()
-    try:
-        return _page(0.5)(database, rows)
-    finally:
-        database.bookmarks = kept
+def _anew(ask: Question) -> Question:
+    """The same with nothing remembered, as right after a change."""
+
+    def asking(database: Database, rows: int) -> object:
+        kept = database.bookmarks
+        database.bookmarks = type(kept)()
+        try:
+            return ask(database, rows)
+        finally:
+            database.bookmarks = kept
+
+    return asking
 
 
 def _name(database: Database, rows: int) -> object:
@@ -141,7 +152,7 @@ def _scan(database: Database, rows: int) -> object:
 
 QUESTIONS: dict[str, Question] = {
     "every row read (no index)": _scan,
-    "a first page in the middle": _counted,
+    "a first page in the middle": _anew(_page(0.5)),
     "first page": _page(),
     "next to last page": _page(0.97),
     "a page in the middle": _middle(),
@@ -155,8 +166,23 @@ QUESTIONS: dict[str, Question] = {
     "filter and sort": _page(state="incorrect", sort="confidence"),
     "filter, sort, middle page": _page(0.05, state="incorrect", sort="name"),
     "trash: sorted, middle page": _page(0.01, state="trash", sort="name"),
+    "filter: a busy reviewer": _page(who="Ada"),
+    "filter: a rare reviewer, surest": _page(who="Ben", sort="confidence"),
+    "filter: way, middle page": _page(0.1, way="queue"),
+    "filter: version, least certain": _page(
+        version="bench", sort="confidence", descending=False
+    ),
+    "filter: a day": _page(since="2026-01-10", until="2026-01-11"),
+    "filter: reviewer, mistakes": _page(
+        who="Ada", state="incorrect", sort="confidence"
+    ),
+    "a first page of a reviewer": _anew(_page(who="Ada")),
+    "worst mistakes": _page(state="incorrect", sort="confidence"),
+    "names of the reviewers": lambda database, _: database.reviewers(),
+    "one picture and its near copies": lambda database, rows: database.detail(rows),
     "search: one name": _name,
     "search: what all have": _page(search=".jpg"),
+    "a first search of what all have": _anew(_page(search=".jpg")),
     "search: a third, sorted": _page(search="holiday", sort="confidence"),
     "counts for the charts": lambda database, _: database.statistics(),
     "label book": lambda database, _: database.label_book(),

@@ -66,7 +66,7 @@ class HistoryPage:
 
     def filtered(self, _: int) -> float:
         """To what the model got wrong."""
-        show = self.page.get_by_role("radiogroup", name="Show")
+        show = self.page.get_by_role("radiogroup", name="Show", exact=True)
         wrong = show.get_by_text("Incorrect", exact=True)
         seconds = self._timed("click", wrong.click)
         show.get_by_text("All", exact=True).click()

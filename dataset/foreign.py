@@ -13,6 +13,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -303,9 +304,9 @@ class ForeignReader:
         """How many pictures it lists."""
         return len(self._said)
 
-    def items(self) -> Iterator[Item]:
-        """Each picture it lists."""
-        for place, called, label in self._said:
+    def items(self, start: int = 0) -> Iterator[Item]:
+        """Each picture it lists, without the first `start` of them."""
+        for place, called, label in islice(self._said, start, None):
             if place is None:
                 yield Item(called, Refused(NOT_THERE))
             elif isinstance(label, Refused):

@@ -7,7 +7,7 @@ already, and memory does not grow with them.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -77,7 +77,8 @@ def _named(
 def _entry(row: ExportRow, path: str, classes: Sequence[str]) -> dict[str, Any]:
     """All there is to know, for whoever wants it and for the way back.
 
-    The newest prediction names its classes; those of the record are in their order.
+    The newest prediction names its classes; those of the record are in the order of
+    their version's.
     """
     return {
         **row,
@@ -128,18 +129,28 @@ class _Samples:
 class Lists:
     """What is told of each picture, in the order they come."""
 
-    def __init__(self, stack: ExitStack, classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        stack: ExitStack,
+        classes: Sequence[str],
+        learned: Mapping[str, Sequence[str]],
+    ) -> None:
         """Begin them.
 
         Args:
             stack: closes their files.
             classes: what the numbers of a prediction are the probabilities of.
+            learned: the same for versions of the model that have classes of their own.
         """
         self._stack = stack
         self._classes = classes
+        self._learned = learned
         self._samples: dict[str, _Samples] = {}
         self._exact = self._file()
-        head = _json({"format": FORMAT, "classes": list(classes)}).removesuffix("}")
+        about: dict[str, Any] = {"format": FORMAT, "classes": list(classes)}
+        if learned:
+            about["classes_by_version"] = learned
+        head = _json(about).removesuffix("}")
         self._exact.write(f'{head},"images":[')
         self._between = "\n"
         self._lost: list[dict[str, str]] = []
@@ -167,7 +178,8 @@ class Lists:
             samples = self._samples[part] = made
         samples.add(_sample(row, path))
         place = f"{part}/{path}" if part else path
-        entry = _entry(row, place, self._classes) | converted
+        classes = self._learned.get(row["model_version"], self._classes)
+        entry = _entry(row, place, classes) | converted
         self._exact.write(self._between + _json(entry))
         self._between = ",\n"
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 from typing import IO, Any, Protocol, TypeVar
 
 import orjson
@@ -29,6 +30,7 @@ from db import (
 from db import clean_label as _clean
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
+from intake.limits import size
 
 MAX_LIST = 1024 * 2**20
 """Bytes of `labels.json`: 100,000 pictures with a few events take about 150 MB."""
@@ -45,7 +47,7 @@ LIST = "labels.json"
 NOT_THERE = "it is not in the set"
 OTHER_BYTES = "its bytes are not those that were exported"
 BAD_ENTRY = "what the list says of it is damaged"
-LONG_ENTRY = f"the list tells more than {MAX_LINE // 2**20} MB of it"
+LONG_ENTRY = f"the list tells too much of it: the limit is {size(MAX_LINE)}"
 Word = TypeVar("Word")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]?[0-9:.+Z-]{0,24}")
@@ -331,11 +333,11 @@ class ExportReader:
             return Item(str(name or "a line of the list"), Refused(BAD_ENTRY))
         return Item(told.name, data, told=told)
 
-    def items(self) -> Iterator[Item]:
-        """Each picture it lists.
+    def items(self, start: int = 0) -> Iterator[Item]:
+        """Each picture it lists, without the first `start` of them.
 
         The list is read once more for it: 100,000 pictures told of would fill the
         memory.
         """
-        for entry in self._entries():
+        for entry in islice(self._entries(), start, None):
             yield self._item(entry)

@@ -16,6 +16,10 @@ NO_SET = (
 )
 
 
+class NoLabels(ImportRefused):
+    """It is no labelled set; what is in it may still be pictures."""
+
+
 def _own_list(files: Files) -> str | None:
     """The list of an export of this application, the one least deep."""
     lists = [name for name in files.names if name.rsplit("/", 1)[-1] == LIST]
@@ -32,6 +36,16 @@ def _rewritten(files: Files, name: str) -> bool:
     return b'"format"' in start and b'"images"' in start
 
 
+_LISTS = {LIST, "samples.json", "metadata.jsonl", "metadata.csv", "readme.md"}
+"""Files of labelled sets that are no pictures, and no mistake."""
+
+
+def without_labels(files: Files) -> ForeignReader:
+    """Every file of a ZIP or a folder as a picture without a label."""
+    names = (n for n in files.names if n.rsplit("/", 1)[-1].lower() not in _LISTS)
+    return ForeignReader(files, "pictures", [(name, name, None) for name in names])
+
+
 def open_set(files: Files, classes: Sequence[str]) -> Reader:
     """What reads this set.
 
@@ -40,7 +54,8 @@ def open_set(files: Files, classes: Sequence[str]) -> Reader:
         classes: what the model can answer.
 
     Raises:
-        ImportRefused: it is no labelled set, or one that cannot be read.
+        NoLabels: it is no labelled set.
+        ImportRefused: it is one that cannot be read.
     """
     try:
         if (name := _own_list(files)) is not None:
@@ -52,4 +67,4 @@ def open_set(files: Files, classes: Sequence[str]) -> Reader:
         raise ImportRefused(f"{problem}.") from problem
     except (OSError, EOFError, RuntimeError, ValueError) as problem:
         raise ImportRefused("The list of the set is damaged.") from problem
-    raise ImportRefused(NO_SET)
+    raise NoLabels(NO_SET)

@@ -104,7 +104,7 @@ def _parts(
     filled: set[str] = set()
     with ExitStack() as stack:
         archive = ZipWriter(stack.enter_context(TemporaryFile()))
-        lists = Lists(stack, database.classes)
+        lists = Lists(stack, database.classes, _learned(database))
         for row, data in _read(database, selection, lists):
             try:
                 written, note = _loadable(row, data)
@@ -127,6 +127,13 @@ def _parts(
             yield archive.entry(name, text.crc, text.size, text.packed, DEFLATED)
             yield from text.pieces()
         yield from archive.end()
+
+
+def _learned(database: Database) -> dict[str, tuple[str, ...]]:
+    """The classes of each version of the model that has more than the ten."""
+    known = database.classes_of(row.version for row in database.models())
+    ten = tuple(database.classes)
+    return {version: c for version, c in sorted(known.items()) if c != ten}
 
 
 def _empty(names: Iterable[str], filled: Container[str]) -> Iterator[str]:

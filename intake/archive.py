@@ -18,6 +18,7 @@ from typing import IO, Any, cast
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
 from intake.junk import is_junk
+from intake.limits import too_large, too_many
 from intake.zip_names import names
 
 MAX_ARCHIVE = 2 * 2**30
@@ -136,7 +137,7 @@ def _open_zip(file: IO[bytes], limits: Limits) -> zipfile.ZipFile:
     end = _end(file)
     start = end[9] - end[5] - (_LARGE_END if end[0] == b"PK\x06\x06" else 0)
     if end[4] > limits.entries or end[5] > limits.directory:
-        raise Refused(f"The ZIP holds more than {limits.entries:,} files")
+        raise Refused(too_many("files in the ZIP", limits.entries))
     if start < end[6]:
         raise Refused(_DAMAGED)
     file.seek(start)
@@ -243,7 +244,7 @@ def _check_entry(entry: zipfile.ZipInfo, most: int) -> None:
             "it again as an ordinary one (Deflate)"
         )
     if entry.file_size > most:
-        raise Refused(f"Too large: the limit is {most // 2**20} MB")
+        raise Refused(too_large(most))
     if _squeezed(entry.file_size, entry.compress_size):
         raise Refused("Unpacks to far more than a picture would")
 
@@ -316,7 +317,7 @@ class Archive:
         except Exception as problem:  # each way of packing raises errors of its own
             raise Refused("Damaged inside the ZIP") from problem
         if len(data) > most:
-            raise Refused(f"Too large: the limit is {most // 2**20} MB")
+            raise Refused(too_large(most))
         if is_archive(data):
             raise Refused("A ZIP inside a ZIP is not unpacked")
         return data

@@ -163,7 +163,9 @@ def _open(data: bytes, kind: str) -> ImageFile:
 def _check_shape(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         most = MAX_PIXELS // 1_000_000
-        raise Refused(f"Too large: {width} x {height} pixels; at most {most} million")
+        raise Refused(
+            f"Too large: {width} x {height} pixels; the limit is {most} million"
+        )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise Refused(
             f"Too narrow: {width} x {height} pixels; the longer side may be at most "

@@ -46,6 +46,7 @@ from intake.address import (
 )
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
+from intake.limits import too_large
 
 DEADLINE = 20.0
 """Seconds for one address, from look-up to last byte."""
@@ -230,15 +231,14 @@ def _body(answer: requests.Response, deadline: _Deadline) -> bytes:
     codings = answer.headers.get("Content-Encoding", "").lower().split(",")
     if any(coding.strip() not in ("", "identity") for coding in codings):
         raise Refused("The server sent a compressed answer")
-    too_large = f"File is larger than {MAX_BYTES // 2**20} MB"
     announced = answer.headers.get("Content-Length", "")
     if announced.isdecimal() and int(announced) > MAX_BYTES:
-        raise Refused(too_large)
+        raise Refused(too_large(MAX_BYTES))
     body = BytesIO()  # gives out what it holds without a copy
     for piece in answer.raw.stream(2**16, decode_content=False):
         body.write(piece)
         if body.tell() > MAX_BYTES:
-            raise Refused(too_large)
+            raise Refused(too_large(MAX_BYTES))
         if deadline.over():
             raise Refused("The server takes too long", retry=True)
     if announced.isdecimal() and body.tell() < int(announced):

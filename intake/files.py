@@ -14,6 +14,7 @@ from typing import IO, TypeAlias
 from intake.decode import MAX_BYTES
 from intake.errors import Refused
 from intake.junk import is_junk
+from intake.limits import too_large
 
 _Identity: TypeAlias = tuple[int, int]
 
@@ -153,7 +154,7 @@ class Folder:
             Refused: it is larger than `most`, or cannot be opened.
         """
         if self.size(name) > most:
-            raise Refused(f"Too large: the limit is {most // 2**20} MB")
+            raise Refused(too_large(most))
         try:
             return (self._root / name).open("rb")
         except OSError as problem:

@@ -4,6 +4,7 @@ A name or an announced type decides nothing.
 """
 
 from intake.errors import Refused
+from intake.limits import too_large
 
 MAX_BYTES = 25 * 2**20
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -100,7 +101,7 @@ def kind_of(data: bytes) -> str:
     if not data:
         raise Refused("File is empty")
     if len(data) > MAX_BYTES:
-        raise Refused(f"File is larger than {MAX_BYTES // 2**20} MB")
+        raise Refused(too_large(MAX_BYTES))
     if kind := _picture(data):
         return kind
     name, advice = _other(data)

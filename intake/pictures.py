@@ -102,7 +102,9 @@ def shown_copy(data: bytes) -> bytes:
     return _POOL.convert(data, "JPEG")
 
 
-def _refusal(data: bytes) -> Refused | None:
+def _refusal(data: bytes | Refused) -> Refused | None:
+    if isinstance(data, Refused):
+        return data
     try:
         kind_of(data)
     except Refused as problem:
@@ -110,14 +112,14 @@ def _refusal(data: bytes) -> Refused | None:
     return None
 
 
-def _read_group(group: Sequence[bytes]) -> list[Picture | Refused]:
+def _read_group(group: Sequence[bytes | Refused]) -> list[Picture | Refused]:
     """Read files on one way to a worker; what is no picture needs none."""
-    refused = [_refusal(data) for data in group]
-    given = [d for d, no in zip(group, refused, strict=True) if not no]
+    checked = [_refusal(data) or data for data in group]
+    given = [data for data in checked if isinstance(data, bytes)]
     decoded = iter(_POOL.decode_many(given) if given else [])
     return [
-        no or _picture(data, next(decoded))
-        for data, no in zip(group, refused, strict=True)
+        data if isinstance(data, Refused) else _picture(data, next(decoded))
+        for data in checked
     ]
 
 
@@ -137,24 +139,26 @@ def _picture(data: bytes, done: Decoded | Refused) -> Picture | Refused:
     )
 
 
-def _groups(items: Iterable[bytes]) -> Iterator[list[bytes]]:
+def _groups(items: Iterable[bytes | Refused]) -> Iterator[list[bytes | Refused]]:
     """Small files together, large ones alone."""
-    group: list[bytes] = []
+    group: list[bytes | Refused] = []
     weight = 0
     for data in items:
-        if group and (len(group) == GROUP or weight + len(data) > GROUP_BYTES):
+        size = len(data) if isinstance(data, bytes) else 0
+        if group and (len(group) == GROUP or weight + size > GROUP_BYTES):
             yield group
             group, weight = [], 0
         group.append(data)
-        weight += len(data)
+        weight += size
     if group:
         yield group
 
 
-def read_pictures(items: Iterable[bytes]) -> Iterator[Picture | Refused]:
+def read_pictures(items: Iterable[bytes | Refused]) -> Iterator[Picture | Refused]:
     """Check and decode many, in parallel; answers come in the order of `items`.
 
-    Only a few groups are held at a time, so `items` may be endless.
+    Only a few groups are held at a time, so `items` may be endless. What was refused
+    before, as a file that cannot be read, keeps its place and its reason.
     """
     groups = _groups(items)
     first = list(islice(groups, 2))

@@ -217,13 +217,13 @@ def _scope(bundle: Bundle, head: Head | None) -> Scope:
     return replace(bundle.scope, threshold=head.threshold, class_means=means)
 
 
-def _make_engine(bundle: Bundle, engine: str | None) -> Engine:
+def _make_engine(bundle: Bundle, engine: str | None, threads: int | None) -> Engine:
     """OpenVINO where it is installed, else torch, unless one is asked for."""
     if engine not in (None, "openvino", "torch"):
         raise ValueError(f"no engine is called {engine!r}")
     if engine != "torch":
         try:
-            return OpenVinoEngine(bundle)
+            return OpenVinoEngine(bundle, threads=threads)
         except ImportError:
             if engine == "openvino":
                 raise
@@ -243,19 +243,22 @@ def _check(classifier: Classifier) -> None:
         )
 
 
-def load_classifier(folder: Path = WEIGHTS, engine: str | None = None) -> Classifier:
+def load_classifier(
+    folder: Path = WEIGHTS, engine: str | None = None, *, threads: int | None = None
+) -> Classifier:
     """Load the bundle in `folder`, verified, and have it pass the known picture.
 
     Args:
         folder: where the weights and their card lie.
         engine: "openvino" or "torch"; by default the first of them that is installed.
+        threads: how many OpenVINO uses; by default all that this process may have.
 
     Raises:
         BundleError: with one sentence for a person.
     """
     bundle = load_bundle(folder)
     try:
-        classifier = Classifier(bundle, _make_engine(bundle, engine))
+        classifier = Classifier(bundle, _make_engine(bundle, engine, threads))
     except ImportError as problem:
         raise BundleError(
             f"The model cannot run because {problem.name or 'its engine'} is not"

@@ -95,8 +95,16 @@ def run(main: Callable[[], int]) -> NoReturn:
     sys.exit(_status(main))
 
 
-def progress(things: Iterable[T], total: int) -> Iterator[T]:
-    """The same things; on a terminal a line tells how many of them are through."""
+def progress(
+    things: Iterable[T], total: int, *, of: Callable[[T], int] | None = None
+) -> Iterator[T]:
+    """The same things; on a terminal a line tells how many of them are through.
+
+    Args:
+        things: each one done, or each a step that has done several.
+        total: how many there are.
+        of: how many are done by a step.
+    """
     if sys.stderr is None or not sys.stderr.isatty():
         yield from things
         return
@@ -104,6 +112,7 @@ def progress(things: Iterable[T], total: int) -> Iterator[T]:
     for n, thing in enumerate(things):
         if time.monotonic() > due:
             due = time.monotonic() + EVERY_S
-            print(f"\r{n:,} of {total:,} ", end="", file=sys.stderr, flush=True)
+            done = of(thing) if of else n
+            print(f"\r{done:,} of {total:,} ", end="", file=sys.stderr, flush=True)
         yield thing
     print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -114,7 +114,13 @@ class OpenVinoEngine:
     quarter slower on a busy one.
     """
 
-    def __init__(self, bundle: Bundle, *, precision: str | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        precision: str | None = None,
+        threads: int | None = None,
+    ) -> None:
         """Compile; `precision` ("int8", "bf16", "f32") overrules the choice."""
         from model.graph import Graph
         from model.runtime import ov
@@ -122,7 +128,7 @@ class OpenVinoEngine:
         eight_bit = precision == "int8" or (precision is None and multiplies_bytes())
         ranges = bundle.ranges if eight_bit else None
         graph = self._graph = Graph(bundle.tensors, bundle.preprocessing, ranges)
-        streams = min(available_cores(), MOST_THREADS)
+        streams = min(threads or available_cores(), MOST_THREADS)
         self._asked_for = None if eight_bit else precision
         compiled = _compile(graph.model, self._asked_for, streams)
         found = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()

@@ -13,9 +13,11 @@ The ONNX file is read back and compared with the model before anything is in pla
 """
 
 import argparse
+import io
 import json
 import shutil
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -256,6 +258,19 @@ def files(classifier: Classifier) -> dict[str, bytes]:
         "config.json": (json.dumps(config(classifier), indent=2) + "\n").encode(),
         "README.md": readme(classifier).encode(),
     }
+
+
+def zipped(classifier: Classifier) -> bytes:
+    """All of it in one ZIP; weights are stored, as they do not deflate.
+
+    Raises:
+        ValueError: the ONNX file does not answer as the model does.
+    """
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files(classifier).items():
+            archive.writestr(name, data)
+    return out.getvalue()
 
 
 def write(classifier: Classifier, folder: Path) -> None:

@@ -27,10 +27,12 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.floating]
 
 INPUTS = FEATURE_SIZE + EARLY_SIZE + 1
-AGAINST, LEAST_AGAINST = 0.6, 3.0
+AGAINST, LEAST_AGAINST = 0.5, 2.0
 """Against a class that the published layer cannot answer, in nats below all others
 together: a share of the evidence that it has for any of those, and at least so much.
-A picture that it is sure about shows none; one that it can make nothing of may."""
+A picture that it is sure about shows none; one that it can make nothing of may. With
+0.6 and 3 a label of twenty pictures came among the first three for 84% of its others,
+with these for 94%, and pictures at home lost as little (0.07 points)."""
 
 
 class HeadError(Exception):

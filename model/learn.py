@@ -82,7 +82,7 @@ def _tried(options: argparse.Namespace) -> str:
 
 
 def _from_record(options: argparse.Namespace) -> str:
-    from model.learning.record import run
+    from workflow.learned import run
 
     def tell(share: float) -> None:
         if options.progress:

@@ -25,6 +25,7 @@ if __name__ == "__main__":  # what follows takes seconds to load
 
     say_when_interrupted()
 
+from intake.errors import Refused
 from intake.files import Found, read_file, walk
 from intake.pictures import Picture, read_pictures
 from model.bundle import WEIGHTS, BundleError
@@ -84,17 +85,29 @@ def _rounded(score: float | None) -> float | None:
     return None if score is None else round(score, 6)
 
 
+def answers(
+    classifier: Classifier, outcomes: Sequence[Picture | Refused]
+) -> list[Prediction | None]:
+    """One for each, in order: None for what is no picture."""
+    good = [each.image for each in outcomes if isinstance(each, Picture)]
+    found = iter(classifier.predict(good))
+    return [next(found) if isinstance(o, Picture) else None for o in outcomes]
+
+
+def _read(found: Found) -> bytes | Refused:
+    data = found.problem or read_file(found.path)
+    return Refused(data) if isinstance(data, str) else data
+
+
 def _classify(classifier: Classifier, given: Sequence[Found]) -> list[Line]:
-    contents = [found.problem or read_file(found.path) for found in given]
-    decoded = read_pictures([data for data in contents if isinstance(data, bytes)])
-    outcomes = [next(decoded) if isinstance(c, bytes) else c for c in contents]
-    good = [each for each in outcomes if isinstance(each, Picture)]
-    predictions = iter(classifier.predict([picture.image for picture in good]))
+    outcomes = list(read_pictures(map(_read, given)))
     return [
-        Line(found.path, next(predictions))
-        if isinstance(outcome, Picture)
+        Line(found.path, prediction)
+        if prediction
         else Line(found.path, error=str(outcome), lost=bool(found.problem))
-        for found, outcome in zip(given, outcomes, strict=True)
+        for found, outcome, prediction in zip(
+            given, outcomes, answers(classifier, outcomes), strict=True
+        )
     ]
 
 

@@ -24,6 +24,6 @@ def load_version(
     classifier = load_classifier(folder, engine)
     if version in (BASE, classifier.version):
         return classifier
-    from model.learning.record import with_version  # opens the database, for this only
+    from workflow.learned import with_version  # opens the database, for this only
 
     return with_version(classifier, version)

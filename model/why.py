@@ -18,7 +18,6 @@ from PIL import Image
 
 from model.classifier import Classifier
 from model.engines import Engine, Maps
-from model.head import Examples
 from model.out_of_distribution import unit
 from model.preprocess import Pixels, are_photographs
 
@@ -124,14 +123,3 @@ def nearest(
     similar = unit(features - centre) @ unit(among - centre).T
     places = np.argsort(-similar, axis=1, kind="stable")[:, :most]
     return places, np.take_along_axis(similar, places, axis=1)
-
-
-def agreement(
-    answers: NDArray[np.int64], features: Numbers, examples: Examples, centre: Numbers
-) -> Floats:
-    """The share of the three nearest reviewed pictures labelled as answered, [N].
-
-    In rising order of this, the likeliest mistakes come first.
-    """
-    places, _ = nearest(features, examples.features.astype(np.float32), centre)
-    return np.asarray((examples.labels[places] == answers[:, None]).mean(axis=1))

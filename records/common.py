@@ -18,11 +18,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def groups(things: Iterable[T]) -> Iterator[list[T]]:
+def groups(things: Iterable[T], most: int = MANY) -> Iterator[list[T]]:
     """Cut into lists that one statement takes, each thing once."""
     everything = list(dict.fromkeys(things))
-    for start in range(0, len(everything), MANY):
-        yield everything[start : start + MANY]
+    for start in range(0, len(everything), most):
+        yield everything[start : start + most]
 
 
 def new_id(made: CursorResult[Any]) -> int:

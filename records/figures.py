@@ -5,6 +5,7 @@
 counted over the newest reviewed pictures, and the page says of how many.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -44,9 +45,12 @@ def _fair(newest: FromClause) -> ColumnElement[bool]:
 class Figures(Base):
     """The part of `Database` that counts right and wrong answers."""
 
-    def confusion(self) -> list[MatrixCell]:
-        """How often each label was answered in which way; none of the trash."""
-        ours = tally.c.label.in_(self.classes)
+    def confusion(self, learned: Sequence[str] = ()) -> list[MatrixCell]:
+        """How often each label was answered in which way; none of the trash.
+
+        `learned` are classes beside the ten.
+        """
+        ours = tally.c.label.in_((*self.classes, *learned))
         label = case((ours, tally.c.label), else_="").label("label")
         bulk = case((tally.c.way == "bulk", tally.c.pictures), else_=0)
         found = (

@@ -1,13 +1,16 @@
 """Finding: pages of the history, and counts.
 
-A page of 100,000 pictures costs what a page of 1,000 does: counts are kept
-(`tally`), every order under every filter is read off an index, far pages are begun at
-bookmarks, and a search stops after `MOST_FOUND` pictures and says so.
+A page of 100,000 pictures costs what a page of 1,000 does: counts are kept (`tally`,
+or remembered until anything changes), the orders that people use under every filter are
+read off an index, far pages are begun at bookmarks, and a search stops after
+`MOST_FOUND` pictures and says so.
 """
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,15 +26,27 @@ from sqlalchemy import (
 from records import search
 from records.bookmarks import STEP, Place
 from records.common import groups
-from records.schema import images, last_change, predictions, state, tally
+from records.schema import image_blobs, images, last_change, predictions, state, tally
 from records.transaction import Base
-from records.types import HistoryQuery, HistoryRow, LabelCount, Page, Statistics
+from records.types import (
+    Detail,
+    HistoryQuery,
+    HistoryRow,
+    LabelCount,
+    Page,
+    Statistics,
+)
 
-MOST_FOUND = 500
+T = TypeVar("T")
+
+MOST_FOUND = 10_000
 """Pictures that a search brings: beyond it nobody pages, one narrows the search."""
 
 FEW = 2000
 """Pictures under a filter that are quicker read through than looked up."""
+
+MOST_NEAR = 12
+"""Near copies of a picture that are shown beside it."""
 
 SORTS: dict[str, ColumnElement[Any]] = {
     "created": state.c.image_id,
@@ -61,7 +76,15 @@ _HISTORY = (
     images.c.height,
     state.c.near_copy,
     state.c.in_scope,
+    state.c.disputed,
 )
+
+
+def _key(query: HistoryQuery) -> ColumnElement[Any]:
+    """What a query sorts by: of a span of time, what that is read off."""
+    if query.is_timed and query.sort == "created":
+        return state.c.created
+    return SORTS[query.sort]
 
 
 def filters(query: HistoryQuery) -> ColumnElement[bool]:
@@ -75,6 +98,7 @@ def filters(query: HistoryQuery) -> ColumnElement[bool]:
         "custom": state.c.custom.is_(True),
         "outside": state.c.in_scope.is_(False),
         "near": state.c.near_copy.is_(True),
+        "disputed": state.c.disputed.is_(True),
     }
     if query.state not in ("all", "trash"):
         wanted.append(by_state[query.state])
@@ -82,6 +106,16 @@ def filters(query: HistoryQuery) -> ColumnElement[bool]:
         wanted.append(state.c.label == query.label)
     if query.predicted is not None:
         wanted.append(state.c.predicted == query.predicted)
+    if query.who is not None:
+        wanted.append(state.c.who == query.who)
+    if query.way is not None:
+        wanted.append(state.c.way == query.way)
+    if query.version is not None:
+        wanted.append(state.c.model_version == query.version)
+    if query.since is not None:
+        wanted.append(state.c.created >= query.since)
+    if query.until is not None:
+        wanted.append(state.c.created < query.until)
     return and_(*wanted)
 
 
@@ -109,6 +143,8 @@ def _counted(query: HistoryQuery, classes: Sequence[str]) -> ColumnElement[bool]
         wanted.append(and_(judged, tally.c.label == query.label))
     if query.predicted is not None:
         wanted.append(tally.c.predicted == query.predicted)
+    if query.way is not None:
+        wanted.append(tally.c.way == query.way)
     return and_(*wanted)
 
 
@@ -137,7 +173,7 @@ def ordered(
     Returns:
         Sort key and id of each.
     """
-    column, ties = SORTS[query.sort], state.c.image_id
+    column, ties = _key(query), state.c.image_id
     order = _order(query, column, ties, backwards=backwards)
     found = select(column.label("key"), ties).where(filters(query)).order_by(*order)
     if place is None:
@@ -150,7 +186,7 @@ def ordered(
 
 def _reads_rows(query: HistoryQuery) -> Select[Any]:
     """Ids and sort keys of what a search finds, by reading what the filters leave."""
-    found = select(state.c.image_id, SORTS[query.sort].label("key"))
+    found = select(state.c.image_id, _key(query).label("key"))
     return found.where(conditions(query)).order_by(state.c.image_id.desc())
 
 
@@ -158,9 +194,36 @@ def _asks_index(query: HistoryQuery) -> Select[Any]:
     """The same, off the substring index."""
     rowid = search.index.c.rowid
     joined = search.index.join(state, state.c.image_id == rowid)
-    found = select(rowid.label("image_id"), SORTS[query.sort].label("key"))
+    found = select(rowid.label("image_id"), _key(query).label("key"))
     found = found.select_from(joined).order_by(rowid.desc())
     return found.where(search.matches(query.search), filters(query))
+
+
+def _index(ids: Sequence[int], image_id: int) -> int:
+    if image_id not in ids:
+        raise KeyError(image_id)
+    return ids.index(image_id)
+
+
+def _place(query: HistoryQuery, row: HistoryRow) -> Place:
+    key = row.image_id if query.sort == "created" else getattr(row, query.sort)
+    return key, row.image_id
+
+
+def _last_change(connection: Connection) -> str:
+    return str(connection.execute(select(last_change.c.operation)).scalar_one())
+
+
+def _distinct(column: ColumnElement[Any]) -> Select[Any]:
+    """Every value of the second column of an index, going from one to the next."""
+    here = state.c.deleted.is_(False)
+    first = select(func.min(column).label("value")).where(here)
+    walk = first.cte("walk", recursive=True)
+    following = select(column).where(here, column > walk.c.value)
+    following = following.order_by(column).limit(1)
+    step = select(following.scalar_subquery()).where(walk.c.value.is_not(None))
+    walk = walk.union_all(step)
+    return select(walk.c.value).where(walk.c.value.is_not(None))
 
 
 class Finding(Base):
@@ -179,16 +242,46 @@ class Finding(Base):
         with self._transaction(writes=False) as connection:
             total, more = self._count(connection, query), False
             if query.search:
-                ids, more = self._hits(connection, query, total)
+                ids, more = self._remembered(
+                    connection, query, lambda: self._hits(connection, query, total)
+                )
                 total, ids = len(ids), ids[offset : offset + limit]
             else:
                 ids = self._cut(connection, query, total, limit, offset)
             return Page(self._rows(connection, ids), total, more)
 
+    def following(
+        self, query: HistoryQuery, limit: int, place: Place | None
+    ) -> tuple[Page, Place | None]:
+        """A page that begins at a place, and the place where the next one does.
+
+        What is saved or deleted meanwhile moves no picture into two pages or none.
+
+        Raises:
+            KeyError: the place is no longer among what a search finds.
+        """
+        with self._transaction(writes=False) as connection:
+            total, more = self._count(connection, query), False
+            if query.search:
+                ids, more = self._hits(connection, query, total)
+                total = len(ids)
+                start = _index(ids, place[1]) if place else 0
+                ids = ids[start : start + limit + 1]
+            else:
+                found = ordered(query, place=place).limit(limit + 1)
+                ids = [image_id for _, image_id in connection.execute(found)]
+            rows = self._rows(connection, ids)
+        after = _place(query, rows[limit]) if len(rows) > limit else None
+        return Page(rows[:limit], total, more), after
+
     def _count(self, connection: Connection, query: HistoryQuery) -> int:
-        if query.state in ("outside", "near"):  # few, and no part of the kept counts
-            few = select(func.count()).select_from(state).where(filters(query))
-            return connection.execute(few).scalar_one()
+        read = query.state in ("outside", "near", "disputed") or query.is_timed
+        if read or (query.who, query.version) != (None, None):  # no part of `tally`
+            rows = select(func.count()).select_from(state).where(filters(query))
+            plain = replace(query, search="", sort="created", descending=True)
+            return self._remembered(
+                connection, plain, lambda: connection.execute(rows).scalar_one()
+            )
         counted = select(func.sum(tally.c.pictures))
         found = counted.where(_counted(query, self.classes))
         return connection.execute(found).scalar() or 0
@@ -217,8 +310,13 @@ class Finding(Base):
         return [image_id for _, image_id in rows]
 
     def _places(self, connection: Connection, query: HistoryQuery) -> dict[int, Place]:
-        change = connection.execute(select(last_change.c.operation)).scalar_one()
-        return self.bookmarks.of(query, change)
+        return self.bookmarks.of(query, _last_change(connection))
+
+    def _remembered(
+        self, connection: Connection, query: HistoryQuery, read: Callable[[], T]
+    ) -> T:
+        """What a query comes to, read once until anything changes."""
+        return self.bookmarks.result(query, _last_change(connection), read)
 
     def _step(
         self,
@@ -274,6 +372,52 @@ class Finding(Base):
             of = found.where(state.c.image_id.in_(part))
             answer |= {row[0]: HistoryRow(*row) for row in connection.execute(of)}
         return [answer[i] for i in ids]
+
+    def detail(self, image_id: int) -> Detail | None:
+        """More of one picture; None where it was deleted for good."""
+        found = (
+            select(
+                predictions.c.probabilities,
+                images.c.format,
+                func.length(image_blobs.c.data),
+                images.c.near_key,
+            )
+            .select_from(JOINED)
+            .join(image_blobs, image_blobs.c.image_id == images.c.id)
+            .where(images.c.id == image_id)
+        )
+        with self._transaction(writes=False) as connection:
+            row = connection.execute(found).one_or_none()
+            if row is None:
+                return None
+            chances, kind, size, near_key = row
+            near = self._near(connection, image_id, near_key)
+        return Detail(tuple(json.loads(chances)), kind, size, near)
+
+    def _near(
+        self, connection: Connection, image_id: int, near_key: str | None
+    ) -> tuple[HistoryRow, ...]:
+        found = (
+            select(images.c.id)
+            .join(state, state.c.image_id == images.c.id)
+            .where(images.c.near_key == near_key, images.c.id != image_id)
+            .where(state.c.deleted.is_(False))
+            .order_by(images.c.id)
+            .limit(MOST_NEAR)
+        )
+        return tuple(self._rows(connection, connection.execute(found).scalars().all()))
+
+    def reviewers(self) -> list[str]:
+        """Who gave the verdicts that stand, "" for those without a name."""
+        return self._values(state.c.who)
+
+    def model_versions(self) -> list[str]:
+        """Versions of the model whose answers stand."""
+        return self._values(state.c.model_version)
+
+    def _values(self, column: ColumnElement[Any]) -> list[str]:
+        with self._transaction(writes=False) as connection:
+            return list(connection.execute(_distinct(column)).scalars())
 
     def known(self, hashes: Iterable[str]) -> dict[str, HistoryRow]:
         """Which of these pictures are stored, and what is known of them."""

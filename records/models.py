@@ -19,6 +19,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    case,
+    distinct,
     func,
     insert,
     select,
@@ -26,8 +29,16 @@ from sqlalchemy import (
 
 from records.common import AnyRow, groups, now
 from records.errors import DatabaseError
-from records.schema import image_blobs, images, metadata, reviews, state
+from records.label_text import NONE
+from records.schema import image_blobs, images, metadata, reviews, state, tally
 from records.transaction import Base
+
+MOST_OF_AN_OWN_LABEL = 100
+"""Pictures of one label of people's own: it must leave room for the classes."""
+MOST_OWN_LABELS = 50
+"""Labels of people's own that are counted, those with the most pictures."""
+DOUBTFUL_FIRST = ("uncertain", "mistakes")
+"""Orders of the queue in which likely mistakes come first."""
 
 models = Table(
     "models",
@@ -102,12 +113,32 @@ class Reviewed:
 
     Attributes:
         group: the key of its near copies.
+        doubtful_first: whether it was reviewed because a mistake was likely.
     """
 
     image_id: int
     sha256: str
     label: str
     group: str
+    doubtful_first: bool = False
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What there is to learn from; none of the trash.
+
+    Attributes:
+        reviewed: pictures with a label of the classes.
+        corrected: how many of them the model had answered otherwise.
+        new: verdicts given since the newest version was learned.
+        own: labels that are none of the classes: their pictures, and how many of
+            these are not near copies of each other.
+    """
+
+    reviewed: int
+    corrected: int
+    new: int
+    own: dict[str, tuple[int, int]]
 
 
 _LISTED = [column for column in models.c if column.name not in ("id", "head")]
@@ -168,6 +199,14 @@ class Models(Base):
                 found |= {version: tuple(json.loads(text)) for version, text in rows}
         return found
 
+    def learned_classes(self) -> list[str]:
+        """What some version can answer beside the classes, in order of learning."""
+        found = select(models.c.classes).order_by(models.c.id)
+        with self._transaction(writes=False) as connection:
+            told = [json.loads(text) for text in connection.execute(found).scalars()]
+        every = dict.fromkeys(label for classes in told for label in classes)
+        return [label for label in every if label not in self.classes]
+
     def serve(self, version: str, base: str, who: str = "") -> None:
         """Put a version into service: one on record, or the published one.
 
@@ -204,22 +243,43 @@ class Models(Base):
             rows = connection.execute(found.order_by(served.c.id.desc()))
             return [Service(*row) for row in rows]
 
-    def reviewed(self, most: int) -> tuple[list[Reviewed], int]:
-        """The pictures judged last, newest first, and the id of the newest review.
-
-        Those in the trash are left out.
-        """
-        found = (
-            select(images.c.id, images.c.sha256, state.c.label, images.c.near_key)
-            .join(state, state.c.image_id == images.c.id)
-            .where(state.c.label.is_not(None), state.c.deleted.is_(False))
-            .order_by(state.c.reviewed_at.desc(), images.c.id.desc())
-            .limit(most)
+    def lessons(self) -> Lessons:
+        """What there is to learn from by now."""
+        ours = and_(tally.c.deleted.is_(False), tally.c.label.in_(self.classes))
+        wrong = case((tally.c.label != tally.c.predicted, tally.c.pictures), else_=0)
+        counts = select(
+            func.coalesce(func.sum(tally.c.pictures), 0),
+            func.coalesce(func.sum(wrong), 0),
+        ).where(ours)
+        learned = select(func.coalesce(func.max(models.c.newest_review), 0))
+        since = select(func.count()).where(
+            reviews.c.id > learned.scalar_subquery(),
+            reviews.c.event.in_(("confirmed", "corrected")),
         )
         with self._transaction(writes=False) as connection:
-            rows = connection.execute(found).all()
+            reviewed, corrected = connection.execute(counts).one()
+            new = int(connection.execute(since).scalar_one())
+            own = _own_labels(connection)
+        return Lessons(int(reviewed), int(corrected), new, own)
+
+    def reviewed(
+        self, most: int, own: Sequence[str] = ()
+    ) -> tuple[list[Reviewed], int]:
+        """Pictures to learn from, and the id of the newest review.
+
+        First the newest of each of people's `own` labels, then those of the classes:
+        the ones that somebody looked at before those confirmed in bulk, newest first.
+        Those in the trash are left out.
+        """
+        with self._transaction(writes=False) as connection:
+            share = min(MOST_OF_AN_OWN_LABEL, most // (2 * max(len(own), 1)))
+            rows = [row for label in own for row in _judged(connection, [label], share)]
+            rows += _judged(connection, self.classes, most - len(rows))
             newest = connection.execute(select(func.max(reviews.c.id))).scalar()
-        pictures = [Reviewed(i, s, label, key or s) for i, s, label, key in rows]
+        pictures = [
+            Reviewed(i, s, label, key or s, order in DOUBTFUL_FIRST)
+            for i, s, label, key, order in rows
+        ]
         return pictures, int(newest or 0)
 
     def originals(self, image_ids: Sequence[int]) -> dict[int, bytes]:
@@ -235,3 +295,36 @@ def _known(connection: Connection, version: str) -> str | None:
     """The base of a version on record, or None."""
     found = select(models.c.base).where(models.c.version == version)
     return connection.execute(found).scalar_one_or_none()
+
+
+def _judged(connection: Connection, labels: Sequence[str], most: int) -> list[AnyRow]:
+    bulk = case((state.c.way == "bulk", 1), else_=0)
+    found = (
+        select(
+            images.c.id,
+            images.c.sha256,
+            state.c.label,
+            images.c.near_key,
+            state.c.queue_order,
+        )
+        .join(state, state.c.image_id == images.c.id)
+        .where(state.c.label.in_(labels), state.c.deleted.is_(False))
+        .order_by(bulk, state.c.reviewed_at.desc(), images.c.id.desc())
+        .limit(most)
+    )
+    return list(connection.execute(found))
+
+
+def _own_labels(connection: Connection) -> dict[str, tuple[int, int]]:
+    group = func.coalesce(images.c.near_key, images.c.sha256)
+    found = (
+        select(state.c.label, func.count(), func.count(distinct(group)))
+        .join(images, images.c.id == state.c.image_id)
+        .where(
+            state.c.custom.is_(True), state.c.deleted.is_(False), state.c.label != NONE
+        )
+        .group_by(state.c.label)
+        .order_by(func.count().desc(), state.c.label)
+        .limit(MOST_OWN_LABELS)
+    )
+    return {label: (n, groups_) for label, n, groups_ in connection.execute(found)}

@@ -16,7 +16,9 @@ index. At most seven bits differ, so in one of the bands at most one does, and t
 bands with each of their bits flipped, 68 in all, bring every candidate.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import Connection, insert, select, update
@@ -33,6 +35,11 @@ MOST_BITS = 5
 BANDS, WIDTH = 4, 16
 SOME = 200
 """Pictures from before that are hashed in one go: others wait for that long."""
+
+PROBES = 4_000
+"""Bands that one statement looks up."""
+LAST = 2**62
+"""After every id there is."""
 
 SIGN = 2**63
 """Databases have no unsigned integers: stored is the hash less this."""
@@ -53,9 +60,9 @@ def bands(dhash: int) -> list[int]:
     Every fourth bit goes to the same band: a plain edge of the picture would
     otherwise fill one, and fill it alike in thousands of pictures.
     """
-    bits = [(dhash >> n) & 1 for n in range(BANDS * WIDTH)]
+    bits = f"{dhash:064b}"
     return [
-        (place << WIDTH) | sum(bit << n for n, bit in enumerate(bits[place::BANDS]))
+        (place << WIDTH) | int(bits[BANDS - 1 - place :: BANDS], 2)
         for place in range(BANDS)
     ]
 
@@ -66,64 +73,129 @@ def _probes(dhash: int) -> list[int]:
     return [band ^ flip for band in bands(dhash) for flip in flips]
 
 
+def _candidates(
+    connection: Connection, probes: Iterable[int]
+) -> Iterator[tuple[int, int, int]]:
+    """Band, id and hash of each picture that has one of these bands.
+
+    The numbers are ours and stand in the statement as they are: bound one by one, they
+    take ten times as long as the look-up.
+    """
+    for part in groups(probes, PROBES):
+        numbers = ",".join(map(str, part))
+        found = connection.exec_driver_sql(
+            f"SELECT band, image_id, dhash FROM near_bands WHERE band IN ({numbers})"  # noqa: S608
+        )
+        for band, image_id, dhash in found:
+            yield band, image_id, dhash + SIGN
+
+
+class _Index:
+    """Which hashes ask for which bands."""
+
+    def __init__(self, hashes: Iterable[int]) -> None:
+        self.asking: dict[int, list[int]] = defaultdict(list)
+        for dhash in dict.fromkeys(hashes):
+            for probe in _probes(dhash):
+                self.asking[probe].append(dhash)
+
+    def near(self, band: int, other: int) -> Iterator[int]:
+        """Those of them that nearly agree with a hash that has the band."""
+        for dhash in self.asking.get(band, ()):
+            if (dhash ^ other).bit_count() <= MOST_BITS:
+                yield dhash
+
+
 def _neighbours(connection: Connection, hashes: Iterable[int]) -> dict[int, list[int]]:
     """Ids of the pictures that each hash nearly agrees with, earliest first."""
     wanted = list(dict.fromkeys(hashes))
-    candidates: dict[int, int] = {}
-    for part in groups(probe for dhash in wanted for probe in _probes(dhash)):
-        found = select(near_bands.c.image_id, near_bands.c.dhash).where(
-            near_bands.c.band.in_(part)
-        )
-        candidates |= {row[0]: row[1] + SIGN for row in connection.execute(found)}
-    return {
-        dhash: sorted(
-            image_id
-            for image_id, other in candidates.items()
-            if (dhash ^ other).bit_count() <= MOST_BITS
-        )
-        for dhash in wanted
-    }
+    index = _Index(wanted)
+    found: dict[int, set[int]] = {dhash: set() for dhash in wanted}
+    for band, image_id, other in _candidates(connection, index.asking):
+        for dhash in index.near(band, other):
+            found[dhash].add(image_id)
+    return {dhash: sorted(ids) for dhash, ids in found.items()}
 
 
-def _key(connection: Connection, dhash: int, exported: str) -> str | None:
-    """The group of the earliest picture that this hash nearly agrees with.
+class Newcomer(NamedTuple):
+    """A picture that gets its group.
 
-    Of several groups, the one that an export names: what was exported, and only that,
-    then comes back as it was, in whatever order.
-    """
-    near = _neighbours(connection, [dhash])[dhash][:MANY]
-    found = select(images.c.near_key).where(images.c.id.in_(near)).order_by(images.c.id)
-    keys = list(connection.execute(found).scalars()) if near else []
-    return exported if exported in keys else next(iter(keys), None)
-
-
-def join_group(
-    connection: Connection,
-    image_id: int,
-    sha256: str,
-    dhash: int | None,
-    exported: str = "",
-) -> bool:
-    """Put a picture that has just been written in its group.
-
-    Args:
-        connection: of the transaction that writes it.
-        image_id, sha256: the picture's.
+    Attributes:
         dhash: None for a picture that is like no other.
         exported: the key that an export names, for where nothing here is near.
-
-    Returns:
-        Whether it is a near copy of an earlier picture.
+        image_id: of one that has been here; what is new comes after all others.
     """
-    near = _key(connection, dhash, exported) if dhash is not None else None
-    key = near or exported or sha256
-    of = images.c.id == image_id
-    connection.execute(update(images).where(of).values(near_key=key))
-    if dhash is not None:
-        row = {"image_id": image_id, "dhash": dhash - SIGN}
-        rows = [row | {"band": band} for band in bands(dhash)]
+
+    sha256: str
+    dhash: int | None
+    exported: str = ""
+    image_id: int | None = None
+
+
+def _keys(connection: Connection, image_ids: Iterable[int]) -> dict[int, str]:
+    """The groups of pictures, by id; none for those that have none yet."""
+    keys: dict[int, str] = {}
+    for part in groups(image_ids):
+        found = select(images.c.id, images.c.near_key)
+        wanted = found.where(images.c.id.in_(part), images.c.near_key.is_not(None))
+        keys |= {row[0]: row[1] for row in connection.execute(wanted)}
+    return keys
+
+
+class _Joining:
+    """The groups that pictures join one after another, themselves among the others."""
+
+    def __init__(self, connection: Connection, newcomers: Sequence[Newcomer]) -> None:
+        hashes = [one.dhash for one in newcomers if one.dhash is not None]
+        near = _neighbours(connection, hashes)
+        self._near = {dhash: ids[:MANY] for dhash, ids in near.items()}
+        ids = (image_id for ids in self._near.values() for image_id in ids)
+        self._keys = _keys(connection, ids)
+        self._among: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
+
+    def key(self, one: Newcomer, place: int) -> str:
+        """The group of the earliest picture that this one nearly agrees with.
+
+        Of several groups, the one that an export names: what was exported, and only
+        that, then comes back as it was, in whatever order.
+        """
+        if one.dhash is None:
+            return one.exported or one.sha256
+        near = {i: self._keys[i] for i in self._near[one.dhash] if i in self._keys}
+        for probe in _probes(one.dhash):
+            for other_place, other, key in self._among.get(probe, ()):
+                if (one.dhash ^ other).bit_count() <= MOST_BITS:
+                    near[other_place] = key
+        keys = [near[at] for at in sorted(near)]
+        own = one.exported or one.sha256
+        key = one.exported if one.exported in keys else next(iter(keys), own)
+        for band in bands(one.dhash):
+            self._among[band].append((place, one.dhash, key))
+        return key
+
+
+def near_keys(connection: Connection, newcomers: Sequence[Newcomer]) -> list[str]:
+    """The group of each of several pictures, in the order in which they join.
+
+    A picture whose key is not its own hash is a near copy of an earlier one.
+    """
+    joining = _Joining(connection, newcomers)
+    return [
+        joining.key(one, LAST + n if one.image_id is None else one.image_id)
+        for n, one in enumerate(newcomers)
+    ]
+
+
+def insert_bands(connection: Connection, hashes: Mapping[int, int | None]) -> None:
+    """Have pictures found by those that resemble them, by id."""
+    rows = [
+        {"image_id": image_id, "dhash": dhash - SIGN, "band": band}
+        for image_id, dhash in hashes.items()
+        if dhash is not None
+        for band in bands(dhash)
+    ]
+    if rows:
         connection.execute(insert(near_bands), rows)
-    return key != sha256
 
 
 class NearCopies(Finding):
@@ -192,8 +264,13 @@ class NearCopies(Finding):
         )
         rows = connection.execute(found).all()
         mark_change(connection, uuid4().hex)
-        for image_id, sha256 in rows:
-            if join_group(connection, image_id, sha256, hashes[image_id]):
-                of = state.c.image_id == image_id
+        newcomers = [Newcomer(row.sha256, hashes[row.id], "", row.id) for row in rows]
+        keys = near_keys(connection, newcomers)
+        insert_bands(connection, {row.id: hashes[row.id] for row in rows})
+        for row, key in zip(rows, keys, strict=True):
+            grouped = update(images).where(images.c.id == row.id)
+            connection.execute(grouped.values(near_key=key))
+            if key != row.sha256:
+                of = state.c.image_id == row.id
                 connection.execute(update(state).where(of).values(near_copy=True))
         return len(rows)

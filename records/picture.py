@@ -58,6 +58,32 @@ class Reading(Base):
         data = self._blob(image_blobs.c.data, sha256)
         return None if data is None else _unaltered(data, sha256)
 
+    def original(self, sha256: str) -> tuple[bytes, str] | None:
+        """The original bytes and their format, or None.
+
+        Raises:
+            DatabaseError: the stored bytes are no longer those that were saved.
+        """
+        found = (
+            select(image_blobs.c.data, images.c.format)
+            .join(images, images.c.id == image_blobs.c.image_id)
+            .where(images.c.sha256 == sha256)
+        )
+        with self._transaction(writes=False) as connection:
+            row = connection.execute(found).one_or_none()
+        return None if row is None else (_unaltered(row.data, sha256), row.format)
+
+    def answer(self, image_id: int) -> tuple[tuple[float, ...], float | None]:
+        """The standing answer of a model: its probabilities and its scope score."""
+        found = (
+            select(predictions.c.probabilities, predictions.c.scope_score)
+            .join(state, state.c.prediction_id == predictions.c.id)
+            .where(state.c.image_id == image_id)
+        )
+        with self._transaction(writes=False) as connection:
+            row = connection.execute(found).one_or_none()
+        return (tuple(json.loads(row[0])), row[1]) if row else ((), None)
+
     def thumbnail(self, sha256: str) -> bytes | None:
         """The thumbnail as JPEG, or None."""
         return self._blob(image_blobs.c.thumbnail, sha256)

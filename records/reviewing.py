@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from records.common import AnyRow
 from records.label_text import clean_label
+from records.opinions import opinions_of
 from records.transaction import Base
 from records.types import UNKNOWN, Change, Given
+from records.work import Work
 
 
 class Reviewing(Base):
@@ -18,8 +21,12 @@ class Reviewing(Base):
         *,
         expected: Mapping[int, str | None] | None = None,
         given: Given = UNKNOWN,
+        strict: bool = False,
     ) -> Change:
-        """Give saved pictures a label; one that has it already is left alone.
+        """Give saved pictures a label.
+
+        One that has it already is left alone, unless somebody else gave it: two who
+        agree are both on record.
 
         Args:
             image_ids: which pictures.
@@ -30,6 +37,7 @@ class Reviewing(Base):
             expected: the label the person saw on each. Where another one stood by
                 then, the new verdict is written all the same, and both are on
                 record: the answer's conflicts say what the person had not seen.
+            strict: write nothing where another label stood.
 
         Raises:
             LabelRefused: the text cannot be a label.
@@ -38,13 +46,24 @@ class Reviewing(Base):
         changed = 0
         with self._work(who) as work:
             label = work.spelling(label)
-            for row in work.rows(image_ids):
+            rows = work.rows(image_ids)
+            own = opinions_of(
+                work.connection, given.who or who, [row.image_id for row in rows]
+            )
+            for row in rows:
                 seen = row.label if expected is None else expected.get(row.image_id)
                 unseen = seen != row.label
-                if row.deleted or (unseen and row.label != label):
+                if row.deleted or (unseen and (strict or row.label != label)):
                     work.conflict(row)
-                # Two who agree without knowing of each other are both on record.
-                if not row.deleted and (unseen or row.label != label):
+                if row.deleted or (unseen and strict):
+                    continue
+                if row.label != label or unseen or _is_news(row, own, work, given):
                     work.judge(row, label, given)
                     changed += 1
             return work.done(changed, label)
+
+
+def _is_news(row: AnyRow, own: dict[int, str], work: Work, given: Given) -> bool:
+    """Whether a named person agrees who has not said so before."""
+    who = given.who or work.who
+    return bool(who) and own.get(row.image_id) != row.label

@@ -20,9 +20,11 @@ from sqlalchemy import Connection, and_, case, func, insert, not_, select
 
 from records.common import AnyRow, groups, new_id, now
 from records.schema import drawn, draws, images, state, tally
-from records.stats import Stratum, allocate
+from records.stats import Estimate, Stratum, allocate, estimate
 from records.transaction import Base
 
+ENOUGH = 20
+"""Pictures checked, before a sample is worth a sentence."""
 ONE_BY_ONE = ("card", "queue", "history")
 """Ways in which a person looked at each picture."""
 CHANCE = random.SystemRandom()
@@ -68,6 +70,12 @@ class Sample:
     drawn: int
     left: list[str] = field(default_factory=list)
     strata: list[Stratum] = field(default_factory=list)
+
+    def estimate(self) -> Estimate | None:
+        """How often the model is right on all, once enough of it is checked."""
+        if 0 < len(self.left) > self.drawn - ENOUGH:
+            return None
+        return estimate(self.strata)
 
 
 class Samples(Base):

@@ -10,7 +10,8 @@ trash), kept in the same transaction, because asking for the newest of each grou
 prediction, label, the way of the verdict and the flag "may be none of these", for the
 same reason; `last_change` names the act that changed
 `state` last (`records/bookmarks.py`). `near_bands` finds what resembles a picture,
-`near_key` names its group (`records/near_groups.py`). `draws` and `drawn` are random
+`near_key` names its group (`records/near_groups.py`). `opinions`, `disputed` and
+`handed` are for a team (`records/opinions.py`). `draws` and `drawn` are random
 samples, by the pictures' hashes (`records/samples.py`). Of pictures deleted for good, a
 line in `purges` is all that is left.
 """
@@ -29,6 +30,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 metadata = MetaData()
@@ -128,6 +130,10 @@ state = Table(
     Column("near_copy", Boolean, nullable=False, server_default=false()),
     Column("way", String(16)),
     Column("queue_order", String(16)),
+    Column("who", Text),  # of the standing verdict; null without one
+    Column("model_version", String(64)),
+    Column("created", String(32)),
+    Column("disputed", Boolean, nullable=False, server_default=false()),
     Index("ix_state_image", "deleted", "image_id"),
     Index("ix_state_confidence", "deleted", "confidence"),
     Index("ix_state_name", "deleted", "name"),
@@ -136,12 +142,26 @@ state = Table(
     Index("ix_state_correct", "deleted", "correct", "label"),
     Index("ix_state_custom", "deleted", "custom", "label"),
     Index("ix_state_scope", "deleted", "in_scope"),
+    Index(
+        "ix_state_disputed",  # few: an index of those alone
+        "deleted",
+        "image_id",
+        sqlite_where=text("disputed IS 1"),
+        postgresql_where=text("disputed IS true"),
+    ),
     # Each filter with each order: any page is then read off an index.
     *(
         Index(f"ix_state_{column}_{sort}", "deleted", column, sort)
         for column in ("correct", "custom", "label", "in_scope", "near_copy")
         for sort in ("image_id", "confidence", "name", "predicted")
     ),
+    # Of these, the orders that people look through them in: more cost each write.
+    *(
+        Index(f"ix_state_{column}_{sort}", "deleted", column, sort)
+        for column in ("who", "way", "model_version")
+        for sort in ("image_id", "confidence")
+    ),
+    Index("ix_state_created", "deleted", "created", "image_id"),
 )
 
 tally = Table(
@@ -154,6 +174,23 @@ tally = Table(
     Column("queue_order", String(16), primary_key=True),
     Column("flagged", Boolean, primary_key=True),
     Column("pictures", Integer, nullable=False),
+)
+
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("image_id", ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
+    Column("who", Text, primary_key=True, index=True),
+    Column("label", String(64), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+handed = Table(
+    "handed",
+    metadata,
+    Column("image_id", ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("created", String(32), nullable=False),
 )
 
 draws = Table(

@@ -11,9 +11,11 @@ from records.engine import sqlite_path
 from records.errors import DatabaseError
 from records.schema import (
     drawn,
+    handed,
     image_blobs,
     images,
     near_bands,
+    opinions,
     predictions,
     purges,
     reviews,
@@ -139,7 +141,7 @@ class Trash(Base):
         connection.execute(
             delete(reviews).where(reviews.c.prediction_id.in_(of_images))
         )
-        for table in (state, predictions, image_blobs, near_bands):
+        for table in (state, opinions, handed, predictions, image_blobs, near_bands):
             connection.execute(delete(table).where(table.c.image_id.in_(image_ids)))
         hashes = select(images.c.sha256).where(images.c.id.in_(image_ids))
         connection.execute(delete(drawn).where(drawn.c.sha256.in_(hashes)))

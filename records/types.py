@@ -1,11 +1,19 @@
 """Plain data that crosses the database's border."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
 
 State = Literal[
-    "all", "correct", "incorrect", "unreviewed", "custom", "outside", "near", "trash"
+    "all",
+    "correct",
+    "incorrect",
+    "unreviewed",
+    "custom",
+    "outside",
+    "near",
+    "disputed",
+    "trash",
 ]
 """Which pictures; those in the trash are part of the last one only."""
 
@@ -18,7 +26,7 @@ Way = Literal["card", "queue", "bulk", "history", "import", "api"]
 """How a label was given: on a picture's card, in the queue, to many pictures at once
 (the contact sheet, a page of cards, rows of the history), to one picture in the
 history, with an import, by a program."""
-Order = Literal["uncertain", "mistakes", "uploaded", "random"]
+Order = Literal["uncertain", "mistakes", "uploaded", "random", "disputed"]
 """In which order the queue showed the pictures."""
 WAYS: tuple[Way, ...] = get_args(Way)
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -86,6 +94,9 @@ class SaveResult:
         respelled: see there.
         restored: how many of the saved ones had been in the trash.
         replaced: how many of the verdicts replaced another label.
+        relabelled: the first of these: name, label before, and label now.
+        operation: names the act, for `Database.undo`.
+        gone: given without bytes, as stored here, and deleted for good meanwhile.
     """
 
     saved: int
@@ -95,6 +106,9 @@ class SaveResult:
     respelled: Respelled = ()
     restored: int = 0
     replaced: int = 0
+    relabelled: tuple[tuple[str, str, str], ...] = ()
+    operation: str = field(default="", compare=False)
+    gone: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,6 +158,10 @@ class HistoryQuery:
     Attributes:
         search: text looked for literally, without case, in name, source and labels.
         sort: one of created, confidence, name, predicted, label.
+        who: gave the verdict that stands; "" for people without a name.
+        way: how that was given.
+        version: of the model whose answer stands.
+        since, until: saved from then on, and before then; ISO 8601, UTC.
     """
 
     state: State = "all"
@@ -152,6 +170,16 @@ class HistoryQuery:
     predicted: str | None = None
     sort: str = "created"
     descending: bool = True
+    who: str | None = None
+    way: Way | None = None
+    version: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it asks for pictures of a span of time."""
+        return self.since is not None or self.until is not None
 
 
 @dataclass(frozen=True)
@@ -165,6 +193,7 @@ class HistoryRow:
         near_copy: whether it resembled an earlier picture when it was saved.
         in_scope: whether that model takes it for one of the classes; None where it
             was not asked.
+        disputed: whether two people say different things of it.
         created, reviewed_at: ISO 8601, UTC.
     """
 
@@ -184,6 +213,23 @@ class HistoryRow:
     height: int
     near_copy: bool = False
     in_scope: bool | None = None
+    disputed: bool = False
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What a person sees of one picture beside its row.
+
+    Attributes:
+        probabilities: of the standing prediction, in the order of the model's classes.
+        size: bytes of the original.
+        near: its near copies, the oldest first, as many as fit beside it.
+    """
+
+    probabilities: tuple[float, ...]
+    format: str
+    size: int
+    near: tuple[HistoryRow, ...]
 
 
 @dataclass(frozen=True)

@@ -5,35 +5,17 @@ event below it says. Events pile up a picture; the newest that nobody has taken 
 is the one that can be.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from records.common import AnyRow, groups
+from records.opinions import VERDICTS, piles
 from records.schema import predictions, reviews
 from records.transaction import Base
 from records.types import Change
 from records.work import Stands, Work
-
-_EVENTS = (
-    select(predictions.c.image_id, reviews)
-    .join(predictions, predictions.c.id == reviews.c.prediction_id)
-    .order_by(reviews.c.id)
-)
-_VERDICTS = ("confirmed", "corrected")
-
-
-def standing(events: Iterable[Any]) -> list[Any]:
-    """One picture's events that nobody has taken back, oldest first."""
-    pile: dict[int, Any] = {}
-    for event in events:
-        if event.event == "undone":
-            pile.pop(event.undoes, None)
-        else:
-            pile[event.id] = event
-    return list(pile.values())
 
 
 def _label(pile: Sequence[Any]) -> str | None:
@@ -46,29 +28,20 @@ def _deleted(pile: Sequence[Any]) -> bool:
 
 
 def _reviewed_at(pile: Sequence[Any]) -> str | None:
-    times = [e.created for e in pile if e.event in (*_VERDICTS, "renamed")]
+    times = [e.created for e in pile if e.event in (*VERDICTS, "renamed")]
     return times[-1] if times else None
 
 
 def newest_verdict(pile: Sequence[Any]) -> Any:
     """The event by which a person last said what the picture shows; None if none."""
-    return next((e for e in reversed(pile) if e.event in _VERDICTS), None)
+    return next((e for e in reversed(pile) if e.event in VERDICTS), None)
 
 
 def stands(pile: Sequence[Any]) -> Stands:
     """What follows from a pile."""
     newest = newest_verdict(pile)
-    way = (newest.way, newest.queue_order) if newest else ()
+    way = (newest.way, newest.queue_order, newest.who) if newest else ()
     return Stands(_label(pile), _deleted(pile), _reviewed_at(pile), *way)
-
-
-def _piles(connection: Connection, image_ids: Sequence[int]) -> dict[int, list[AnyRow]]:
-    """What stands in the record for each of these pictures."""
-    found: dict[int, list[AnyRow]] = defaultdict(list)
-    wanted = _EVENTS.where(predictions.c.image_id.in_(image_ids))
-    for event in connection.execute(wanted):
-        found[event.image_id].append(event)
-    return {image_id: standing(events) for image_id, events in found.items()}
 
 
 def _take_back(work: Work, row: AnyRow, pile: list[AnyRow], operation: str) -> bool:
@@ -104,20 +77,9 @@ class Undo(Base):
             ids = list(work.connection.execute(touched).scalars())
             changed = 0
             for part in groups(ids):
-                rows, piles = work.rows(part), _piles(work.connection, part)
+                rows, found = work.rows(part), piles(work.connection, part)
                 changed += sum(
-                    _take_back(work, row, piles[row.image_id], operation)
+                    _take_back(work, row, found[row.image_id], operation)
                     for row in rows
                 )
-            return work.done(changed)
-
-    def undo_last(self, image_ids: Sequence[int], who: str = "") -> Change:
-        """Take back the newest act that stands on each of these pictures."""
-        with self._work(who) as work:
-            changed = 0
-            for part in groups(image_ids):
-                rows, piles = work.rows(part), _piles(work.connection, part)
-                for row in rows:
-                    if pile := piles.get(row.image_id):
-                        changed += _take_back(work, row, pile, pile[-1].operation)
             return work.done(changed)

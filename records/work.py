@@ -8,8 +8,8 @@ twenty thousand.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from records import search
-from records.common import AnyRow, groups, new_id, now
+from records import opinions, search
+from records.common import AnyRow, groups, now
 from records.label_text import fold, same_label
 from records.schema import (
     image_blobs,
@@ -64,6 +64,7 @@ _PUT = (
                 state.c.search,
                 state.c.way,
                 state.c.queue_order,
+                state.c.who,
             )
         }
     )
@@ -91,6 +92,7 @@ class Stands(NamedTuple):
     reviewed_at: str | None = None
     way: str | None = None
     queue_order: str | None = None
+    who: str | None = None
 
     @classmethod
     def of(cls, row: AnyRow) -> "Stands":
@@ -130,50 +132,106 @@ def mark_change(connection: Connection, operation: str) -> None:
     connection.execute(update(last_change).values(operation=operation))
 
 
-def insert_image(
-    connection: Connection, entry: NewImage | ImportedImage, created: str
-) -> int:
-    """Write a picture and its bytes; returns its id."""
-    made = connection.execute(
-        insert(images).values(
-            sha256=entry.sha256,
-            format=entry.format,
-            width=entry.width,
-            height=entry.height,
-            created=created,
-        )
-    )
-    image_id = new_id(made)
-    connection.execute(
-        insert(image_blobs).values(
-            image_id=image_id, data=entry.data, thumbnail=entry.thumbnail
-        )
-    )
-    return image_id
-
-
-def insert_prediction(
+def insert_images(
     connection: Connection,
-    image_id: int,
-    entry: NewImage | ImportedPrediction,
-    label: str,
-    created: str,
-) -> int:
-    """Write what a model said of a picture; returns the prediction's id."""
-    made = connection.execute(
-        insert(predictions).values(
-            image_id=image_id,
-            name=entry.name,
-            source=entry.source,
-            model_version=entry.model_version,
-            label=label,
-            confidence=entry.confidence,
-            probabilities=json.dumps(entry.probabilities),
-            scope_score=entry.scope_score,
-            created=created,
-        )
+    entries: Sequence[NewImage | ImportedImage],
+    keys: Sequence[str],
+    created: Sequence[str],
+) -> list[int]:
+    """Write pictures and their bytes; returns their ids.
+
+    Args:
+        connection: of the transaction.
+        entries: pictures that are not here.
+        keys: of their groups of near copies.
+        created: when each came.
+    """
+    if not entries:
+        return []
+    rows = [
+        {
+            "sha256": entry.sha256,
+            "format": entry.format,
+            "width": entry.width,
+            "height": entry.height,
+            "created": time,
+            "near_key": near,
+        }
+        for entry, near, time in zip(entries, keys, created, strict=True)
+    ]
+    connection.execute(insert(images), rows)
+    # SQLite would tell the ids only of rows that are written one by one.
+    found = select(images.c.sha256, images.c.id).where(
+        images.c.sha256.in_([entry.sha256 for entry in entries])
     )
-    return new_id(made)
+    ids = {row.sha256: row.id for row in connection.execute(found)}
+    blobs = [
+        {"image_id": ids[e.sha256], "data": e.data, "thumbnail": e.thumbnail}
+        for e in entries
+    ]
+    connection.execute(insert(image_blobs), blobs)
+    return [ids[entry.sha256] for entry in entries]
+
+
+def insert_predictions(
+    connection: Connection, rows: Sequence[Mapping[str, Any]]
+) -> dict[int, list[int]]:
+    """Write what models said of pictures that have just been written.
+
+    Returns:
+        For each picture the ids of its predictions, in order.
+    """
+    if not rows:
+        return {}
+    connection.execute(insert(predictions), [dict(row) for row in rows])
+    of = [row["image_id"] for row in rows]
+    found = select(predictions.c.image_id, predictions.c.id).where(
+        predictions.c.image_id.in_(of)
+    )
+    ids: dict[int, list[int]] = {image_id: [] for image_id in of}
+    for row in connection.execute(found.order_by(predictions.c.id)):
+        ids[row.image_id].append(row.id)
+    return ids
+
+
+def prediction_row(
+    image_id: int, entry: NewImage | ImportedPrediction, label: str, created: str
+) -> dict[str, Any]:
+    """What a model said of a picture, as a row of `predictions`."""
+    return {
+        "image_id": image_id,
+        "name": entry.name,
+        "source": entry.source,
+        "model_version": entry.model_version,
+        "label": label,
+        "confidence": entry.confidence,
+        "probabilities": json.dumps(entry.probabilities),
+        "scope_score": entry.scope_score,
+        "created": created,
+    }
+
+
+AT_ONCE = 200
+"""Pictures written together: a few statements then take them all."""
+AT_ONCE_BYTES = 2 * 2**20
+"""And at most so many bytes of them in memory, or one picture."""
+
+Entry = TypeVar("Entry", NewImage, ImportedImage)
+
+
+def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Cut by number and weight, and so that no picture is in one batch twice."""
+    part: dict[str, Entry] = {}
+    weight = 0
+    for entry in entries:
+        heavy = weight + len(entry.data) > AT_ONCE_BYTES
+        if part and (heavy or len(part) == AT_ONCE or entry.sha256 in part):
+            yield list(part.values())
+            part, weight = {}, 0
+        part[entry.sha256] = entry
+        weight += len(entry.data) + len(entry.thumbnail)
+    if part:
+        yield list(part.values())
 
 
 MOST_NAME = 500
@@ -197,7 +255,9 @@ class Work:
         operation: names the act in every event it leaves, so that it can be undone.
         time: when it happened, one moment for all of it.
         gone: how many pictures it was to touch and did not find.
+        relabelled: pictures whose label is another now: name, before, now.
         respelled: labels that are in use in another spelling, and that one.
+        judged: predictions whose pictures people say something else of than before.
     """
 
     def __init__(
@@ -216,8 +276,11 @@ class Work:
         self.conflicts: list[Conflict] = []
         self.gone = 0
         self.respelled: dict[str, str] = {}
+        self.relabelled: list[tuple[str, str, str]] = []
         self._spellings: dict[str, str] = {}
         self._events: list[dict[str, Any]] = []
+        self.judged: set[int] = set()
+        self._entered: list[dict[str, Any]] = []
         self._states: list[dict[str, Any]] = []
         self._trigrams = trigrams
         self._texts: dict[int, tuple[str | None, str | None]] = {}
@@ -267,6 +330,7 @@ class Work:
         given with it, and for everything else, it is the person whose act this is:
         many type their name only before they save.
         """
+        self.judged.add(prediction_id)
         self._events.append(
             {
                 "prediction_id": prediction_id,
@@ -281,19 +345,26 @@ class Work:
             }
         )
 
+    def told(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Record events as an export tells of them."""
+        self._events += rows
+
     def verdict(
         self, prediction_id: int, predicted: str, label: str, given: Given
     ) -> Stands:
         """Record that a person says what a picture shows; returns what then stands."""
         kind = "confirmed" if label == predicted else "corrected"
         self.event(prediction_id, kind, label, given=given)
-        return Stands(label, False, given.at or self.time, given.way, given.order)
+        who = given.who or self.who
+        at = given.at or self.time
+        return Stands(label, False, at, given.way, given.order, who)
 
     def columns(self, named: Named, stands: Stands) -> dict[str, Any]:
         """What stands for a picture, and every column of `state` that follows."""
         label = stands.label
         return stands._asdict() | {
             "correct": None if label is None else label == named.predicted,
+            "who": stands.who and shown(stands.who),
             "custom": label is not None and label not in self.classes,
             "search": search_text(named.name, named.source, named.predicted, label),
         }
@@ -313,8 +384,7 @@ class Work:
     ) -> None:
         """Set everything that stands for a picture, new or with a new prediction."""
         if before is None:
-            row = dict(values) | {"image_id": image_id}
-            self.connection.execute(insert(state), row)
+            self._entered.append(dict(values) | {"image_id": image_id})
         else:
             of = state.c.image_id == image_id
             self.connection.execute(update(state).where(of).values(dict(values)))
@@ -359,6 +429,8 @@ class Work:
 
     def flush(self) -> None:
         """Write what was gathered, but for the counts."""
+        if self._entered:
+            self.connection.execute(insert(state), self._entered)
         if self._events:
             self.connection.execute(insert(reviews), self._events)
         if self._states:
@@ -366,11 +438,13 @@ class Work:
         for statement, rows in search.changes(self._texts):
             self.connection.execute(statement, rows)
         self._events, self._states, self._texts = [], [], {}
+        self._entered = []
 
     def finish(self) -> None:
         """Write everything; counts last and in one order, so that no two wait for
         each other."""
         self.flush()
+        opinions.settle(self.connection, self.judged)
         self._move_counts()
         if self._changed:
             mark_change(self.connection, self.operation)

@@ -1,8 +1,11 @@
-"""The page's address: the tray it names, and the trays this browser had before.
+"""The page's address, and how the page begins.
 
 The bare address is answered with one that names a new tray, before the page is loaded:
 so Back never leads to an address that would open another empty one. A cookie remembers
 the trays that were opened here, and the page offers the last that holds pictures.
+
+The style sheet goes out with the page itself: sent later, by the page's script, it
+would move what is read by then.
 """
 
 from urllib.parse import parse_qs, urlencode
@@ -57,12 +60,20 @@ def _cookie(request: Request, tray: str) -> str:
     return noted.headers["set-cookie"]
 
 
-class NamedTrays:
-    """ASGI middleware: no page without a tray's name, and each name remembered."""
+def _plainly(scope: Scope) -> Scope:
+    """The same request, answered whole and not compressed: a page of two kilobytes."""
+    left_out = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
+    headers = [pair for pair in scope["headers"] if pair[0] not in left_out]
+    return {**scope, "headers": headers}
 
-    def __init__(self, app: Application) -> None:
-        """Stand before `app`."""
+
+class PageStart:
+    """ASGI middleware: no page without a tray's name, or without its style sheet."""
+
+    def __init__(self, app: Application, style: str = "") -> None:
+        """Stand before `app`; `style` is an element of HTML."""
         self.app = app
+        self.end = f"{style}</body>".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the bare address on; note the tray that another names."""
@@ -77,10 +88,21 @@ class NamedTrays:
             await answer(scope, receive, send)
             return
 
+        start: Message = {}
+        body = bytearray()
+
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+                start.update(message)
+                return
+            body.extend(message.get("body", b""))
+            if not message.get("more_body"):
+                headers = MutableHeaders(scope=start)
                 headers.append("set-cookie", _cookie(request, tray))
-            await send(message)
+                page = bytes(body).replace(b"</body>", self.end)
+                if scope["method"] == "GET":
+                    headers["content-length"] = str(len(page))
+                await send(start)
+                await send({**message, "body": page})
 
-        await self.app(scope, receive, noting)
+        await self.app(_plainly(scope), receive, noting)

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
@@ -23,8 +24,9 @@ from starlette.types import Receive, Scope, Send
 from db import DatabaseError
 from intake.archive import MAX_ARCHIVE
 from intake.disk import spare_bytes
+from intake.limits import too_large
 from routes import login
-from routes.admission import PATIENCE, SMALL, SMALL_ROOM, Room, at_some_speed, decoded
+from routes.admission import PATIENCE, at_some_speed
 from routes.origin import SAFE
 from routes.spool import (
     ARCHIVES,
@@ -38,6 +40,7 @@ from routes.spool import (
 from routes.xsrf import may_post
 from workflow import resources
 from workflow.receive import AT_ONCE, CHUNK
+from workflow.room import SMALL, SMALL_ROOM, Room, decoded
 from workflow.tray import Tray, valid_tray_id
 
 BUSY = "The server is busy with other pictures. Try again in a minute."
@@ -120,13 +123,13 @@ class Asked:
         """A short body, whole; `limit` is the most bytes it may have."""
         return b"".join([piece async for piece in self._bounded(limit)])
 
-    async def batch(self, limit: int) -> IO[bytes]:
-        """A batch of files as a file on disk."""
-        return await self._on_disk(_batches, limit)
+    async def batch(self, limit: int, at: Path | None = None) -> IO[bytes]:
+        """A batch of files as a file on disk; `at` names one that stays."""
+        return await self._on_disk(_batches, limit, at)
 
-    async def archive(self) -> IO[bytes]:
-        """A ZIP as a file on disk."""
-        return await self._on_disk(_zips, MAX_ARCHIVE)
+    async def archive(self, at: Path | None = None) -> IO[bytes]:
+        """A ZIP as a file on disk; `at` names one that stays."""
+        return await self._on_disk(_zips, MAX_ARCHIVE, at)
 
     async def take_room(self, size: int, pictures: int = AT_ONCE * CHUNK) -> None:
         """Wait until there is room in memory.
@@ -143,13 +146,13 @@ class Asked:
             raise BadRequest(503, BUSY) from problem
         self.place.callback(room.give_back, wanted, who)
 
-    async def _on_disk(self, spool: Spool, limit: int) -> IO[bytes]:
+    async def _on_disk(self, spool: Spool, limit: int, at: Path | None) -> IO[bytes]:
         """The body on its way to disk: it needs no room in memory.
 
         There is a place for it before it is read.
         """
         size = self._declared(limit)
-        file, spare = await asyncio.to_thread(_temporary)
+        file, spare = await asyncio.to_thread(_opened, at)
         self.place.enter_context(file)
         try:
             self.place.enter_context(spool.let_in(self.sender.visitor, size, spare))
@@ -159,6 +162,7 @@ class Asked:
             raise BadRequest(507, NO_DISK) from problem
         async for piece in self._bounded(limit):
             await asyncio.to_thread(file.write, piece)
+        await asyncio.to_thread(file.flush)
         return file
 
     async def _bounded(self, limit: int) -> AsyncIterator[bytes]:
@@ -185,18 +189,19 @@ class Asked:
 
 
 def _too_long(limit: int) -> BadRequest:
-    unit, size = ("MB", limit >> 20) if limit >= 2**20 else ("KB", limit >> 10)
-    return BadRequest(413, f"More than {size} {unit} at once.")
+    return BadRequest(413, f"{too_large(limit)}.")
 
 
-def _temporary() -> tuple[IO[bytes], int]:
-    """A file without a name, gone once closed, and what its disk has to spare.
+def _opened(at: Path | None) -> tuple[IO[bytes], int]:
+    """A new file and what its disk has to spare.
 
-    Beside the trays: that is where there is room for pictures.
+    Without a place it has no name, lies beside the trays, where there is room for
+    pictures, and is gone once closed.
     """
     folder = resources.trays_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryFile(dir=folder), spare_bytes(folder)
+    file = at.open("w+b") if at else tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # the request closes it
+    return file, spare_bytes(folder)
 
 
 def line(**fields: Any) -> bytes:
@@ -231,11 +236,20 @@ Begin: TypeAlias = Callable[[Asked], Awaitable[Response | Lines]]
 """Receives a request, and answers at once or with lines that it makes one by one."""
 
 
+def _refusal(wrong: BadRequest) -> Response:
+    return PlainTextResponse(str(wrong), wrong.status)
+
+
+Refuse: TypeAlias = Callable[[BadRequest], Response]
+"""Says what is wrong."""
+
+
 def guarded(
     path: str,
     begin: Begin,
     methods: tuple[str, ...] = ("POST",),
     guard: Guard = from_page,
+    refuse: Refuse = _refusal,
 ) -> Route:
     """A route that answers with what `begin` makes, or with why not."""
 
@@ -243,13 +257,16 @@ def guarded(
         try:
             return await _answer(request, begin, guard)
         except BadRequest as problem:
-            return _refusal(problem.status, str(problem))
+            wrong = problem
         except ClientDisconnect:
-            return _refusal(400, "")
+            wrong = BadRequest(400, "")
         except DatabaseError as problem:
-            return _refusal(503, str(problem))
+            wrong = BadRequest(503, str(problem))
         except OSError:
-            return _refusal(507, READ_ONLY)
+            wrong = BadRequest(507, READ_ONLY)
+        refused = refuse(wrong)
+        refused.headers.update(HEADERS)
+        return refused
 
     return Route(path, endpoint, methods=list(methods), name=path)
 
@@ -265,7 +282,3 @@ async def _answer(request: Request, begin: Begin, guard: Guard) -> Response:
         headers = HEADERS | {"Content-Encoding": "identity"}
         kind = "application/x-ndjson"
         return Held(made, place.pop_all(), media_type=kind, headers=headers)
-
-
-def _refusal(status: int, message: str) -> Response:
-    return PlainTextResponse(message, status, headers=HEADERS)

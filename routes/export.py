@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from dataset.write import NothingToExport, Options, export_table, export_zip
-from db import DatabaseError, HistoryQuery, State
+from db import WAYS, DatabaseError, HistoryQuery, State
 from routes import login
 from routes.answers import Held
 from routes.origin import SAFE, is_from_elsewhere
@@ -30,10 +30,11 @@ MANY = (
     "done."
 )
 SWITCHES = ("unreviewed", "changed", "split")
+TEXTS = ("search", "label", "predicted", "reviewer", "way", "version", "since", "until")
 MOST_TEXT = 2048
 """Characters of a term: people search for addresses, which are long."""
 
-_downloads = Shares(DOWNLOADS, 0)
+downloads = Shares(DOWNLOADS, 0)
 
 
 class BadSelection(ValueError):
@@ -52,10 +53,16 @@ def address(
         "search": query.search,
         "label": query.label,
         "predicted": query.predicted,
+        "reviewer": query.who,
+        "way": query.way,
+        "version": query.version,
+        "since": query.since,
+        "until": query.until,
         "who": who,
     }
     asked |= {name: "1" for name in SWITCHES if getattr(options, name)}
-    return f"/{file}?{urlencode({k: v for k, v in asked.items() if v})}"
+    told = {k: v for k, v in asked.items() if v or (k == "reviewer" and v == "")}
+    return f"/{file}?{urlencode(told)}"
 
 
 def selection(asked: Mapping[str, str]) -> tuple[HistoryQuery, Options]:
@@ -69,14 +76,21 @@ def selection(asked: Mapping[str, str]) -> tuple[HistoryQuery, Options]:
         raise BadSelection("What is in the trash is not exported: restore it first.")
     if state not in get_args(State):
         raise BadSelection("No such selection")
-    texts = {name: asked.get(name, "") for name in ("search", "label", "predicted")}
-    if any(len(text) > MOST_TEXT for text in texts.values()):
+    texts = {name: asked.get(name) for name in TEXTS}
+    if any(len(text or "") > MOST_TEXT for text in texts.values()):
+        raise BadSelection("No such selection")
+    if texts["way"] not in (None, *WAYS):
         raise BadSelection("No such selection")
     query = HistoryQuery(
         state=state,  # type: ignore[arg-type]  # one of them, see above
-        search=texts["search"],
+        search=texts["search"] or "",
         label=texts["label"] or None,
         predicted=texts["predicted"] or None,
+        who=texts["reviewer"],
+        way=texts["way"],
+        version=texts["version"] or None,
+        since=texts["since"] or None,
+        until=texts["until"] or None,
     )
     return query, Options(**{name: asked.get(name) == "1" for name in SWITCHES})
 
@@ -97,7 +111,7 @@ def _labels(request: Request) -> Iterator[bytes]:
 async def _download(request: Request, select: Select, name: str, kind: str) -> Response:
     with ExitStack() as place:
         try:
-            place.enter_context(_downloads.place(login.visitor(request)))
+            place.enter_context(downloads.place(login.visitor(request)))
             pieces = await run_in_threadpool(select, request)
         except SpoolFull:
             return PlainTextResponse(MANY, 503, headers=SAFE)

@@ -14,6 +14,7 @@ session. See `deploy/`.
 
 import hmac
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -30,6 +31,8 @@ HEADER = "CLASSIFY_LOGIN_HEADER"
 SECRET = "CLASSIFY_PROXY_SECRET"  # noqa: S105  # the variable's name
 PROOF = b"x-proxy-secret"
 HEALTH = "/_stcore/health"
+PROGRAMS = re.compile(r"/api/v1/.*|/metrics|/healthz", re.DOTALL)
+"""What programs ask, who log in nowhere: `routes/api/door.py` wants their tokens."""
 CLOSED = ("/_stcore/upload_file", "/_stcore/agent")
 """Where Streamlit takes files for `st.file_uploader`, which this page has none of: it
 would keep them in memory, as many and as large as anybody sends. And where it lets
@@ -56,6 +59,11 @@ def clean_name(text: object) -> str:
         return ""
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:MAX_NAME]
+
+
+def is_on() -> bool:
+    """Whether people have to log in."""
+    return bool(os.environ.get(HEADER)) or oidc.is_on()
 
 
 def who_asks(headers: Mapping[str, str], cookies: Mapping[str, str]) -> str:
@@ -87,6 +95,11 @@ def signed_in() -> str:
     return who_asks(st.context.headers, st.context.cookies)
 
 
+def may_log_out() -> bool:
+    """Whether people log in and out here, and not at a proxy."""
+    return oidc.is_on()
+
+
 def may_pass(headers: dict[bytes, bytes]) -> bool:
     """Whether a request comes through the proxy and names somebody."""
     header, secret = os.environ[HEADER], os.environ.get(SECRET, "")
@@ -107,10 +120,8 @@ def _misdirected(asked: HTTPConnection) -> Response | None:
     return None
 
 
-def _unknown(asked: HTTPConnection) -> Response | None:
+def unknown(asked: HTTPConnection) -> Response | None:
     """What somebody gets who has not logged in where people must."""
-    if asked.scope["path"] == HEALTH:
-        return None
     if not os.environ.get(HEADER):
         return oidc.refusal(asked)
     if may_pass(dict(asked.scope["headers"])):
@@ -120,7 +131,14 @@ def _unknown(asked: HTTPConnection) -> Response | None:
 
 def refusal(asked: HTTPConnection) -> Response | None:
     """What a request gets that may not pass; None where it may."""
-    return _misdirected(asked) or _unknown(asked)
+    return _misdirected(asked) or (None if _is_open(asked) else unknown(asked))
+
+
+def _is_open(asked: HTTPConnection) -> bool:
+    """Whether a request needs no login: it tells nothing, or wants a token."""
+    path = asked.scope["path"]
+    by_programs = asked.scope["type"] == "http" and PROGRAMS.fullmatch(path)
+    return path == HEALTH or bool(by_programs)
 
 
 class Gate:

@@ -16,11 +16,12 @@ from db import DatabaseError
 from intake.errors import Refused
 from intake.kinds import MAX_BYTES, kind_of
 from intake.pictures import shown_copy
-from routes.admission import PATIENCE, Room
+from routes.admission import PATIENCE
 from routes.login import visitor
 from routes.origin import SAFE
 from routes.thumbnails import KEEP, SHA256
 from workflow import resources
+from workflow.room import Room
 from workflow.tray import valid_tray_id
 
 AS_IT_IS = {

@@ -2,7 +2,6 @@
 and the examples."""
 
 import re
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -13,7 +12,6 @@ from routes.origin import SAFE
 from workflow import resources
 from workflow.tray import valid_tray_id
 
-EXAMPLES = Path(__file__).parent.parent / "ui" / "classify" / "examples"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 KEEP = {"Cache-Control": "private, max-age=31536000, immutable"}
 
@@ -49,6 +47,6 @@ def tray_thumbnail(request: Request) -> Response:
 
 def example(request: Request) -> Response:
     """`/example/<name>.jpg`: one of the pictures to try the page with."""
-    found = {path.stem: path for path in EXAMPLES.glob("*.jpg")}
+    found = {path.stem: path for path in resources.EXAMPLES.glob("*.jpg")}
     path = found.get(request.path_params["name"])
     return _jpeg(path.read_bytes() if path else None)

@@ -19,6 +19,7 @@ from typing import IO
 
 from intake.archive import Archive
 from intake.errors import Refused
+from intake.limits import too_many
 from model.bundle import BundleError
 from model.classifier import Classifier
 from routes.answers import Asked, BadRequest, Lines, line
@@ -34,6 +35,11 @@ MAX_LIST = 2**18
 """Bytes of the list: a hundred long names."""
 
 _LENGTH = struct.Struct(">I")
+
+
+def longest_batch() -> int:
+    """Bytes of a batch with its list."""
+    return _LENGTH.size + MAX_LIST + MAX_BATCH
 
 
 async def _tray(asked: Asked) -> Tray:
@@ -59,7 +65,7 @@ def _entries(text: bytes | bytearray) -> list[tuple[str, int]]:
     except (ValueError, TypeError, KeyError, RecursionError) as problem:
         raise BadRequest(400, "The list of files cannot be read.") from problem
     if len(listed) > MAX_FILES:
-        raise BadRequest(413, f"More than {MAX_FILES} files at once.")
+        raise BadRequest(413, f"{too_many('files at once', MAX_FILES)}.")
     for name, size in listed:
         if type(name) is not str or type(size) is not int or size < 0:
             raise BadRequest(400, "The list of files cannot be read.")
@@ -119,7 +125,7 @@ def _unpacked(file: IO[bytes], name: str, tray: Tray) -> Lines:
 async def upload(asked: Asked) -> Lines:
     """`POST /upload/<tray>`: a batch of files."""
     tray = await _tray(asked)
-    file = await asked.batch(_LENGTH.size + MAX_LIST + MAX_BATCH)
+    file = await asked.batch(longest_batch())
     listed = await asyncio.to_thread(parse_list, file)
     weight = min(sum(size for _, size in listed), AT_ONCE * CHUNK_BYTES)
     await asked.take_room(weight, len(listed))

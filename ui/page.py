@@ -8,17 +8,20 @@ import streamlit as st
 from db import BusyError, DamagedError, Database, DatabaseError
 from model.bundle import BundleError
 from model.classifier import Classifier
-from ui.classify.tray import render_reload, render_saved, render_tray
+from ui.classify.empty import render_empty
+from ui.classify.saved import render_saved
+from ui.classify.tray import render_reload, render_tray
 from ui.classify.upload import render_upload
 from ui.data_set.backup import render_recovered, render_recovery
 from ui.data_set.view import render_dataset
 from ui.history.view import render_history
 from ui.model.view import render_model_view
 from ui.shared.streamlit_internals import forget_gone_controls
-from ui.shared.theme import apply_style
 from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
 from ui.sidebar.reviewer import render_reviewer
+from ui.sidebar.team import render_team
+from ui.sidebar.unsaved import render_unsaved
 from ui.state import (
     CLASSIFY,
     HISTORY,
@@ -83,14 +86,18 @@ def _diagnosed(problem: DatabaseError) -> DatabaseError:
 def _render_classify(database: Database | None) -> None:
     tray = current_tray()
     classifier = _classifier()
-    render_upload(tray, classifier)
-    render_saved()
-    if classifier and (waiting := len(pending(tray.items(), classifier.version))):
+    items = tray.items()
+    render_upload(tray, classifier, database, more=bool(items))
+    render_saved(tray, len(items), database)
+    if classifier and (waiting := len(pending(items, classifier.version))):
         bar = st.progress(0.0, text="Classifying…")
         for done in classify_pending(tray, classifier):
             bar.progress(min(done / waiting, 1.0), text=f"{done:,} of {waiting:,}")
         bar.empty()
-    render_tray(tray, database, classifier)
+    if items:
+        render_tray(tray, database)
+    else:
+        render_empty(tray, classifier)
 
 
 def _render_view(view: str, database: Database | None) -> None:
@@ -104,27 +111,39 @@ def _render_view(view: str, database: Database | None) -> None:
         render_dataset(database)
 
 
+def _render_head() -> str:
+    """The title and the views; returns the one that is chosen."""
+    begin_with(VIEW, VIEWS, CLASSIFY)
+    with st.container(horizontal=True, vertical_alignment="center", key="head"):
+        st.title("Image classification", width="stretch")
+        view = st.segmented_control(
+            "View", VIEWS, required=True, key=VIEW, label_visibility="collapsed"
+        )
+    return view or CLASSIFY
+
+
 def main() -> None:
     """Draw the page."""
     st.set_page_config("Image classification", str(ICON), "wide")
     render_reload()
-    apply_style()
     with st.container(key="viewer-place"):
         render_viewer()
     hold_history()
-    st.title("Image classification")
-    begin_with(VIEW, VIEWS, CLASSIFY)
-    view = st.segmented_control(
-        "View", VIEWS, required=True, key=VIEW, label_visibility="collapsed"
-    )
+    # The sidebar is there from the start: it would push aside what is read by then.
+    with st.sidebar:
+        st.subheader("Accuracy")
+        beside = st.container()
+    view = _render_head()
     database = _database()
     render_recovered()
     try:
-        _render_view(view or CLASSIFY, database)
+        _render_view(view, database)
         if database:
-            with st.sidebar:
+            with beside:
+                render_unsaved(current_tray())
                 render_overview(database)
                 render_reviewer()
+                render_team(database)
                 _render_model()
     except DatabaseError as problem:
         _say(_diagnosed(problem))

@@ -34,7 +34,14 @@ ANSWER = "answer"
 SORT = "sort"
 PAGE = "page"
 """Of the history."""
-IN_ADDRESS = (VIEW, MODE, TRAY_PAGE, SHOW, SEARCH, LABEL, ANSWER, SORT, PAGE)
+LIST = "list"
+"""Whether the history is shown as a grid or as pictures."""
+WHO = "by"
+WAY = "way"
+VERSION = "version"
+TIME = "since"
+OF_HISTORY = (SHOW, SEARCH, LABEL, ANSWER, SORT, PAGE, LIST, WHO, WAY, VERSION, TIME)
+IN_ADDRESS = (VIEW, MODE, TRAY_PAGE, *OF_HISTORY)
 """Keys whose values the address names, unless they are as at the start."""
 STARTS = "choices_at_start"
 SWEPT = "swept"
@@ -77,6 +84,17 @@ def write_address() -> None:
             wanted[key] = chosen
     if wanted != st.query_params.to_dict():
         st.query_params.from_dict(wanted)
+
+
+def go_to(view: str, **choices: str) -> None:
+    """Show a view; the history with these choices, and all others as at the start."""
+    st.session_state[VIEW] = view
+    if view != HISTORY:
+        return
+    for key in OF_HISTORY:
+        st.session_state.pop(key, None)
+        st.query_params.pop(key, None)
+    st.session_state.update(choices)
 
 
 def hold_history() -> None:

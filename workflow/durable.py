@@ -5,19 +5,49 @@ at once almost as quickly as one: what came together is written together, which 
 a sixth of the time.
 """
 
+import logging
 import os
-from collections.abc import Sequence
+import queue
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 File: TypeAlias = tuple[Path, bytes]
 """Where it belongs, and what it holds."""
 
 FLUSHERS = 12
+_TIDYING = "tidy"
+_STARTING = threading.Lock()
+_log = logging.getLogger(__name__)
 FLUSHING = ThreadPoolExecutor(FLUSHERS, thread_name_prefix="keep")
+
+_LATER: "queue.SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]]" = (
+    queue.SimpleQueue()
+)
+
+
+def later(act: Callable[..., object], *given: Any) -> None:
+    """Do something in the background that nobody waits for, one thing at a time.
+
+    A server that ends does not wait for it either: what is left must be found again.
+    """
+    _LATER.put((act, given))
+    with _STARTING:
+        if not any(thread.name == _TIDYING for thread in threading.enumerate()):
+            threading.Thread(target=_act_later, name=_TIDYING, daemon=True).start()
+
+
+def _act_later() -> None:
+    while True:
+        act, given = _LATER.get()
+        try:
+            act(*given)
+        except Exception:
+            _log.exception("Tidying up failed")
 
 
 def _beside(path: Path, data: bytes) -> Path:

@@ -31,7 +31,7 @@ class Progress:
         running: whether it is at it now.
         share: 0 to 1.
         who: for whom.
-        found: what came of it (`model.learning.record.run`), once there is something.
+        found: what came of it (`workflow.learned.run`), once there is something.
         error: why nothing did, in a sentence.
     """
 

@@ -1,26 +1,28 @@
-"""Bring labelled pictures into the history: from the page, or from disk by a command.
+"""Bring pictures into the history, by any number: `Import`, and a command for it.
 
     python -m workflow.read_back FILE.zip|FOLDER…
 
 A download of this application brings back all that was on record. Sets of other
 programs (`dataset/foreign.py`) bring pictures and labels; the model classifies the
-pictures on the way, so that there is an accuracy at once. A route takes ZIPs from the
-page (`routes/import_zip.py`), up to the size that any may have. The command reads
-larger ones and folders from disk, with the same checks. Pictures pass the door for
-pictures like any others. Each small batch is a transaction of its own: an interrupted
-import keeps the batches already written; repeat it to add the rest.
+pictures on the way, so that there is an accuracy at once. What has no labels is
+classified only. Pictures pass the door for pictures like any others. Each small batch
+is a transaction of its own: an interrupted import keeps the batches already written;
+repeat it to add the rest. What the page and the API send goes through
+`workflow/jobs.py`; the command reads files and folders from disk, with the same checks.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dataset.read import Files, ImportRefused, Item
-from dataset.sets import open_set
+from dataset.sets import NoLabels, Reader, open_set, without_labels
 from db import (
     Database,
     DatabaseError,
@@ -29,6 +31,7 @@ from db import (
     ImportedPrediction,
     LabelRefused,
     Respelled,
+    SaveResult,
     clean_label,
     matching,
 )
@@ -42,9 +45,11 @@ from model.classifier import Classifier
 from model.command_line import progress, run
 from model.prediction import Prediction
 from workflow import resources
-from workflow.receive import chunks
+from workflow.receive import portions
 from workflow.words import count, respelled_text
 
+BATCH = 64
+"""Pictures in one transaction: nobody waits for each of them."""
 TOLD = 20
 """Pictures that did not come in and are named; of more the number is told."""
 
@@ -76,6 +81,15 @@ class Imported:
         """Pictures dealt with."""
         return self.saved + self.known + self.skipped
 
+    def add(self, result: SaveResult) -> None:
+        """Count what was written."""
+        self.saved += result.saved
+        self.known += result.known
+        self.trashed += result.trashed
+        self.reviewed += result.reviewed
+        self.skipped += result.gone
+        self.respelled = tuple(dict(self.respelled + result.respelled).items())
+
     def leave_out(self, name: str, why: str) -> None:
         """Note one that does not come in."""
         self.skipped += 1
@@ -83,18 +97,48 @@ class Imported:
             self.lost.append((name, why))
 
 
-def _pictures(part: Sequence[Item], counts: Imported) -> Iterator[tuple[Item, Picture]]:
-    """Those of a batch that are pictures; the others are noted."""
-    read = read_pictures([i.data for i in part if isinstance(i.data, bytes)])
+class Labelled(NamedTuple):
+    """A picture of a set with its label in normal form."""
+
+    item: Item
+    data: bytes
+    sha256: str
+    label: str | None
+
+
+def _labelled(part: Sequence[Item], counts: Imported) -> list[Labelled]:
+    """What has bytes and a label that can be one, or none; the others are noted."""
+    answer = []
     for item in part:
-        found = next(read) if isinstance(item.data, bytes) else item.data
-        if isinstance(found, Picture):
-            yield item, found
+        try:
+            label = _label(item)
+        except LabelRefused as problem:
+            counts.leave_out(item.name, f"{item.label!r}: {problem}")
+            continue
+        if isinstance(item.data, bytes):
+            name = sha256(item.data).hexdigest()
+            answer.append(Labelled(item, item.data, name, label))
         else:
-            counts.leave_out(item.name, str(found))
+            counts.leave_out(item.name, str(item.data))
+    return answer
 
 
-def _with_bytes(told: ImportedImage, picture: Picture) -> ImportedImage:
+def _pictures(
+    found: Sequence[Labelled], counts: Imported
+) -> list[tuple[Labelled, Picture]]:
+    """Those that are pictures; the others are noted."""
+    answer = []
+    read = read_pictures([one.data for one in found])
+    for one, picture in zip(found, read, strict=True):
+        if isinstance(picture, Picture):
+            answer.append((one, picture))
+        else:
+            counts.leave_out(one.item.name, str(picture))
+    return answer
+
+
+def with_bytes(told: ImportedImage, picture: Picture) -> ImportedImage:
+    """What is told of a picture, with what its bytes say."""
     return replace(
         told,
         sha256=picture.sha256,
@@ -143,63 +187,142 @@ def _label(item: Item) -> str | None:
     return matching(clean_label(item.label), CLASSES)
 
 
-def _labelled(
-    found: Iterator[tuple[Item, Picture]], counts: Imported
-) -> list[tuple[Item, Picture, str | None]]:
-    """With labels in their normal form; what cannot be one is noted."""
-    answer = []
-    for item, picture in found:
-        try:
-            answer.append((item, picture, _label(item)))
-        except LabelRefused as problem:
-            counts.leave_out(item.name, f"{item.label!r}: {problem}")
-    return answer
+def _here_already(one: Labelled, who: str) -> ImportedImage:
+    """A picture that the database has: what is told of it, without its bytes."""
+    if one.item.told:
+        return one.item.told
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    said = () if one.label is None else (_verdict(one.label, "", who, time),)
+    return ImportedImage(one.sha256, one.item.name, time, 0, (), said)
 
 
-def _entries(
-    part: Sequence[Item], counts: Imported, model: Model, person: str
+def _new(
+    found: Sequence[Labelled], counts: Imported, model: Model, person: str
 ) -> list[ImportedImage]:
-    """A batch as the database takes it."""
-    found = _pictures(part, counts)
-    if any(item.told for item in part):  # an export has what a model said
-        return [_with_bytes(i.told, picture) for i, picture in found if i.told]
-    labelled = _labelled(found, counts)
-    if not labelled:
-        return []
-    answers = model().predict([picture.image for _, picture, _ in labelled])
-    return [
-        _with_bytes(_as_told(item, said, label, person), picture)
-        for (item, picture, label), said in zip(labelled, answers, strict=True)
+    """Pictures that the database does not have, checked and classified."""
+    pictures = _pictures(found, counts)
+    told = [with_bytes(o.item.told, p) for o, p in pictures if o.item.told]
+    others = [(one, picture) for one, picture in pictures if one.item.told is None]
+    if not others:
+        return told  # an export has what a model said
+    answers = model().predict([picture.image for _, picture in others])
+    return told + [
+        with_bytes(_as_told(one.item, said, one.label, person), picture)
+        for (one, picture), said in zip(others, answers, strict=True)
     ]
+
+
+def _opened_set(files: Files, *, labels: bool) -> Reader:
+    if labels:
+        with suppress(NoLabels):
+            return open_set(files, CLASSES)
+    found = without_labels(files)
+    if not len(found):
+        raise ImportRefused("There are no pictures in it.")
+    return found
+
+
+class Import:
+    """A labelled set, or pictures without labels, on their way into the history.
+
+    A picture that is stored already is known by its hash: it costs no decoding and no
+    classifying. So a set that was broken off is quick to begin again.
+
+    Attributes:
+        kind: which kind of set it is, in words.
+        counts: so far.
+        new: hashes of the batch that is being written, as far as they are new.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        files: Files,
+        model: Model,
+        person: str = "",
+        *,
+        labels: bool = True,
+    ) -> None:
+        """Look at the set.
+
+        Args:
+            database: where it goes.
+            files: a ZIP, a folder, or batches of files.
+            model: gives the classifier; asked for what no export tells of.
+            person: who imports.
+            labels: whether labels come with the pictures, where the set has any.
+                Without them every file is a picture to be classified.
+
+        Raises:
+            ImportRefused: it is a set that cannot be read, or there is nothing in it.
+        """
+        self._database, self._model, self._person = database, model, person
+        self._set = _opened_set(files, labels=labels)
+        self.kind = self._set.kind
+        self.counts = Imported(listed=len(self._set))
+        self.new: list[str] = []
+
+    def count(self) -> Iterator[tuple[int, int]]:
+        """How many pictures are looked at, and how many of them are here already."""
+        done = here = 0
+        for part in portions(self._set.items(), BATCH):
+            data = [item.data for item in part if isinstance(item.data, bytes)]
+            hashes = [sha256(one).hexdigest() for one in data]
+            stored = self._database.here(hashes)
+            done, here = done + len(part), here + sum(h in stored for h in hashes)
+            yield done, here
+
+    def go_on(self, counts: Imported, new: Sequence[str]) -> None:
+        """Begin where an import of the same set was cut off.
+
+        Args:
+            counts: its own.
+            new: its `new`; those of them that are here by now were written by it.
+        """
+        self.counts, self.new = counts, list(new)
+
+    def run(self, note: Callable[[], object] = lambda: None) -> Iterator[Imported]:
+        """Bring the pictures in; yields the counts so far after each batch.
+
+        Args:
+            note: called before each batch is written.
+
+        Raises:
+            BundleError: the set needs a classifier, and there is none.
+            DatabaseError: the batches before it are in; doing it again adds the rest.
+        """
+        ours = self._database.here(self.new)
+        for part in portions(self._set.items(self.counts.done), BATCH):
+            counts = replace(self.counts, lost=list(self.counts.lost))
+            found = _labelled(part, counts)
+            here = self._database.here(one.sha256 for one in found)
+            known = [
+                _here_already(one, self._person) for one in found if one.sha256 in here
+            ]
+            missing = [one for one in found if one.sha256 not in here]
+            entries = _new(missing, counts, self._model, self._person)
+            self.new = [*ours, *(entry.sha256 for entry in entries)]
+            note()
+            counts.add(self._database.restore_images(known + entries, self._person))
+            _claim(counts, [one for one in found if one.sha256 in ours])
+            self.counts, ours = counts, set()
+            yield counts
 
 
 def read_back(
     database: Database, files: Files, model: Model, person: str = ""
 ) -> Iterator[Imported]:
-    """Import a labelled set; yields the counts so far after each batch.
+    """Import a set with its labels, from its beginning to its end; see `Import`."""
+    yield from Import(database, files, model, person).run()
 
-    Args:
-        database: where it goes.
-        files: a ZIP or a folder.
-        model: gives the classifier; asked for sets of other programs only.
-        person: who imports.
 
-    Raises:
-        ImportRefused: the files are no labelled set; nothing was written.
-        BundleError: the set needs a classifier, and there is none.
-        DatabaseError: the batches before it are in; doing it again adds the rest.
-    """
-    found = open_set(files, CLASSES)
-    counts = Imported(listed=len(found))
-    for part in chunks(found.items()):
-        entries = _entries(part, counts, model, person)
-        result = database.restore_images(entries, person)
-        counts.saved += result.saved
-        counts.known += result.known
-        counts.trashed += result.trashed
-        counts.reviewed += result.reviewed
-        counts.respelled = tuple(dict(counts.respelled + result.respelled).items())
-        yield counts
+def _claim(counts: Imported, found: Sequence[Labelled]) -> None:
+    """Count as saved what this import had written just before it was cut off."""
+    counts.saved += len(found)
+    counts.known -= len(found)
+    counts.reviewed += sum(
+        bool(one.item.told.events if one.item.told else one.label) for one in found
+    )
 
 
 def opened(file: Any) -> Files:
@@ -214,6 +337,12 @@ def opened(file: Any) -> Files:
         return Archive(file, DATA_SETS)
     except Refused as problem:
         raise ImportRefused(f"{problem}.") from problem
+
+
+def counted(total: int, here: int) -> str:
+    """What an import finds before it begins, in words."""
+    already = f"; {here:,} are here already" if here else ""
+    return f"{count(total, 'picture')}{already}."
 
 
 def _lost_text(counts: Imported) -> str:
@@ -238,20 +367,23 @@ def summary(counts: Imported) -> str:
     return text + respelled_text(counts.respelled)
 
 
-def _import(path: Path) -> str:
+def _import(path: Path, *, labels: bool) -> str:
     """Import one file or folder; what was done, in words."""
     if path.is_dir():
-        return _through(opened(path))
+        return _through(opened(path), labels=labels)
     with path.open("rb") as file:
-        return _through(opened(file))
+        return _through(opened(file), labels=labels)
 
 
-def _through(files: Files) -> str:
-    counts = Imported()
-    steps = read_back(resources.database(), files, resources.classifier)
-    for step in progress(steps, len(files.names)):
-        counts = step
-    return summary(counts)
+def _through(files: Files, *, labels: bool) -> str:
+    database, model = resources.database(), resources.classifier
+    steps = Import(database, files, model, labels=labels)
+    total = steps.counts.listed
+    looked = list(progress(steps.count(), total, of=lambda step: step[0]))
+    print(counted(total, looked[-1][1] if looked else 0), flush=True)
+    for _ in progress(steps.run(), total, of=lambda step: step.done):
+        pass
+    return summary(steps.counts)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -262,10 +394,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE|FOLDER")
+    parser.add_argument(
+        "--no-labels",
+        action="store_true",
+        help="folder names and lists are no labels: classify all pictures as new",
+    )
+    given = parser.parse_args(arguments)
     status = 0
-    for path in parser.parse_args(arguments).files:
+    for path in given.files:
         try:
-            print(_import(path))
+            print(_import(path, labels=not given.no_labels))
         except (ImportRefused, BundleError, DatabaseError, OSError) as problem:
             print(f"error: {path}: {problem}", file=sys.stderr)
             status = 1

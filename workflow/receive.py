@@ -5,19 +5,22 @@ decided, and tested, in this file, for verdicts in `workflow/verdicts.py`, and f
 in `workflow/save.py`.
 """
 
+import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from intake.errors import Refused
 from intake.pictures import Picture, read_pictures
 from model.classifier import Classifier
 from model.prediction import Prediction
+from workflow.measures import PICTURES, timed
 from workflow.tray import Arrival, Item, Tray
 
 CHUNK = 32
@@ -79,14 +82,23 @@ def name_of_url(url: str) -> str:
     return unquote(parts.path.rsplit("/", 1)[-1]) or parts.hostname or url
 
 
-def _portions(sources: Iterable[Source]) -> Iterator[list[Source]]:
-    """Cut by number and by weight."""
-    part: list[Source] = []
+class _Weighed(Protocol):
+    @property
+    def data(self) -> bytes | Refused: ...
+
+
+W = TypeVar("W", bound=_Weighed)
+
+
+def portions(things: Iterable[W], most: int | None = None) -> Iterator[list[W]]:
+    """Cut by number, by default `CHUNK`, and by weight."""
+    most = most or CHUNK
+    part: list[W] = []
     weight = 0
-    for source in sources:
-        part.append(source)
-        weight += len(source.data) if isinstance(source.data, bytes) else 0
-        if len(part) == CHUNK or weight >= CHUNK_BYTES:
+    for thing in things:
+        part.append(thing)
+        weight += len(thing.data) if isinstance(thing.data, bytes) else 0
+        if len(part) == most or weight >= CHUNK_BYTES:
             yield part
             part, weight = [], 0
     if part:
@@ -110,14 +122,46 @@ def receive_in_chunks(
     sources: Iterable[Source], tray: Tray, classifier: Classifier | None
 ) -> Iterator[list[Outcome]]:
     """What `receive` does, as many outcomes at a time as become known together."""
-    parts = _portions(sources)
-    first = list(islice(parts, 2))
-    if len(first) > 1:
-        yield from _side_by_side(chain(first, parts), tray, classifier)
-        return
-    for part in first:  # alone it needs no threads
-        pictures = _read(part)
-        yield _keep(part, pictures, tray, _predict(pictures, tray, classifier))
+    parts = portions(sources)
+    with _AT_WORK:
+        first = list(islice(parts, 2))
+        if len(first) > 1:
+            yield from _side_by_side(chain(first, parts), tray, classifier)
+            return
+        for part in first:  # alone it needs no threads
+            pictures = read_portion(part)
+            yield _keep(part, pictures, tray, _predict(pictures, tray, classifier))
+
+
+class _AtWork:
+    """How many are received for at this moment."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.number = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.number += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.number -= 1
+
+
+_AT_WORK = _AtWork()
+
+
+def wait_for_others(most: float, step: float) -> None:
+    """Let those go first who wait for an answer: for the work in the background.
+
+    Args:
+        most: seconds to wait; there may always be somebody.
+        step: seconds between two looks.
+    """
+    until = time.monotonic() + most
+    while _AT_WORK.number and time.monotonic() < until:
+        time.sleep(step)
 
 
 def _side_by_side(
@@ -146,7 +190,7 @@ def _side_by_side(
             for name in ("decode", "classify", "write")
         )
         for part in parts:
-            pictures = decoder.submit(_read, part)
+            pictures = decoder.submit(read_portion, part)
             predictions = engine.submit(classified, pictures)
             working.append(writer.submit(kept, part, pictures, predictions))
             if len(working) == AT_ONCE:
@@ -155,13 +199,33 @@ def _side_by_side(
             yield working.popleft().result()
 
 
-def _read(part: Sequence[Source]) -> list[Picture | Refused]:
+def read_portion(part: Sequence[Source]) -> list[Picture | Refused]:
+    """Each as a picture, or why it is none."""
     given = [source.data for source in part if isinstance(source.data, bytes)]
-    read = read_pictures(given)
-    return [
+    with timed("decode"):
+        read = iter(list(read_pictures(given)))
+    found = [
         source.data if isinstance(source.data, Refused) else next(read)
         for source in part
     ]
+    for each in found:
+        PICTURES.labels(_outcome(each)).inc()
+    return found
+
+
+def _outcome(found: Picture | Refused) -> str:
+    if isinstance(found, Picture):
+        return "received"
+    return "failed" if found.retry else "refused"
+
+
+def predict(
+    classifier: Classifier, pictures: Sequence[Picture]
+) -> Mapping[str, Prediction]:
+    """What the classifier says of different pictures, by their hashes."""
+    with timed("network"):
+        answers = classifier.predict([picture.image for picture in pictures])
+    return {p.sha256: answer for p, answer in zip(pictures, answers, strict=True)}
 
 
 def _predict(
@@ -172,8 +236,7 @@ def _predict(
         return {}
     different = {p.sha256: p for p in pictures if isinstance(p, Picture)}
     new = [p for p in different.values() if tray.item(p.sha256) is None]
-    answers = classifier.predict([picture.image for picture in new])
-    return {p.sha256: a for p, a in zip(new, answers, strict=True)}
+    return predict(classifier, new)
 
 
 def _keep(
@@ -216,9 +279,8 @@ def _received(name: str, item: Item, new: bool) -> Outcome:
 
 
 def _classify(pictures: Sequence[Picture], tray: Tray, classifier: Classifier) -> None:
-    predictions = classifier.predict([picture.image for picture in pictures])
-    for picture, prediction in zip(pictures, predictions, strict=True):
-        tray.set_prediction(picture.sha256, prediction)
+    for sha256, prediction in predict(classifier, pictures).items():
+        tray.set_prediction(sha256, prediction)
 
 
 def pending(items: Iterable[Item], version: str) -> list[Item]:

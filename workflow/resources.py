@@ -22,7 +22,8 @@ from intake.dhash import dhash
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
 from model.head import HeadError
-from model.learning.record import with_version
+from workflow.learned import with_version
+from workflow.learner import Learner
 from workflow.tray import Tray
 
 _loading = threading.Lock()
@@ -30,6 +31,10 @@ _AT_WORK: dict[Path, Classifier] = {}
 """The version that served last, by the folder of its bundle."""
 _OPENED: dict[str, tuple[int, int] | None] = {}
 """Which file was opened: another one, or none, may stand in its place later."""
+
+
+EXAMPLES = Path(__file__).parent.parent / "ui" / "classify" / "examples"
+"""Pictures to try the page with."""
 
 
 def data_folder() -> Path:
@@ -130,9 +135,7 @@ def _classifier(folder: Path) -> Classifier:
 
 @cache
 def _learned(published: Classifier, version: str) -> Classifier:
-    learned = with_version(published, version)
-    # The page draws the ten classes; a version with more is for the commands.
-    return learned if learned.classes == CLASSES else published
+    return with_version(published, version)
 
 
 def published() -> Classifier:
@@ -143,6 +146,16 @@ def published() -> Classifier:
     """
     with _loading:
         return _classifier(weights_folder())
+
+
+@cache
+def _learner(folder: Path) -> Learner:
+    return Learner(folder)
+
+
+def learner() -> Learner:
+    """What learns for all visitors, one at a time."""
+    return _learner(weights_folder())
 
 
 def classifier() -> Classifier:

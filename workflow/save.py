@@ -1,8 +1,14 @@
-"""A tray on its way into the database, as plain functions; see `save`."""
+"""A tray on its way into the database: `save`, or `begin_saving` in the background.
 
-from collections.abc import Iterable, Iterator
+A large tray takes some seconds. The page shows how far it is, and may be left.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from db import ORDERS, UNKNOWN, WAYS, Database, Given, NewImage, SaveResult
 from model.prediction import Prediction
@@ -34,7 +40,7 @@ def _entries(tray: Tray, items: Iterable[Item]) -> Iterator[NewImage]:
     What is gone meanwhile, saved or cleared in another tab, is left out.
     """
     for item in items:
-        if item.prediction:
+        if item.prediction and tray.has(item.sha256):
             with suppress(FileNotFoundError):
                 yield _entry(tray, item, item.prediction)
 
@@ -70,7 +76,18 @@ def _given(verdict: Verdict | None) -> Given:
     return Given(verdict.who, verdict.at, way, order)
 
 
-def save(database: Database, tray: Tray, who: str = "") -> Saved:
+def _counting(items: Sequence[Item], note: Callable[[int], object]) -> Iterator[Item]:
+    for n, item in enumerate(items):
+        note(n)
+        yield item
+
+
+def save(
+    database: Database,
+    tray: Tray,
+    who: str = "",
+    note: Callable[[int], object] = lambda done: None,
+) -> Saved:
     """Write the tray to the database in one transaction, then empty it of that.
 
     What has no prediction (no model) stays in the tray, and so does what is judged
@@ -81,11 +98,68 @@ def save(database: Database, tray: Tray, who: str = "") -> Saved:
         database: where to.
         tray: where from.
         who: the person who saves, or "": also who judged, where no name was given.
+        note: hears how many pictures are written.
 
     Raises:
         DatabaseError: nothing was written, and the tray is as it was.
     """
     items = tray.items()
     ready = [item for item in items if item.prediction]
-    result = database.save(_entries(tray, ready), who)
+    result = database.save(_entries(tray, _counting(ready, note)), who)
     return Saved(result, len(items) - len(ready), tray.remove(ready))
+
+
+class Saving:
+    """A tray that is being saved.
+
+    Attributes:
+        items: the tray's pictures as it begins.
+        started: when that is, to the second.
+        done: how many of them are written.
+        came: what came of it; None while it runs.
+    """
+
+    def __init__(self, database: Database, tray: Tray, who: str) -> None:
+        """Begin."""
+        self.items, self.done = tray.items(), 0
+        self.started = datetime.now(UTC).replace(microsecond=0)
+        self.came: Saved | Exception | None = None
+        threading.Thread(
+            target=self._run, args=(database, tray, who), name="save", daemon=True
+        ).start()
+
+    @property
+    def total(self) -> int:
+        """How many pictures there are."""
+        return len(self.items)
+
+    def _run(self, database: Database, tray: Tray, who: str) -> None:
+        try:
+            self.came = save(database, tray, who, self._note)
+        except Exception as problem:  # the page raises it where it is drawn
+            self.came = problem
+
+    def _note(self, done: int) -> None:
+        self.done = done
+
+
+_SAVING: dict[Path, Saving] = {}
+"""By the folder of the tray; of each the last, until somebody has heard of it."""
+_BEGINNING = threading.Lock()
+
+
+def begin_saving(database: Database, tray: Tray, who: str = "") -> None:
+    """Save a tray in the background, unless that is under way."""
+    with _BEGINNING:
+        there = _SAVING.get(tray.folder)
+        if there is None or there.came is not None:
+            _SAVING[tray.folder] = Saving(database, tray, who)
+
+
+def saving(tray: Tray) -> Saving | None:
+    """How far a tray is that is being saved, or what came of it, once."""
+    with _BEGINNING:
+        found = _SAVING.get(tray.folder)
+        if found and found.came is not None:
+            del _SAVING[tray.folder]
+        return found

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from intake.dhash import dhash
@@ -28,13 +29,15 @@ from intake.disk import spare_bytes
 from intake.errors import Refused
 from intake.pictures import Picture
 from model.prediction import Prediction, read_prediction
-from workflow.durable import FLUSHING, File, flush_folder, write, write_all
+from workflow.durable import FLUSHING, File, flush_folder, later, write, write_all
 
 MAX_PICTURES = 5_000
 """Pictures in one tray: what one Save can write and one page can show."""
 MAX_TRAYS = 1_000
 """Trays on one server: unsaved pictures of strangers must not fill its disk."""
 
+GONE = "gone-"
+"""How folders begin that were trays and are being deleted."""
 LOOKS = 14
 """How often a tray is found unchanged before it is removed."""
 LOOKED = "looked.json"
@@ -322,6 +325,10 @@ class Tray:
         """One picture, or None."""
         return self._read_item(self._path(sha256, "json"))
 
+    def has(self, sha256: str) -> bool:
+        """Whether a picture is here: its bytes may be deleted a little later."""
+        return self._path(sha256, "json").exists()
+
     def items(self) -> list[Item]:
         """Everything in the tray, in order of arrival."""
         seen = _SEEN.pop(self.folder, {})
@@ -392,20 +399,28 @@ class Tray:
         """Forget pictures of which nothing has been said since; returns how many of
         them are left.
 
-        The JSON file goes first, so none is left half.
+        Where nothing stays, the folder is moved away at once: to delete ten thousand
+        files takes half a minute. Else the JSON file goes first, so none is left half.
         """
-        left = 0
         with self._lock:
-            for item in items:
-                if self.item(item.sha256) not in (item, None):
-                    left += 1
-                    continue
-                for ending in ("json", "jpg", "image"):
-                    self._path(item.sha256, ending).unlink(missing_ok=True)
-            with suppress(OSError):  # not empty, or not there
-                self.folder.rmdir()
-                _NEXT.pop(self.folder, None)
-        return left
+            there = {item.sha256: item for item in self.items()}
+            asked = [item for item in items if item.sha256 in there]
+            going = [item for item in asked if there[item.sha256] == item]
+            if len(going) == len(there):
+                self.clear()
+                return 0
+            for item in going:
+                self._path(item.sha256, "json").unlink(missing_ok=True)
+        later(self._delete_rests, [item.sha256 for item in going])
+        return len(asked) - len(going)
+
+    def _delete_rests(self, hashes: Iterable[str]) -> None:
+        """Delete the bytes of forgotten pictures, unless they came back meanwhile."""
+        for sha256 in hashes:
+            with self._lock, suppress(OSError):
+                if not self._path(sha256, "json").exists():
+                    for ending in ("jpg", "image"):
+                        self._path(sha256, ending).unlink(missing_ok=True)
 
     def drop_little(self) -> bool:
         """Forget at most one picture that nobody has judged; False if there is more."""
@@ -418,10 +433,16 @@ class Tray:
         return True
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything. It is out of sight at once and deleted after that."""
         with self._lock:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            away = self.folder.with_name(f"{GONE}{uuid4().hex}")
+            try:
+                self.folder.rename(away)
+            except OSError:  # not there, or a file in it is open (Windows)
+                shutil.rmtree(self.folder, ignore_errors=True)
             _NEXT.pop(self.folder, None)
+            _SEEN.pop(self.folder, None)
+        later(shutil.rmtree, away, True)
 
 
 def forget_looks() -> None:
@@ -457,6 +478,8 @@ def sweep(root: Path, max_age_seconds: float) -> int:
     when it was found unchanged `LOOKS` times, each an equal part of its age after the
     look before: however far the clock jumps, that is one look.
     """
+    for rest in root.glob(f"{GONE}*"):  # of a server that was killed meanwhile
+        later(shutil.rmtree, rest, True)
     notes, now = root / LOOKED, time.time()
     at, before = _last_look(notes)
     if not root.is_dir() or 0 <= now - at < max_age_seconds / LOOKS:

@@ -60,12 +60,17 @@ def _as_dict(compared: Comparison | None) -> dict[str, int] | None:
     return None if compared is None else dict(vars(compared))
 
 
+def can_be_class(pictures: int, groups: int) -> bool:
+    """Whether a label of people's own has enough different pictures to be learned."""
+    return pictures >= CLASS_PICTURES and groups >= CLASS_GROUPS
+
+
 def own_classes(labels: Sequence[str], groups: Sequence[Any]) -> dict[str, int]:
     """Labels of people's own that can become classes, with their pictures."""
     found: dict[str, int] = {}
     for label in sorted(set(labels) - set(CLASSES)):
         own = [g for name, g in zip(labels, groups, strict=True) if name == label]
-        if len(own) >= CLASS_PICTURES and len(set(own)) >= CLASS_GROUPS:
+        if can_be_class(len(own), len(set(own))):
             found[label] = len(own)
     return found
 
@@ -135,8 +140,7 @@ def teach(
     verdict = refused
     if not verdict:
         answers, at_home = held_out(lesson, home.seen, scale, progress)
-        before = home.seen.logits.argmax(axis=1)
-        verdict = judge(lesson, answers, at_home, before, home.labels)
+        verdict = judge(lesson, answers, at_home, home.seen.logits, home.labels)
     head = _head(bundle, home, lesson, layer, answers, hashes)
     data = head.as_bytes()
     version = head_version(bundle.version, data)

@@ -237,6 +237,7 @@ def test_cells_of_a_spreadsheet_are_text_to_the_address_box(page: Page):
       return event.defaultPrevented;
     }"""
     picture = base64.b64encode(png(1)).decode()
+    page.get_by_role("button", name="Links").click()
     box = page.get_by_label("Links to pictures").element_handle()
     assert not page.evaluate(paste, [box, picture])
     assert page.evaluate(paste, [page.query_selector("body"), picture])

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from intake.pictures import read_pictures
-from tests.support.desk import Desk, on_disk
+from tests.support.desk import Desk, confirm_ticked, on_disk
 from tests.support.judging import label_all
 from tests.support.waiting import SLOW
 from workflow.tray import Arrival, Item
@@ -39,7 +39,7 @@ def test_mistakes_found_so_far_are_allowed_for(desk: Desk):
 
     tile = page.locator(f"[data-id='{rest[0].sha256}']")
     tile.click()  # a verdict given here counts at once
-    page.get_by_role("button", name=f"Mark {len(rest) - 1} as right").click()
+    confirm_ticked(page, len(rest) - 1)
     expect(page.locator(".experience")).to_contain_text(
         f" in {59 + len(rest)} like these"
     )

@@ -1,5 +1,7 @@
 """An export dropped on the page, or chosen: its labels are asked for, not lost."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.support.disk import small_disk
 from tests.support.dropzone import choose, mounted, png, said, tray_of
 from tests.support.server import Server, start_server
 from tests.support.waiting import SLOW
+from workflow.tray import MAX_PICTURES
 
 
 def saved(server: Server) -> Database:
@@ -89,6 +92,71 @@ def test_an_export_is_chosen_among_the_data(
     expect(page.locator(".said")).to_have_text(
         "Nothing was imported. The ZIP is damaged or incomplete.", timeout=SLOW
     )
+
+
+def labelled_tree(root: Path) -> Path:
+    """Pictures in folders named after classes."""
+    for number, label in enumerate(["cat", "dog", "ship"] * 4):
+        place = root / "holiday" / label / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(png(number))
+    return root / "holiday"
+
+
+def test_folders_named_like_labels_are_asked_about_once(
+    page: Page, server: Server, tmp_path: Path
+):
+    tree = labelled_tree(tmp_path)
+    page.locator("input[name=folder]").set_input_files(tree)
+    expect(page.locator(".question")).to_have_text(
+        "Use the folder names (cat, dog, ship) as labels?"
+    )
+    page.get_by_role("button", name="Yes, bring pictures and labels").click()
+    said(page, "12 pictures imported; 12 labels came with them.")
+    database = saved(server)
+    assert [way.way for way in database.ways()] == ["import"]
+    assert database.statistics().reviewed == 12
+    assert tray_of(page, server).items() == []
+    page.locator("input[name=folder]").set_input_files(tree)
+    page.get_by_role("button", name="No, classify the pictures as new").click()
+    said(page, "12 pictures received.")
+    expect(page.locator(".ask")).to_be_hidden()
+
+
+def more_than_a_tray_takes() -> bytes:
+    """A ZIP of twelve pictures, among thousands of files that nobody means."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        for number in range(12):
+            made.writestr(f"{number}.png", png(number))
+        for number in range(MAX_PICTURES):
+            made.writestr(f"__MACOSX/{number}", b"")
+    return out.getvalue()
+
+
+def test_more_than_the_tray_takes_goes_into_the_history(page: Page, server: Server):
+    file = {"name": "many.zip", "mimeType": "application/zip"}
+    chooser = page.locator("input[name=files]")
+    for words, answer in (
+        ("12 pictures.", "12 pictures imported"),
+        ("12 pictures; 12 are here already.", ""),
+    ):
+        chooser.set_input_files([file | {"buffer": more_than_a_tray_takes()}])
+        if answer:
+            expect(page.locator(".question")).to_have_text(
+                f"many.zip: {words} Put them into the history in the background?",
+                timeout=SLOW,
+            )
+            page.get_by_role("button", name="Put them into the history").click()
+        expect(page.locator(".summary .text")).to_contain_text(
+            answer or words, timeout=SLOW
+        )
+    assert saved(server).statistics().total == 12
+    assert tray_of(page, server).items() == []
+    page.get_by_text("Data set", exact=True).click()
+    page.get_by_text("Earlier imports").click()
+    expect(page.locator(".imports li")).to_have_count(2)
+    expect(page.locator(".imports li").last).to_contain_text("12 pictures imported")
 
 
 @pytest.mark.threat("E47")

@@ -34,12 +34,10 @@ pytestmark = pytest.mark.usefixtures("silent")
 
 def delete_first_row(page: Page) -> None:
     grid(page).locator(".ag-row .ag-checkbox-input").first.click()
-    page.get_by_role("button", name="Details").click()
     expect(page.locator("ol.events li").first).to_contain_text("corrected")
-    picture = page.locator('.picture img[src^="/thumb/"]')
+    picture = page.locator('.st-key-panel img[src^="/original/"]')
     expect(picture).to_be_visible()
     assert picture.evaluate("(image) => image.decode().then(() => image.width)") > 150
-    page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete 1 selected").click()
     expect(page.get_by_text("Deleted 1 picture.", exact=True)).to_be_visible()
 
@@ -58,6 +56,7 @@ def test_whole_job(page: Page, server: Server, picture_host: str, tmp_path: Path
     expect(page.get_by_text("2 pictures received, 1 refused.")).to_be_visible()
     expect(page.get_by_text("File is incomplete")).to_be_visible()
 
+    page.get_by_role("button", name="Links").click()
     page.get_by_label("Links to pictures").fill(
         f"{picture_host}/boat.jpg\n{picture_host}/gone.jpg"
     )
@@ -199,6 +198,7 @@ def test_cancelling_loses_no_address(page: Page):
     """Not even one that was fetched, and waited for others to be classified with."""
     with host(Dripping) as url:
         addresses = "\n".join(f"{url}/{n}" for n in range(5))
+        page.get_by_role("button", name="Links").click()
         box = page.get_by_label("Links to pictures")
         box.fill(addresses)
         page.get_by_role("button", name="Fetch").click()

@@ -78,9 +78,10 @@ def test_a_screen_reader_meets_each_control_once_and_by_name(page: Page):
     zone = page.locator(".st-key-dropzone .zone")
     names = [button.inner_text() for button in zone.get_by_role("button").all()]
     assert names == ["Browse files", "Browse a folder"]
-    for number in (1, 2):
-        box = main.get_by_role("combobox", name=f"Label of picture {number}")
-        expect(box).to_have_count(1)
+    for colour in ("red", "blue"):
+        for role, act in (("combobox", "Wrong…"), ("button", "Right")):
+            control = main.get_by_role(role, name=f"{act}: {colour}")
+            expect(control).to_have_count(1)
     go_to(page, "Data set")
     expect(main.get_by_role("heading", name="Import a ZIP")).to_be_visible()
     importer = page.locator(".st-key-importer")

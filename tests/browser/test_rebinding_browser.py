@@ -25,7 +25,7 @@ ATTACK = """async (tray) => {
   const token = document.cookie.replace(/.*_streamlit_xsrf=([^;]*).*/, "$1");
   const headers = { "X-Xsrftoken": token };
   for (const path of [`/upload/${tray}`, `/upload/${tray}/zip`, `/review/${tray}`,
-    "/import"]) await ask(path, { method: "POST", body: "[]", headers });
+    "/imports"]) await ask(path, { method: "POST", body: "[]", headers });
   await ask("/_stcore/upload_file/a/b", { method: "PUT", body: "x", headers });
   return got;
 }"""
@@ -63,7 +63,7 @@ def test_a_page_next_door_does_not_open_the_websocket(
 
 @pytest.mark.threat("G70")
 def test_a_malformed_origin_is_a_refusal(server: Server):
-    for path in ("/import", f"/upload/{TRAY}", f"/review/{TRAY}"):
+    for path in ("/imports", f"/upload/{TRAY}", f"/review/{TRAY}"):
         answer = requests.post(server.url + path, headers={"Origin": "http://["})
         assert answer.status_code == 403
 

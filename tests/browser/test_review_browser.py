@@ -1,5 +1,6 @@
 """Hundreds of verdicts in a real browser, and none lost when the server is killed."""
 
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -10,7 +11,7 @@ from playwright.sync_api import expect
 
 from intake.pictures import read_pictures
 from model.classes import CLASSES
-from tests.support.desk import Desk, on_disk, prediction
+from tests.support.desk import Desk, confirm_ticked, on_disk, prediction
 from tests.support.hostile import blotches, encoded
 from tests.support.waiting import SLOW
 from workflow.tray import Arrival, Item
@@ -121,6 +122,7 @@ def test_keys_and_labels_do_not_meet(desk: Desk):
     page.locator(".classes button", has_text="frog").click()
     expect(place).to_have_text("4 of 4")
     page.keyboard.press("Control+3")
+    page.get_by_role("button", name="Links").click()
     page.get_by_label("Links to pictures").fill("3 n s u")
     page.get_by_label("Links to pictures").press("3")
     expect(place).to_have_text("4 of 4")
@@ -160,7 +162,7 @@ def test_save_waits_for_verdicts_on_their_way(desk: Desk):
     confirm = page.get_by_role("button", name=f"Mark {len(likely)} as right")
     expect(confirm).to_be_visible()
     page.route("**/review/*", lambda route: (time.sleep(0.5), route.continue_()))
-    confirm.click()
+    confirm_ticked(page, len(likely))
     saved = desk.save(300)
     assert {sha256 for sha256, label in saved.items() if label} == {
         i.sha256 for i in likely
@@ -225,6 +227,10 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     for item in kept_back:
         page.locator(f"[data-id='{item.sha256}']").click()
     page.get_by_role("button", name=f"Mark {len(likely) - 3} as right").click()
+    expect(page.locator(".seen")).to_have_text(
+        re.compile(rf"You have seen \d+ of {len(likely) - 3}\.")
+    )
+    page.get_by_role("button", name=f"Mark all {len(likely) - 3} as right").click()
     page.wait_for_function(
         "[...globalThis.__classifyStores.values()][0].items.some((i) => i.saved)"
     )
@@ -240,13 +246,40 @@ def test_five_hundred_by_contact_sheet(desk: Desk):
     for n in range(groups.count()):
         groups.nth(n).get_by_role("button", name="Tick all").click()
     page.get_by_role("button", name="Wrong…").click()
-    page.get_by_label("Label for the ticked").fill("blotch")
+    page.get_by_label("Own label for the ticked").fill("blotch")
     page.get_by_role("button", name="Label the ticked").click()
     on_disk(page)
     expect(page.get_by_text("Every picture is reviewed.")).to_be_visible()
     saved = desk.save(500)
     assert {k: v for k, v in saved.items() if k in sure} == sure
     assert Counter(saved.values())["blotch"] == 500 - len(sure)
+
+
+def test_what_was_not_seen_is_left_out_of_a_bulk_verdict(desk: Desk):
+    """And what the sheet shows can be given any of the classes, and looked at."""
+    items = desk.fill(300)
+    page = desk.page
+    desk.show("Contact sheet")
+    tile = page.locator(".tile").first
+    tile.hover()
+    page.get_by_role("button", name="Enlarge ").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    slider = page.get_by_label("Tick those at least")
+    slider.evaluate("(s) => { s.value = 50; s.dispatchEvent(new Event('input')); }")
+    likely = sum(i.prediction.confidence >= 0.5 for i in items)
+    page.wait_for_timeout(1000)  # a glance
+    page.get_by_role("button", name=f"Mark {likely} as right").click()
+    told = page.locator(".seen").inner_text()
+    seen = int(told.split()[3])
+    assert 0 < seen < likely
+    page.get_by_role("button", name=f"Mark the {seen} seen as right").click()
+    on_disk(page)
+    assert len(desk.labels()) == seen
+    page.get_by_role("button", name="Wrong…").click()
+    page.get_by_role("button", name="none of the ten").click()
+    on_disk(page)
+    assert Counter(desk.labels().values())[NONE] == likely - seen
 
 
 def test_a_bulk_verdict_is_undone_in_one_step(desk: Desk):
@@ -258,7 +291,7 @@ def test_a_bulk_verdict_is_undone_in_one_step(desk: Desk):
     tiles = page.locator(".tile")
     expect(tiles).to_have_count(30)
     ticked = page.locator(".tile[aria-checked=true]").count()
-    page.get_by_role("button", name=f"Mark {ticked} as right").click()
+    confirm_ticked(page, ticked)
     expect(tiles).to_have_count(30 - ticked)
     on_disk(page)
     assert len(desk.labels()) == ticked

@@ -115,8 +115,8 @@ def test_it_folds_before_a_card_is_seen(page: Page):
     assert page.evaluate("[...__places]") == [round(stays)]
 
 
-def test_on_a_phone_it_stays_until_it_is_scrolled_past(page: Page):
-    page.set_viewport_size({"width": 390, "height": 700})
+def test_on_a_small_screen_it_stays_until_it_is_scrolled_past(page: Page):
+    page.set_viewport_size({"width": 390, "height": 480})
     choose(page, {f"{n}.png": png(n) for n in range(3)})
     expect(cards(page)).to_have_count(3, timeout=SLOW)
     page.wait_for_timeout(500)

@@ -141,13 +141,13 @@ def test_too_many_entries_are_refused_before_they_are_listed(
 ):
     file = zipped(*((f"{n}.png", b"x") for n in range(4)))
     monkeypatch.setattr(archive.zipfile, "ZipFile", None)
-    with pytest.raises(Refused, match="more than 3 files"):
+    with pytest.raises(Refused, match=r"the limit is 3$"):
         Archive(file, Limits(entries=3))
 
 
 def test_a_zip_of_more_than_65535_entries_is_counted_right():
     file = zipped(*((f"{n}", b"") for n in range(65_540)))
-    with pytest.raises(Refused, match="more than 10,000 files"):
+    with pytest.raises(Refused, match=r"the limit is 10,000$"):
         Archive(file)
 
 
@@ -226,7 +226,7 @@ def test_two_end_records_that_contradict_each_other_are_refused(
     told = list(end_of(file))
     told[which] += by
     monkeypatch.setattr(zipfile, "ZipFile", None)
-    with pytest.raises(Refused, match=r"damaged|more than"):
+    with pytest.raises(Refused, match=r"damaged|Too many"):
         Archive(io.BytesIO(with_a_second_end(file, *(n % 2**63 for n in told))))
 
 

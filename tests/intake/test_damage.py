@@ -1,10 +1,14 @@
 """Damage that no checksum tells is refused, not shown half black or grey."""
 
 import io
+import itertools
 import random
 import zlib
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image, ImageChops, ImageStat
 from PIL.JpegImagePlugin import JpegImageFile
 
@@ -216,6 +220,49 @@ def test_a_sound_jpeg_is_read_as_pillow_reads_it(kind: str):
         )
     else:
         assert found.rgb == as_pillow_has_it(data)
+
+
+def encodings(picture: Image.Image) -> Iterator[bytes]:
+    """One picture as two encoders write it, by every setting that shapes the data."""
+    ways = ({}, {"progressive": True}, {"optimize": True}, {"restart_marker_rows": 1})
+    for quality, colour, way in itertools.product(
+        (1, 40, 75, 100), ("4:2:0", "4:2:2", "4:4:4"), ways
+    ):
+        yield encoded(picture, "JPEG", quality=quality, subsampling=colour, **way)
+    pixels = np.asarray(picture)
+    for quality, colour, fast in itertools.product(
+        (5, 85, 98), ("444", "422", "420", "440", "411"), (True, False)
+    ):
+        yield simplejpeg.encode_jpeg(
+            pixels, quality, colorsubsampling=colour, fastdct=fast
+        )
+
+
+def as_devices_keep_it(data: bytes, chance: random.Random) -> Iterator[bytes]:
+    """The same pixels with what cameras, phones and programs put around them."""
+    small = encoded(scene((40, 30)), "JPEG")
+    exif = Image.Exif()
+    exif[0x0112] = chance.randint(1, 8)
+    exif[0x010F] = "Camera"
+    xmp = b"http://ns.adobe.com/xap/1.0/\0" + chance.randbytes(60_000)
+    maker = b"Exif\0\0" + exif.tobytes()[6:] + small
+    index = b"MPF\0MM\0*\0\0\0\x08" + bytes(60)
+    yield data
+    yield with_segments(data, jpeg_segment(0xE1, exif.tobytes()))
+    yield with_segments(data, jpeg_segment(0xE1, maker) + jpeg_segment(0xE1, xmp))
+    yield with_segments(data, jpeg_segment(0xE2, index)) + small
+    yield data + bytes(chance.randint(1, 5_000))
+    yield data + chance.randbytes(chance.randint(1, 5_000))
+
+
+@pytest.mark.threat("A62")
+def test_of_hundreds_of_sound_jpegs_none_is_refused():
+    chance, read = random.Random(62), 0
+    for data in encodings(NOISY.resize((61, 47))):
+        for kept in as_devices_keep_it(data, chance):
+            decode(kept)
+            read += 1
+    assert read == 468
 
 
 @pytest.mark.threat("A63")

@@ -303,8 +303,8 @@ def test_one_deadline_ends_everything(host: str, path: str):
 @pytest.mark.threat("B23")
 @pytest.mark.usefixtures("allowed")
 def test_a_body_without_end_is_cut(host: str):
-    assert reason(f"{host}/endless") == "File is larger than 25 MB"
-    assert reason(f"{host}/huge") == "File is larger than 25 MB"
+    assert reason(f"{host}/endless") == "Too large: the limit is 25 MB"
+    assert reason(f"{host}/huge") == "Too large: the limit is 25 MB"
 
 
 @pytest.mark.threat("B24")

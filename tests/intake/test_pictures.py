@@ -318,7 +318,7 @@ def test_a_polyglot_is_a_picture_and_its_thumbnail_carries_nothing():
 
 @pytest.mark.threat("A16")
 def test_over_the_size_limit():
-    assert reason(JPEG + bytes(MAX_BYTES)) == "File is larger than 25 MB"
+    assert reason(JPEG + bytes(MAX_BYTES)) == "Too large: the limit is 25 MB"
 
 
 @pytest.mark.threat("A17")

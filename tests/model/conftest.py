@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from db import Database
 from model import train
+from model.bulk.work import Worker
 from model.bundle import WEIGHTS, known_picture
 from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
@@ -55,6 +56,12 @@ def earlier(published: Path, tmp_path: Path) -> Iterator[dict[str, bytes]]:
 @pytest.fixture(scope="module")
 def real() -> Classifier:
     return load_classifier(WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def worker(published: Path) -> Worker:
+    """Of a bulk run, without Ray."""
+    return Worker(str(published), threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -272,6 +272,7 @@ def photographs(tmp_path: Path) -> Path:
     return tmp_path / "val"
 
 
+@pytest.mark.long
 def test_publish_makes_a_bundle_that_loads_with_figures_and_readme(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -299,6 +300,7 @@ def test_publish_makes_a_bundle_that_loads_with_figures_and_readme(
     assert "wrote" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_the_card_says_how_the_flag_was_chosen_and_what_it_does(
     tmp_path: Path,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,3 +121,13 @@ def test_the_card_opens_as_hugging_face_reads_it(classifier: Classifier) -> None
     front = yaml.safe_load(text.split("---")[1])
     assert front["pipeline_tag"] == "image-classification"
     assert front["library_name"] == "torchvision"
+
+
+def test_the_same_files_come_as_one_zip(classifier: Classifier, tmp_path: Path) -> None:
+    version = learned_version(classifier, 2)
+    (tmp_path / "model.zip").write_bytes(export.zipped(version))
+    export.write(version, tmp_path / "out")
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    there = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert found == there

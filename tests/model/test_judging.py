@@ -39,7 +39,7 @@ def verdict(
     given = reviewed(before, labels)
     told = Answers(sure_of(answered(labels, after)), np.ones(len(labels)))
     home = Answers(sure_of(answered(HOME_TRUTH, home_after)), np.zeros(2000))
-    return judge(given, told, home, answered(HOME_TRUTH, 100), HOME_TRUTH)
+    return judge(given, told, home, sure_of(answered(HOME_TRUTH, 100)), HOME_TRUTH)
 
 
 def test_a_clear_gain_is_offered_with_both_figures() -> None:
@@ -60,7 +60,20 @@ def test_what_costs_at_home_is_refused_whatever_it_gains() -> None:
     found = verdict(60, 5, home_after=107)
     assert (found.proposed, found.rule) == (False, "cost")
     assert found.reason == "It would cost 0.35 points on other pictures."
-    assert verdict(60, 5, home_after=105).proposed
+    assert verdict(60, 5, home_after=101).proposed
+
+
+def test_a_cost_that_tips_no_answer_over_is_refused_too() -> None:
+    """The model would be a little less sure of all other pictures."""
+    said = sure_of(HOME_TRUTH)
+    told = Answers(sure_of(TRUTH), np.ones(N))
+    home = Answers(said * (5.8 / 6), np.zeros(2000))
+    found = judge(reviewed(40), told, home, said, HOME_TRUTH)
+    assert found.home
+    assert found.home.gain == 0
+    assert found.reason == "It would cost up to 0.47 points on other pictures."
+    surer = Answers(said * (6.2 / 6), np.zeros(2000))
+    assert judge(reviewed(40), told, surer, said, HOME_TRUTH).proposed
 
 
 def test_what_one_class_pays_is_refused() -> None:
@@ -69,7 +82,7 @@ def test_what_one_class_pays_is_refused() -> None:
     before = HOME_TRUTH.copy()
     after = np.where((HOME_TRUTH == 3) & (np.arange(2000) < 50), 5, HOME_TRUTH)
     home = Answers(sure_of(after), np.zeros(2000))
-    found = judge(given, told, home, before, HOME_TRUTH)
+    found = judge(given, told, home, sure_of(before), HOME_TRUTH)
     assert found.rule == "cost"
     assert found.reason == "On other pictures it would find 2.5 points less of cat."
 
@@ -121,7 +134,7 @@ def test_a_class_is_not_added_at_the_price_of_the_ten() -> None:
 
     def of(answers: np.ndarray) -> Verdict:
         told = Answers(sure_of(answers, 11), np.ones(N))
-        return judge(given, told, home, HOME_TRUTH, HOME_TRUTH)
+        return judge(given, told, home, sure_of(HOME_TRUTH), HOME_TRUTH)
 
     assert of(labels).proposed
     assert of(eaten).reason == (
@@ -137,7 +150,7 @@ def test_labels_that_contradict_their_pictures_come_least_likely_first() -> None
     logits[doubtful] = sure_of((TRUTH[doubtful] + 1) % 10) * strengths
     home = Answers(sure_of(HOME_TRUTH), np.zeros(2000))
     told = Answers(logits, np.ones(N))
-    found = judge(reviewed(5), told, home, HOME_TRUTH, HOME_TRUTH)
+    found = judge(reviewed(5), told, home, sure_of(HOME_TRUTH), HOME_TRUTH)
     assert found.suspects == (7, 30, 40, 51, 62, 83)
     assert (found.proposed, found.rule) == (False, "labels")
     assert found.reason == (

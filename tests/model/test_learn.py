@@ -3,78 +3,27 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from db import Database, NewImage
-from intake.pictures import Picture, read_picture
+from db import Database
 from model import learn
 from model.bundle import load_bundle
 from model.classifier import Classifier
 from model.evaluate import main as evaluate
-from model.learning.record import learn as learn_from_record
 from model.learning.reviewed import near_groups
 from model.learning.teaching import own_classes
 from model.predict import main as predict
 from tests.support.models import HOME_PICTURES, picture
+from tests.support.reviewed import fill, review
 from workflow import resources
+from workflow.learned import learn as learn_from_record
 from workflow.learner import Learner
-
-
-def tinted(seed: int, label: str) -> Image.Image:
-    """What people want told apart: the colour of a picture, whatever is on it."""
-    colour = {"cat": (250, 40, 40), "ship": (40, 40, 250), "kite": (40, 250, 40)}[label]
-    return Image.blend(picture(seed), Image.new("RGB", (32, 32), colour), 0.6)
-
-
-def fill(folder: Path, counts: dict[str, int], first: int) -> Path:
-    for label, count in counts.items():
-        (folder / label).mkdir(parents=True)
-        for n in range(count):
-            file = folder / label / f"{n}.png"
-            tinted(first + 1000 * len(label) + n, label).save(file)
-    return folder
-
-
-def saved(picture: Picture, label: str, classifier: Classifier) -> NewImage:
-    (answer,) = classifier.predict([picture.image])
-    return NewImage(
-        sha256=picture.sha256,
-        data=picture.data,
-        format=picture.format,
-        width=picture.width,
-        height=picture.height,
-        thumbnail=picture.thumbnail,
-        name="x.png",
-        source="",
-        prediction=answer.label,
-        confidence=answer.confidence,
-        probabilities=answer.probabilities,
-        model_version=answer.model_version,
-        label=label,
-        dhash=picture.dhash,
-    )
-
-
-def review(
-    database: Database, classifier: Classifier, folder: Path, *, confirmed: int = 20
-) -> None:
-    """Save pictures under the labels of their folders, and some as answered."""
-    read = [
-        (read_picture(file.read_bytes()), file.parent.name)
-        for file in sorted(folder.glob("*/*.png"))
-    ]
-    entries = [saved(picture, label, classifier) for picture, label in read]
-    for n in range(confirmed):
-        file = folder / f"{n}.png"
-        picture(5000 + n).save(file)
-        one = saved(read_picture(file.read_bytes()), "", classifier)
-        entries.append(replace(one, label=one.prediction))
-    database.save(entries, "Zoë")
 
 
 def test_from_folders_it_says_what_it_is_worth(
@@ -297,3 +246,26 @@ def test_too_little_is_told_without_a_fit(
     assert kept.learned.verdict.rule == "few"
     assert not kept.kept
     assert record.models() == []
+
+
+@pytest.mark.long
+def test_killed_while_it_comes_into_service_it_serves_or_does_not(
+    published: Path, classifier: Classifier, record: Database, tmp_path: Path
+) -> None:
+    """A kill at any moment leaves a whole record, and the next try succeeds."""
+    review(record, classifier, fill(tmp_path / "a", {"cat": 25, "ship": 25}, 0))
+    version = learn_from_record(record, classifier, published).learned.version
+    command = [sys.executable, "-m", "model.learn", f"--weights={published}"]
+    start = time.monotonic()
+    subprocess.run([*command, f"--use={version}"], check=True, capture_output=True)
+    whole = time.monotonic() - start
+    for share in (0.5, 0.8, 0.9, 1.0):
+        before = len(record.services())
+        child = subprocess.Popen([*command, "--use=base"])
+        time.sleep(share * whole)
+        child.kill()
+        child.wait()
+        assert len(record.services()) in (before, before + 1)
+        assert record.serving() in (version, classifier.version)
+        record.serve(version, classifier.version)
+        assert record.serving() == version

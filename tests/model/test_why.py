@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from model.classifier import Classifier, load_classifier
-from model.head import Examples, widened
-from model.why import agreement, explain, nearest
+from model.head import widened
+from model.why import explain, nearest
 from tests.support.lessons import learned_version
 from tests.support.models import picture
 
@@ -53,14 +53,3 @@ def test_the_nearest_point_the_same_way_from_the_centre() -> None:
     assert places.tolist() == [[1, 2], [3, 0]]
     assert similar[:, 0] == pytest.approx(0.995, abs=0.001)
     assert nearest(features, among[:1], centre)[0].tolist() == [[0], [0]]
-
-
-def test_agreement_is_the_share_of_the_nearest_with_the_answer() -> None:
-    random = np.random.default_rng(0)
-    kinds = random.normal(size=(2, 512)) * 3
-    labels = np.arange(40) % 2
-    features = (kinds[labels] + random.normal(size=(40, 512))).astype(np.float16)
-    examples = Examples((), labels, features)
-    asked = kinds + random.normal(size=(2, 512))
-    found = agreement(np.array([0, 0]), asked, examples, np.zeros(512))
-    assert found.tolist() == [1, 0]

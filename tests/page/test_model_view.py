@@ -11,7 +11,7 @@ from db import NONE, BinCount, Database, Given, MatrixCell, VersionCount, wilson
 from model.classes import CLASSES
 from tests.support.entries import entry
 from tests.support.page import html
-from ui.history.view import show_pictures
+from ui.history.filters import show_pictures
 from ui.model import charts, view
 from ui.model.shares import by_class, everything, f1_share, one_by_one
 from ui.model.view import table

@@ -13,10 +13,11 @@ from tests.support.entries import entry, names
 from tests.support.hostile import blotches, encoded
 from tests.support.page import button, html, row, upload
 from tests.support.texts import NAMES
+from tests.support.undoing import undo_last
 from tests.support.waiting import wait_until
 from ui.classify.near_notes import near_html, near_lines
+from ui.history.filters import STATES
 from ui.history.grid import GRID_OPTIONS, rows_frame
-from ui.history.view import STATES
 from workflow import resources
 
 SCENE = blotches(7, (200, 150))
@@ -31,7 +32,7 @@ def test_a_card_names_the_saved_picture_it_resembles(page: AppTest):
     upload(page, second=encoded(SCENE, "JPEG", quality=60), other=encoded(blotches(8)))
     assert html(page).count(f"Near copy of first.png, saved as {saved.label}") == 1
     assert html(page).count("Near copy") == 1
-    resources.database().undo_last([saved.image_id])
+    undo_last(resources.database(), saved.image_id)
     assert "Near copy of first.png, saved, not reviewed" in html(page.run())
     button(page, "Save 2 pictures").click().run()
     assert names(resources.database(), state="near") == ["second.png"]

@@ -370,8 +370,11 @@ def test_an_address_that_may_answer_later_is_tried_again(
         button(page, "Fetch").click().run()
         assert page.warning[0].value == "0 pictures received, 1 refused, 1 failed."
         assert f"<b>{url}/page/a</b>: Not a picture" in html(page)
+        failed = {f"{url}/a.png", f"{url}/page/a"}  # to be mended in the box
+        assert set(page.text_area[0].value.split("\n")) == failed
         button(page, "Try 1 again").click().run()
     assert page.warning[0].value == "1 picture received, 1 refused."
+    assert page.text_area[0].value == f"{url}/page/a"
     assert not [b for b in page.button if b.label.startswith("Try")]
 
 
@@ -391,15 +394,18 @@ def test_what_changes_count_from_and_that_there_are_none_is_said(page: AppTest):
 
 def test_an_address_asks_for_what_was_chosen():
     sought = f"https://example.org/{'x' * 500}?a&b=c"  # an address, as history finds it
-    query = HistoryQuery(state="incorrect", search=sought, label="<x>")
+    more = {"way": "queue", "version": "v", "since": "2026-01", "until": "2026-02"}
+    query = HistoryQuery(state="incorrect", search=sought, label="<x>", who="", **more)
     options = Options(changed=True, split=True)
     parts = urlsplit(address(query, options))
     assert parts.path == "/export.zip"
-    assert selection(dict(parse_qsl(parts.query))) == (query, options)
+    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+    assert selection(asked) == (query, options)
 
 
 @pytest.mark.parametrize(
-    "asked", [{"state": "x"}, {"state": "trash"}, {"search": "a" * 2049}]
+    "asked",
+    [{"state": "x"}, {"state": "trash"}, {"search": "a" * 2049}, {"way": "x"}],
 )
 def test_an_address_that_asks_for_nothing_there_is_is_refused(asked: dict[str, str]):
     with pytest.raises(BadSelection):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from db import Database
+from db import Database, Given
 from tests.support.entries import entry
 from tests.support.paths import ROOT
 
@@ -22,6 +22,28 @@ def labelled(db: Database) -> Database:
 @pytest.fixture
 def good(db: Database) -> Database:
     db.save(entry(n, "cat") for n in range(40))
+    return db
+
+
+@pytest.fixture
+def opinions(db: Database) -> Database:
+    """Ninety pictures of three months, by two models, judged by three people."""
+    ways = ["card", "queue", None]
+    db.save(
+        entry(
+            n,
+            ["cat", "dog"][n % 2] if ways[n // 3 % 3] else None,
+            given=Given(["Ada", "Ben", ""][n % 3], "2026-01-02", ways[n // 3 % 3]),
+            model_version=["first", "second"][n // 45],
+        )
+        for n in range(90)
+    )
+    month = "CASE WHEN {0} <= 30 THEN '01' WHEN {0} <= 60 THEN '02' ELSE '03' END"
+    with db.engine.begin() as connection:
+        for table, of in (("images", "id"), ("state", "image_id")):
+            at = f"'2026-' || {month.format(of)} || '-02'"
+            connection.exec_driver_sql(f"UPDATE {table} SET created = {at}")
+    db.delete(range(1, 90, 9))
     return db
 
 

@@ -11,11 +11,12 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
-from db import Database, HistoryQuery
+from db import Database, Given, HistoryQuery, HistoryRow
 from model.classes import CLASSES
 from records.engine import _alembic, make_engine
-from records.history import MOST_FOUND, SORTS, ordered
-from tests.support.entries import check_counts, count, entry
+from records.history import SORTS, ordered
+from tests.support.entries import check_counts, count, entry, names
+from tests.support.undoing import undo_last
 
 PLACES = {
     "created": (500, 500),
@@ -233,12 +234,119 @@ def test_a_search_brings_the_newest_and_says_there_are_more(
     few: int,
 ):
     monkeypatch.setattr("records.history.FEW", few)
-    db.save(entry(n, name=f"holiday {n}.png") for n in range(MOST_FOUND + 20))
+    monkeypatch.setattr("records.history.MOST_FOUND", 500)
+    db.save(entry(n, name=f"holiday {n}.png") for n in range(520))
     page = db.page(HistoryQuery(search="holiday"), 10)
-    assert (page.total, page.more) == (MOST_FOUND, True)
-    assert page.rows[0].name == f"holiday {MOST_FOUND + 19}.png"
+    assert (page.total, page.more) == (500, True)
+    assert page.rows[0].name == "holiday 519.png"
     page = db.page(HistoryQuery(search="holiday 51"), 100)
     assert (page.total, page.more) == (11, False)
+
+
+def test_a_search_finds_more_than_one_would_page_through(db: Database):
+    db.save(entry(n, name=f"holiday {n}.png") for n in range(620))
+    query = HistoryQuery(search="holiday", sort="confidence")
+    page = db.page(query, 20, 600)
+    assert (page.total, page.more, len(page.rows)) == (620, False, 20)
+    db.delete([page.rows[0].image_id])  # and what was found is forgotten
+    assert db.page(query, 20).total == 619
+
+
+FILTERS = [
+    {"who": "Ada"},
+    {"who": ""},
+    {"way": "card"},
+    {"version": "second"},
+    {"since": "2026-02"},
+    {"until": "2026-02"},
+    {"who": "Ben", "version": "first", "way": "queue"},
+    {"who": "Ada", "state": "incorrect"},
+    {"since": "2026-01-05", "until": "2026-03", "state": "correct", "search": "5"},
+    {"who": "Ada", "state": "trash"},
+]
+
+
+def asked(row: HistoryRow, given: dict, query: dict) -> bool:
+    """Whether a row fulfils a filter, said once more in Python."""
+    states = {"incorrect": row.correct is False, "correct": row.correct is True}
+    return (
+        query.get("who", given["who"]) == given["who"]
+        and query.get("way", given["way"]) == given["way"]
+        and query.get("version", row.model_version) == row.model_version
+        and query.get("since", "") <= row.created < query.get("until", "3")
+        and states.get(query.get("state", ""), True)
+        and query.get("search", "") in f"{row.name} {row.predicted} {row.label}"
+    )
+
+
+@pytest.mark.parametrize("query", FILTERS, ids=str)
+@pytest.mark.parametrize("sort", SORTS)
+def test_filters_by_who_way_model_and_time(opinions: Database, query: dict, sort: str):
+    trash = query.get("state") == "trash"
+    every = HistoryQuery(state="trash" if trash else "all", sort=sort)
+    wanted = []
+    for row in opinions.page(every, 1000).rows:
+        events = [e for e in opinions.history(row.image_id) if e.way]
+        newest = events[-1] if events else None
+        given = {"who": newest and newest.who, "way": newest and newest.way}
+        if asked(row, given, query):
+            wanted.append(row.image_id)
+    assert wanted
+    page = opinions.page(HistoryQuery(**query, sort=sort), 1000)
+    assert page.total == len(page.rows)
+    timed = sort == "created" and ("since" in query or "until" in query)
+    found = [row.image_id for row in page.rows]
+    assert (sorted(found), page.total) == (sorted(wanted), len(wanted))
+    assert timed or found == wanted
+
+
+def test_what_can_be_filtered_by_is_told(opinions: Database, db: Database):
+    assert opinions.reviewers() == ["", "Ada", "Ben"]
+    assert opinions.model_versions() == ["first", "second"]
+
+
+def test_nothing_to_filter_by(db: Database):
+    assert (db.reviewers(), db.model_versions()) == ([], [])
+
+
+def test_an_undo_gives_the_verdict_back_to_who_gave_it(db: Database):
+    db.save([entry(3, "dog", given=Given("Ada", way="card"))])
+    change = db.review([1], "cat", "Ben")
+    assert names(db, who="Ben") == ["3.png"]
+    db.undo(change.operation)
+    assert (names(db, who="Ada"), names(db, who="Ben")) == (["3.png"], [])
+
+
+@pytest.mark.parametrize("filtered", ["who", "way", "version"])
+@pytest.mark.parametrize("sort", ["created", "confidence"])
+def test_new_filters_are_read_off_an_index(db: Database, filtered: str, sort: str):
+    assert_covered(db, HistoryQuery(**{filtered: "card"}, sort=sort))
+
+
+def test_a_span_of_time_is_read_off_an_index(db: Database):
+    assert_covered(db, HistoryQuery(since="2026-01", until="2026-02"))
+
+
+def assert_covered(db: Database, query: HistoryQuery) -> None:
+    with db.engine.connect() as connection:
+        sql = (
+            ordered(query)
+            .limit(25)
+            .compile(db.engine, compile_kwargs={"literal_binds": True})
+        )
+        plan = str(connection.execute(text(f"EXPLAIN QUERY PLAN {sql}")).all())
+    assert "USING COVERING INDEX ix_state_" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_one_picture_and_what_resembles_it(db: Database):
+    db.save(entry(n, dhash=5 if n != 2 else ~5 & 2**64 - 1) for n in range(4))
+    db.delete([4])
+    detail = db.detail(1)
+    assert [row.image_id for row in detail.near] == [2]
+    assert (detail.format, detail.size) == ("PNG", len(b"picture 0"))
+    assert detail.probabilities[0] == 1.0
+    assert db.detail(99) is None
 
 
 def test_without_the_substring_index_all_else_is_the_same(long: Database):
@@ -270,6 +378,8 @@ def test_a_database_of_the_first_version_is_brought_along(path: Path):
     db = Database.open(path, CLASSES)
     check_counts(path)
     assert len(ids(db, search="boat")) == db.statistics().total == 1
-    assert [db.undo_last([1]).changed for _ in range(3)] == [1, 1, 0]
+    assert (db.reviewers(), db.model_versions()) == (["Ben"], ["first"])
+    assert names(db, since="2025", until="2026") == ["old boat.png"]
+    assert [bool(undo_last(db, 1)) for _ in range(3)] == [True, True, False]
     assert db.page(HistoryQuery(), 1).rows[0].label is None
     check_counts(path)

@@ -11,6 +11,7 @@ import pytest
 from db import Database, NewImage
 from model.classes import CLASSES
 from tests.support.entries import entry
+from tests.support.undoing import undo_last
 
 SIZES = (300, 1000, 3000, 5000, 20_000)
 
@@ -43,7 +44,8 @@ def worked_with(db: Database, chance: random.Random) -> set[int]:
         there |= {k + 1: k for k in coming}  # ids are never used again
         some = chance.sample(sorted(there), 80)
         db.review(some[:40], chance.choice(CLASSES))
-        db.undo_last(some[:20])
+        for image_id in some[:20]:
+            undo_last(db, image_id)
         db.delete(some[:40])
         assert db.purge_deleted(some[:40]).changed == 40
         gone |= {there.pop(k) for k in some[:40]}

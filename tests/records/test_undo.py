@@ -9,6 +9,7 @@ import pytest
 from db import Database, HistoryQuery
 from model.classes import CLASSES
 from tests.support.entries import count, entry, facts, ids
+from tests.support.undoing import undo_last
 
 
 def test_a_correction_taken_back_leaves_what_stood_before(db: Database):
@@ -53,7 +54,7 @@ def test_undo_of_one_picture_goes_back_step_by_step(db: Database):
         db.review([1], label)
     db.delete([1])
     labels = []
-    while db.undo_last([1]).changed:
+    while undo_last(db, 1):
         (row,) = db.page(HistoryQuery(), 1).rows
         labels.append(row.label)
     assert labels == ["frog", "dog", None]
@@ -84,7 +85,7 @@ def test_nothing_is_left_to_take_back_after_purge(db: Database):
     change = db.delete([1])
     db.purge_deleted()
     assert db.undo(change.operation).changed == 0
-    assert db.undo_last([1]).changed == 0
+    assert undo_last(db, 1) is None
 
 
 @pytest.mark.threat("G51")

@@ -1,24 +1,26 @@
 """The routes on a server in this process, and what they are asked with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit import config
 
 from db import Database
-from routes import answers, oidc
-from routes.address import NamedTrays
-from routes.admission import SMALL, Room, decoded
+from routes import answers, metrics, oidc
+from routes.address import PageStart
 from routes.answers import guarded
+from routes.api import door, table
 from routes.export import export, export_labels
-from routes.import_zip import import_archive
+from routes.imports import add_files, begin_import, imports, one_import, steer_import
 from routes.login import HEADER, Gate
+from routes.metrics import Counted
 from routes.origin import HOSTS, settle_hosts
 from routes.originals import saved_original, tray_original
 from routes.spool import ARCHIVES, SPOOL, Spool
@@ -33,6 +35,7 @@ from tests.support.trays import PICTURES
 from workflow import resources
 from workflow import tray as trays
 from workflow.receive import CHUNK_BYTES
+from workflow.room import SMALL, Room, decoded
 from workflow.tray import Tray, new_tray_id
 from workflow.tray_shares import TrayShares
 
@@ -121,7 +124,7 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> Spool:
     return made
 
 
-@pytest.fixture(params=["/import", "/upload/{}/zip?name=a.zip"])
+@pytest.fixture(params=["/imports", "/upload/{}/zip?name=a.zip"])
 def route(request: pytest.FixtureRequest, tray_id: str) -> str:
     return request.param.format(tray_id)
 
@@ -138,7 +141,11 @@ def address() -> Iterator[str]:
     routes = [
         guarded("/upload/{tray}", upload),
         guarded("/upload/{tray}/zip", upload_archive),
-        guarded("/import", import_archive),
+        Route("/imports", imports),
+        Route("/imports/{job}", one_import),
+        guarded("/imports", begin_import),
+        guarded("/imports/{job}/files/{number:int}", add_files),
+        guarded("/imports/{job}/{act}", steer_import),
         guarded("/review/{tray}", review),
     ]
     with serving(Starlette(routes=routes)) as port:
@@ -179,6 +186,42 @@ def client(address: str) -> Client:
 def page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """What names the page's tray, and nothing of the page behind it."""
     monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
-    page = Route("/{rest:path}", lambda _: PlainTextResponse("page"), methods=["GET"])
-    app = Starlette(routes=[page], middleware=[Middleware(NamedTrays)])
+    whole = f"<body>{'page' * 500}</body>"
+    page = Route("/{rest:path}", lambda _: PlainTextResponse(whole), methods=["GET"])
+    style = [Middleware(PageStart, style="<style></style>"), Middleware(GZipMiddleware)]
+    app = Starlette(routes=[page], middleware=style)
     return TestClient(app, follow_redirects=False)
+
+
+@pytest.fixture
+def api(
+    tmp_path: Path, settled_anew: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., TestClient]:
+    """Makes clients of the API behind the gate: on this machine by default."""
+    monkeypatch.setenv("CLASSIFY_DATA", str(tmp_path))
+    monkeypatch.setattr(door, "_pace", door.Pace())
+    resources._database.cache_clear()
+    settle_hosts()
+    every = [*table.routes(), *metrics.routes()]
+    gated = Starlette(routes=every, middleware=[Middleware(Counted), Middleware(Gate)])
+
+    def made(
+        client: str = "127.0.0.1", host: str = "localhost", token: str = "", **headers
+    ) -> TestClient:
+        given = {"Authorization": f"Bearer {token}"} if token else {}
+        place = (client, 50000)
+        return TestClient(
+            gated,
+            f"http://{host}{table.PREFIX}",
+            client=place,
+            headers=given | headers,
+            raise_server_exceptions=True,
+        )
+
+    return made
+
+
+@pytest.fixture
+def here(api: Callable[..., TestClient]) -> TestClient:
+    """A program on this machine, without a token."""
+    return api()

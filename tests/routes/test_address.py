@@ -39,7 +39,7 @@ def test_trays_with_pictures_are_remembered_the_last_first(
 ):
     empty, *trays = new_tray_id(), *(held(tmp_path) for _ in range(MOST + 1))
     for name in (*trays, empty, new_tray_id()):
-        assert page_alone.get(f"/?tray={name}").text == "page"
+        assert page_alone.get(f"/?tray={name}").status_code == 200
     last, *kept = remembered(page_alone.cookies[COOKIE])
     assert last not in (*trays, empty)
     assert kept == trays[::-1][: MOST - 1]
@@ -60,3 +60,12 @@ def test_the_cookie_is_for_this_site_and_no_script(page_alone: TestClient):
 @pytest.mark.parametrize("cookie", [None, "", "..", "../../etc", "a" * 999])
 def test_a_cookie_that_names_no_tray_names_none(cookie: str | None):
     assert remembered(cookie) == []
+
+
+def test_the_style_sheet_goes_out_with_the_page(page_alone: TestClient):
+    """Whole, however the browser asks; and with nothing else."""
+    asked = {"if-none-match": "*", "range": "bytes=0-9", "accept-encoding": "gzip"}
+    answer = page_alone.get(f"/?tray={new_tray_id()}", headers=asked)
+    assert answer.text.endswith("page<style></style></body>")
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "<style>" not in page_alone.get("/example/x.jpg").text

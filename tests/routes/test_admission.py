@@ -9,13 +9,14 @@ import pytest
 import requests
 
 from routes import admission, answers
-from routes.admission import SMALL, Room, Unread, decoded, to_a_reader
+from routes.admission import Unread, to_a_reader
 from routes.answers import BUSY
 from routes.spool import Spool
 from tests.support.client import Client, archive, batch, half_sent, lines, png
 from tests.support.waiting import patient, run_async, wait_until
 from workflow import receive as workflow
 from workflow import resources
+from workflow.room import SMALL, Room, decoded
 
 ONE = decoded(1)
 

@@ -59,7 +59,7 @@ def test_so_many_downloads_run_at_once(
 ):
     db.save([entry(1, "cat")])
     places = Shares(4, 0)
-    monkeypatch.setattr(export_route, "_downloads", places)
+    monkeypatch.setattr(export_route, "downloads", places)
     for who in ("testclient", "another"):
         places.held[:] = [(who, 0)] * 2
         answer = downloads.get("/export.zip")
@@ -88,7 +88,7 @@ def test_a_download_that_nobody_reads_ends(port: int, monkeypatch: pytest.Monkey
             ended.set()
 
     places = Shares(4, 0)
-    monkeypatch.setattr(export_route, "_downloads", places)
+    monkeypatch.setattr(export_route, "downloads", places)
     monkeypatch.setattr(export_route, "export_zip", endless)
     monkeypatch.setattr(resources, "database", lambda: None)
     monkeypatch.setattr(admission, "STALL", 0.5)

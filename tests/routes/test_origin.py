@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("hosts")
 
 ROUTES = [
     *("/", "/thumb/a.jpg", "/tray/t/a.jpg", "/original/a", "/original/t/a"),
-    *("/export.zip", "/review/t", "/import", "/upload/t", "/upload/t/zip"),
+    *("/export.zip", "/review/t", "/imports", "/upload/t", "/upload/t/zip"),
     *("/_stcore/stream", "/_stcore/health"),
     *("/_stcore/host-config", "/media/a.png", "/static/a.js", "/auth/login"),
     *("/oauth2callback", "/component/a/index.html", "/no-such-route"),

@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 from db import Database
 from intake.pictures import MAX_BYTES, read_picture
 from routes import originals as route
-from routes.admission import Room
 from tests.support.entries import entry
 from tests.support.hostile import HEIC, encoded, scene
 from tests.support.trays import PICTURES
+from workflow.room import Room
 from workflow.tray import Tray, new_tray_id
 
 

@@ -135,11 +135,12 @@ def test_every_end_gives_the_place_back(
 @pytest.mark.threat("G52")
 def test_of_many_at_once_only_some_lie_on_disk(
     client: Client,
-    route: str,
+    tray_id: str,
     on_disk: Spool,
     monkeypatch: pytest.MonkeyPatch,
 ):
     """While they wait for their turn in memory; the refused may come again."""
+    route = f"/upload/{tray_id}/zip?name=a.zip"
     on_disk.places = 6  # half of them for one visitor
     room = answers.Room()
     room.taken = room.size

@@ -35,6 +35,12 @@ class Client:
             timeout=patient(30),
         )
 
+    def get(self, path: str) -> requests.Response:
+        """What a page may ask without a token."""
+        return requests.get(
+            self.address + path, cookies=self.cookies, timeout=patient(30)
+        )
+
 
 def png(n: int) -> bytes:
     return encoded(scene((20 + n, 20)))

@@ -132,3 +132,11 @@ class Desk:
 
 def on_disk(page: Page) -> None:
     expect(page.locator(".status")).to_contain_text("Kept", timeout=SLOW)
+
+
+def confirm_ticked(page: Page, number: int) -> None:
+    """Confirm so many on the contact sheet, also those that were not seen."""
+    page.get_by_role("button", name=f"Mark {number} as right").click()
+    unseen = page.get_by_role("button", name=f"Mark all {number} as right")
+    if unseen.is_visible():
+        unseen.click()

@@ -242,9 +242,10 @@ def test_proxy_and_page_fit_each_other():
     for page in ("page1", "page2"):
         assert f"server {page}:8501;" in NGINX
     assert "EXPOSE 8501" in DOCKERFILE
-    for header in ("X-Forwarded-User $remote_user", "X-Proxy-Secret ${PROXY_SECRET}"):
+    for header in ("X-Forwarded-User $person", "X-Proxy-Secret ${PROXY_SECRET}"):
         assert f"proxy_set_header {header};" in NGINX
-    assert "hash $remote_user" in NGINX
+    assert "hash $person$token" in NGINX
+    assert "default    $remote_user;" in NGINX
     assert f"client_max_body_size {MAX_ARCHIVE // 2**30}g;" in NGINX
     assert "auth_basic_user_file" in NGINX
     for header in ("Strict-Transport-Security", "X-Content-Type-Options"):

@@ -1,6 +1,7 @@
 """One door each: nothing in the code goes around them, and imports point down only."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ MAY_IMPORT = {
     "db": {"records"},
     "dataset": {"db", "intake"},
     "workflow": {"dataset", "db", "intake", "model"},
-    "routes": {"dataset", "db", "intake", "model", "workflow", "ui"},
+    "routes": {"dataset", "db", "intake", "model", "workflow"},
     "ui": {"dataset", "db", "intake", "model", "routes", "workflow"},
     "app": {"dataset", "db", "intake", "model", "routes", "ui", "workflow"},
     "bench": {"dataset", "db", "intake", "model", "routes", "ui", "workflow"},
@@ -43,13 +44,27 @@ EXCEPTIONS = {
     ("model/training/photographs.py", "intake"),
     ("model/class_folders.py", "intake"),
     ("model/predict.py", "intake"),
+    ("model/bulk/__main__.py", "intake"),
+    ("model/bulk/inputs.py", "intake"),
+    ("model/bulk/parts.py", "intake"),
+    ("model/bulk/tables.py", "intake"),
+    ("model/bulk/work.py", "intake"),
     ("model/evaluate.py", "intake"),
     ("model/publish.py", "intake"),
-    ("bench/history.py", "records"),
     ("model/learning/reviewed.py", "intake"),
     ("model/learning/trial.py", "intake"),
-    ("model/learning/record.py", "db"),
+    ("db.py", "workflow"),  # one of its commands, and only when that is asked for
 }
+
+# Optional, and of many megabytes: what knows it, and what measures that.
+ONLY_IN = {"ray": ("model/bulk/cluster.py", "bench/bulk.py")}
+
+# Commands that are asked for the record; `model` itself does without.
+COMMANDS = {("model/learn.py", "workflow"), ("model/versions.py", "workflow")}
+
+# What the page asks of the routes: who has it open, which trays this browser had, and
+# where a download is.
+ASKED_BY_PAGE = {"routes.login", "routes.address", "routes.export"}
 
 # What guards the routes asks Streamlit who posts.
 KNOWS_STREAMLIT = (
@@ -76,6 +91,9 @@ BANNED = {
 
 BANNED_OPTIONS = ("unsafe_allow_html", "unsafe_allow_javascript", "allow_pickle")
 
+# Where a size or a number that is too much is put into words, and of pixels.
+LIMITS = ("intake/limits.py", "intake/decode.py")
+
 # What loads objects by running what a file says.
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 
@@ -95,6 +113,13 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield node.module
 
 
+def at_the_top(tree: ast.Module) -> set[str]:
+    """What is imported as soon as the module is."""
+    later = ast.FunctionDef | ast.AsyncFunctionDef
+    now = [node for node in tree.body if not isinstance(node, later)]
+    return set(imported(ast.Module(now, [])))
+
+
 def room_of(name: str) -> str:
     return Path(name).parts[0].removesuffix(".py")
 
@@ -104,11 +129,24 @@ SOURCES = dict(sources())
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_imports_point_down_only(name: str):
-    room = room_of(name)
+    room, known = room_of(name), EXCEPTIONS | COMMANDS
     for module in imported(SOURCES[name]):
         other = module.split(".")[0]
-        if other in MAY_IMPORT and other != room and (name, other) not in EXCEPTIONS:
+        if other in MAY_IMPORT and other != room and (name, other) not in known:
             assert other in MAY_IMPORT[room], f"{name} imports {module}"
+
+
+@pytest.mark.parametrize(("name", "room"), sorted(COMMANDS))
+def test_the_model_is_loaded_without_the_record(name: str, room: str):
+    tree = SOURCES[name]
+    assert room in {module.split(".")[0] for module in imported(tree)}
+    assert room not in {module.split(".")[0] for module in at_the_top(tree)}
+
+
+def test_the_page_asks_little_of_the_routes():
+    page = [tree for name, tree in SOURCES.items() if room_of(name) == "ui"]
+    asked = {module for tree in page for module in imported(tree)}
+    assert {m for m in asked if m.split(".")[0] == "routes"} == ASKED_BY_PAGE
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -153,6 +191,25 @@ def test_only_one_place_imports_openvino(name: str):
         assert "openvino" in modules
     else:
         assert not [m for m in modules if m.startswith(("openvino", "nncf"))]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_is_optional_is_imported_in_one_place(name: str):
+    modules = {module.split(".")[0] for module in imported(SOURCES[name])}
+    assert {m for m in modules if name not in ONLY_IN.get(m, name)} == set()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_limit_is_worded_in_one_place(name: str):
+    made = [n for n in ast.walk(SOURCES[name]) if isinstance(n, ast.JoinedStr)]
+    said = [part.value for n in made for part in n.values if is_text(part)]
+    units = re.compile(r"^ (KB|MB|GB)\b|[Tt]oo (large|many)")
+    own = name in LIMITS or room_of(name) in ("bench", "model")
+    assert own or not any(units.search(text) for text in said)
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 @pytest.mark.parametrize("name", SOURCES)

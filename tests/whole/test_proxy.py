@@ -137,6 +137,72 @@ def test_bodies_are_let_through_as_far_as_the_page_takes_them(echo: Proxy):
         assert ask(echo, path, announced, method="POST")[0] == 413
 
 
+TOKEN = {"Authorization": "Bearer classify_x"}
+
+
+def names_passed_on(body: bytes) -> list[str]:
+    arrived = json.loads(body)["headers"]
+    return [v for n, v in arrived if n.replace("_", "-") == "x-forwarded-user" and v]
+
+
+@pytest.mark.threat("I103")
+def test_a_program_passes_with_its_token_and_without_a_name(echo: Proxy):
+    claims = [*CLAIMS, *TOKEN.items()]
+    status, answered, body = ask(echo, "/api/v1/pictures?limit=2", claims)
+    assert status == 200
+    assert answered["X-Content-Type-Options"] == "nosniff"
+    arrived = json.loads(body)["headers"]
+    assert ["authorization", TOKEN["Authorization"]] in arrived
+    assert names_passed_on(body) == []
+    guess = credentials("mallory", "guess")
+    assert names_passed_on(ask(echo, "/api/v1/pictures", guess)[2]) == []
+
+
+@pytest.mark.threat("I103")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/../../",
+        "/api/v1/../../export.zip",
+        "/api/v1/%2e%2e/%2e%2e/export.zip",
+        "/api/v1/..%2f..%2fexport.zip",
+        "/api",
+        "/api/v2/pictures",
+        "//api/v1x/a",
+    ],
+)
+def test_no_way_around_the_password_leads_through_the_programs_door(
+    echo: Proxy, path: str
+):
+    assert ask(echo, path, TOKEN)[0] == 401
+
+
+@pytest.mark.threat("I103")
+def test_a_path_that_only_becomes_the_programs_carries_no_name(echo: Proxy):
+    """The page does not resolve paths: to it this is an export, for somebody known."""
+    headers = credentials("mallory", "guess")
+    status, _, body = ask(echo, "/export.zip/../api/v1/pictures", headers)
+    assert status == 200
+    assert names_passed_on(body) == []
+
+
+@pytest.mark.threat("I107")
+@pytest.mark.parametrize("path", ["/metrics", "/metrics?x=1", "/api/../metrics"])
+def test_metrics_stay_inside(echo: Proxy, path: str):
+    before = len(Echo.reached)
+    for headers in (credentials("ada"), TOKEN):
+        assert ask(echo, path, headers)[0] in (401, 404)
+    assert Echo.reached[before:] == []
+
+
+def test_an_import_by_a_program_may_be_as_large_as_on_the_page(echo: Proxy):
+    large = bytes(65 * 2**20)
+    status, _, answer = ask(echo, "/api/v1/import", TOKEN, large, "POST")
+    assert (status, json.loads(answer)["read"]) == (200, len(large))
+    announced = TOKEN | {"Content-Length": str(len(large))}
+    assert ask(echo, "/api/v1/classify", announced, method="POST")[0] == 413
+
+
 def test_older_tls_is_not_spoken(echo: Proxy):
     old = ssl.create_default_context(cafile=echo.folder / "cert.pem")
     old.set_ciphers("DEFAULT@SECLEVEL=0")  # so that it is not refused on this side

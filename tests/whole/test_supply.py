@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 from tests.support.stand_in import Handler, host
 from tests.tools import audit
 
-PARTS = ("base", "login", "postgres", "dev", "bench")
+PARTS = ("base", "bulk", "login", "postgres", "dev", "bench")
 LOCKED = (*PARTS, "cpu")
 PIN = re.compile(r"([A-Za-z0-9_.-]+)(?:\[([a-z,]+)\])?==([^\s;*]+)(?: ; ([^\\]+?))?")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -143,7 +143,7 @@ def test_all_that_is_brought_along_is_locked(part: str):
 def test_one_package_has_one_version():
     """What is installed one file after the other must agree."""
     found = {(e.name, e.marker): e.version for e in entries("base")}
-    for part in ("cpu", "login", "postgres", "dev"):
+    for part in ("cpu", "bulk", "login", "postgres", "dev"):
         for e in entries(part):
             assert found.setdefault((e.name, e.marker), e.version) == e.version, e.name
 

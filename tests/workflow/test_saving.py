@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from db import Database, HistoryQuery, NewImage
+from db import Database, DatabaseError, HistoryQuery, NewImage
 from model.classes import CLASSES
 from tests.support.judging import SAID, judged
 from tests.support.trays import PICTURES
-from workflow.save import save
-from workflow.tray import Arrival, Tray, new_tray_id
+from tests.support.waiting import wait_until
+from workflow.save import Saved, Saving, begin_saving, save, saving
+from workflow.tray import Arrival, Tray, new_tray_id, sweep
 
 
 def judging(filled: Tray, entries: Iterable[NewImage]) -> Iterator[NewImage]:
@@ -54,6 +55,73 @@ def test_what_another_tab_cleared_meanwhile_is_left_out(
 
     monkeypatch.setattr(db, "save", late)
     assert save(db, filled).result.saved == 1
+
+
+def came(tray: Tray) -> Saved | Exception | None:
+    """What came of a Save in the background, told once."""
+    found: list[Saving] = []
+
+    def over() -> bool:
+        if under_way := saving(tray):
+            found.append(under_way)
+        return bool(found) and found[-1].came is not None
+
+    assert wait_until(over)
+    return found[-1].came
+
+
+def test_a_save_in_the_background_tells_how_far_it_is(
+    db: Database, filled: Tray, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[Saving | None] = []
+    write = db.save
+
+    def slow(entries: Iterable[NewImage], who: str):
+        for entry in entries:
+            seen.append(saving(filled))
+            begin_saving(db, filled)  # a second click begins no second Save
+            yield entry
+
+    monkeypatch.setattr(db, "save", lambda e, who: write(slow(e, who), who))
+    begin_saving(db, filled, "Ada")
+    result = came(filled)
+    assert isinstance(result, Saved)
+    assert result.result.saved == 3
+    assert {(one.total, one.came is result) for one in seen if one} == {(3, True)}
+    assert saving(filled) is None
+    assert filled.items() == []
+
+
+def test_a_save_that_fails_in_the_background_says_why(
+    db: Database, filled: Tray, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: object) -> None:
+        raise DatabaseError("The disk is full.")
+
+    monkeypatch.setattr(db, "save", broken)
+    begin_saving(db, filled)
+    assert str(came(filled)) == "The disk is full."
+    assert len(filled.items()) == 3
+
+
+def test_a_picture_that_comes_back_keeps_its_bytes(db: Database, filled: Tray):
+    """What Save left behind is deleted in the background, and only that."""
+    items = filled.items()
+    judged(filled, [(items[0].sha256, "dog")])
+    assert filled.remove(items) == 1
+    filled.add(PICTURES[1], "again.png")
+    folder = filled.folder
+    assert wait_until(lambda: len(list(folder.iterdir())) == 6)
+    assert filled.data(PICTURES[1].sha256) == PICTURES[1].data
+    filled.clear()
+    assert wait_until(lambda: not list(folder.parent.iterdir()))
+
+
+def test_what_a_killed_server_left_of_a_tray_is_swept(filled: Tray):
+    rest = filled.folder.with_name("gone-" + "0" * 32)
+    filled.folder.rename(rest)
+    sweep(rest.parent, 1.0)
+    assert wait_until(lambda: not rest.exists())
 
 
 def test_memory_does_not_grow_with_the_tray(path: Path, tmp_path: Path):

@@ -5,19 +5,19 @@ writes to it in its callback, so a reload, a second tab and a page of the pagina
 all show the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 
 import streamlit as st
 
 from db import NONE, Database, DatabaseError, HistoryRow
 from model.classes import CLASSES
-from model.prediction import Prediction
 from ui.classify.near_notes import near_copies, near_html
 from ui.classify.queue import doubted
 from ui.shared.assets import asset
 from ui.shared.escape import named, percent, plain
 from ui.shared.notes import keep_notes
+from ui.shared.scroll import show_in_sight
 from ui.shared.viewer import figure_html
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import TRAY_PAGE, begin_with
@@ -38,9 +38,6 @@ FOCUS = "tray-focus"
 CONFIRMED = "tray-confirmed"
 """Of the session: what was confirmed by the page, until the next verdict on a card."""
 
-# Not by streamlit-js-eval: its frame takes seconds to load on a slow machine, and the
-# page must not jump under a person who has begun to read.
-_scroll = st.components.v2.component("scroll", js=asset("classify/scroll.js"))
 _focus = st.components.v2.component("focus", js=asset("classify/focus.js"))
 
 
@@ -148,12 +145,12 @@ def _give_typed(tray: Tray, item: Item, typed: str, database: Database | None) -
     return True
 
 
-def _bars(prediction: Prediction) -> str:
-    """The three most probable classes as bars."""
+def bars_html(shares: Iterable[tuple[str, float]]) -> str:
+    """Classes and their probabilities as bars."""
     return "".join(
         f"<span>{plain(name)}</span><span class='bar'><i style='width:{100 * p:.1f}%'>"
         f"</i></span><span>{plain(percent(p))}</span>"
-        for name, p in prediction.top()
+        for name, p in shares
     )
 
 
@@ -193,7 +190,7 @@ def card_html(
         answer = (
             f'<div class="answer"><span>{plain(label)}</span>'
             f"<span>{plain(percent(p))}</span></div>"
-            f"<div class='bars'>{_bars(item.prediction)}</div>"
+            f"<div class='bars'>{bars_html(item.prediction.top())}</div>"
         )
     if copy:
         answer += near_html(copy)
@@ -348,7 +345,7 @@ def on_next_page(number: int) -> None:
 def _scroll_up() -> None:
     """Show the first card of a page turned to from below the last of another."""
     if number := st.session_state.pop(TURNED, None):
-        _scroll(key=f"scroll-{number}", data={"to": f".st-key-{TOP}"}, height=0)
+        show_in_sight(f".st-key-{TOP}", key=f"scroll-{number}", block="start")
 
 
 def _pass_focus_on() -> None:

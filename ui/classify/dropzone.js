@@ -114,15 +114,61 @@ const sendZip = async (tray, batch, state) => {
   batch.shift();
 };
 
-// An export into the history: its pictures do not come through the tray.
-const sendHistory = async (_, batch, state) => {
-  state.zip = true;
-  const show = (note) => {
-    state.note = note;
-    state.show();
-  };
+// Batches of an import are kept as they are sent, each under its number.
+const sendGroup = async (entry, state) => {
+  const { signal } = state.stop;
+  const options = { name: entry.name, go: false };
+  const job = await startImport("", options, signal);
+  const left = [...entry.group];
+  const most = entry.group.length;
   try {
-    state.told.push(await sendExport(batch[0].file, show, state.stop.signal));
+    for (let n = 0; left.length; n += 1) {
+      const batch = pack(takeBatch(left, BATCH_BYTES));
+      await surely(() => ask(`imports/${job.id}/files/${n}`, batch, state), state);
+      noteImport(state, `Sent ${number(most - left.length)} of ${number(most)}`);
+    }
+  } catch (problem) {
+    steerImport(job, "cancel").catch(() => {});
+    throw problem;
+  }
+  return steerImport(job, `received?go=${entry.history === "ask" ? 0 : 1}`);
+};
+
+const surely = async (act, state) => {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await act();
+    } catch (problem) {
+      if (state.stopping || problem.final || tried === TRIES) throw problem;
+      await pause(700 * tried);
+    }
+  }
+};
+
+const noteImport = (state, note) => {
+  state.note = note;
+  state.show();
+};
+
+// Into the history: these pictures do not come through the tray.
+const sendHistory = async (_, batch, state) => {
+  const [entry] = batch;
+  const { signal } = state.stop;
+  const show = (note) => noteImport(state, note);
+  const go = entry.history !== "ask";
+  const options = { name: entry.name, labels: entry.labels ?? true, go };
+  let job = null;
+  state.zip = true;
+  try {
+    job = entry.group
+      ? await sendGroup(entry, state)
+      : await startImport(entry.file, options, signal);
+    job = await followImport(job, show, signal);
+    if (job.state === "counted") job = await decide(job, show, signal);
+    state.told.push(importSaid(job));
+  } catch (problem) {
+    if (job && state.stopping) steerImport(job, "cancel").catch(() => {});
+    throw problem;
   } finally {
     state.zip = false;
     state.note = "";
@@ -131,17 +177,32 @@ const sendHistory = async (_, batch, state) => {
   batch.shift();
 };
 
-const nextBatch = (state) => {
-  const most = state.done ? BATCH_BYTES : FIRST_BYTES;
-  if (isZip(state.queue[0].file)) return state.queue.splice(0, 1);
+const decide = async (job, show, signal) => {
+  show(job.said);
+  const wanted = await askCounted(job);
+  if (!wanted) return { ...(await steerImport(job, "cancel")), said: job.said };
+  const going = await steerImport(job, `go?labels=${wanted.labels ? 1 : 0}`);
+  return followImport(going, show, signal);
+};
+
+// The next of the files that go together.
+const takeBatch = (files, most) => {
   let [bytes, n] = [0, 0];
-  while (n < Math.min(BATCH_FILES, state.queue.length)) {
-    const { file } = state.queue[n];
+  while (n < Math.min(BATCH_FILES, files.length)) {
+    const { file } = files[n];
     bytes += file.size;
-    if (isZip(file) || (n && bytes > most)) break;
+    if (isAlone(files[n]) || (n && bytes > most)) break;
     n += 1;
   }
-  return state.queue.splice(0, n);
+  return files.splice(0, n);
+};
+
+const isAlone = (entry) => entry.group !== undefined || isZip(entry.file);
+
+const nextBatch = (state) => {
+  const most = state.done ? BATCH_BYTES : FIRST_BYTES;
+  if (isAlone(state.queue[0])) return state.queue.splice(0, 1);
+  return takeBatch(state.queue, most);
 };
 
 const pause = (ms) => new Promise((go) => setTimeout(go, ms));
@@ -157,6 +218,7 @@ const painted = () =>
 // one that is taken for empty the part would be no part of it.
 const leaveOutUnreadable = async (batch, state) => {
   for (const entry of [...batch]) {
+    if (entry.group) continue; // of many thousands each is named by the server
     const part = entry.file.size ? entry.file.slice(0, 1) : entry.file;
     await part.arrayBuffer().catch(() => {
       batch.splice(batch.indexOf(entry), 1);
@@ -167,7 +229,7 @@ const leaveOutUnreadable = async (batch, state) => {
 
 const sendSurely = async (tray, batch, state) => {
   const sendAlone = batch[0].history ? sendHistory : sendZip;
-  const send = isZip(batch[0].file) ? sendAlone : sendBatch;
+  const send = isAlone(batch[0]) ? sendAlone : sendBatch;
   for (let tried = 1; batch.length; tried += 1) {
     try {
       return await send(tray, batch, state);
@@ -194,6 +256,7 @@ const run = async (tray, state) => {
   state.stop = new AbortController();
   let due = state.started + FIRST_RERUN_MS;
   while (state.queue.length && !state.stopping) {
+    noteUnsent(tray, state.queue);
     await sendSurely(tray, nextBatch(state), state);
     if (performance.now() > due && state.queue.length) {
       due = performance.now() + RERUN_MS;
@@ -201,6 +264,7 @@ const run = async (tray, state) => {
     }
   }
   removeEventListener("beforeunload", stay);
+  noteUnsent(tray, []);
   state.unsent = state.queue.length;
   state.queue = [];
   state.running = false;
@@ -230,7 +294,7 @@ const add = (tray, state, files, limits) => {
   }
   state.total += files.length;
   for (const entry of files) {
-    const refusal = refusalOf(entry, limits);
+    const refusal = entry.group ? "" : refusalOf(entry, limits);
     if (refusal) settle(state, { name: entry.name, refusal });
     else state.queue.push(entry);
   }
@@ -257,6 +321,12 @@ const summary = (state) => {
   return `${parts.join(", ")}. ${told}`.trim();
 };
 
+const titleFor = (more) => {
+  if (more) return "More pictures: drop or paste them";
+  if (BY_FINGER) return "Take a photo, or choose pictures";
+  return "Drop pictures, a folder or a ZIP here, or paste";
+};
+
 const drawRefusals = (list, problems) => {
   list.replaceChildren();
   for (const { name, refusal } of problems.slice(0, SHOWN)) {
@@ -270,11 +340,17 @@ const drawRefusals = (list, problems) => {
 
 const draw = (find, tray, state) => {
   const over = !state.running && state.total > 0;
+  // One line from the drop on: cards that come later find everything in its place.
+  const come = state.total > 0 && (state.running || state.received > 0);
+  const more = state.more || come;
+  find(".root").classList.toggle("more-to-come", more);
+  find(".title").textContent = titleFor(more);
+  find(".root").hidden = false; // only now: it would change its height
   const arrived = state.running || (over && state.arrived.length);
   find(".arrived").hidden = state.folded || !arrived;
   drawStrip(find(".strip"), tray, state.arrived);
-  const more = state.received + state.known - state.arrived.length;
-  find(".more").textContent = more > 0 ? `and ${number(more)} more below` : "";
+  const below = state.received + state.known - state.arrived.length;
+  find(".more").textContent = below > 0 ? `and ${number(below)} more below` : "";
   find(".progress").hidden = !state.running;
   find(".summary").hidden = !over;
   if (state.running) {
@@ -303,12 +379,12 @@ const draw = (find, tray, state) => {
 const connect = (parent, context) => {
   const find = (selector) => parent.querySelector(selector);
   const take = async (given) => {
-    const files = await sortExports(given, isZip);
+    const files = await sortGiven(given, context.limits);
     add(context.tray, context.state, files, context.limits);
   };
   for (const name of ["files", "folder", "camera"]) {
     const input = find(`input[name=${name}]`);
-    find(`button.${name}`).onclick = () => input.click();
+    if (name !== "camera" || BY_FINGER) find(`button.${name}`).onclick = () => input.click();
     input.onchange = () => {
       take(fromList(input.files, context.junk));
       input.value = ""; // the same files may be chosen again
@@ -327,6 +403,8 @@ const connect = (parent, context) => {
     state.show();
   };
   askIn(find(".ask"));
+  context.cleanups.push(connectCamera(find, take));
+  find(".understood").onclick = () => forgetUnsent(find, context.tray);
   connectPage(find(".zone"), take, context);
   return find;
 };
@@ -363,6 +441,10 @@ const connectPage = (zone, take, context) => {
   });
   listen("paste", (event) => {
     const files = fromPaste(event);
+    if (!files.length && !isText(event)) {
+      const links = linksIn(event.clipboardData?.getData("text/plain") ?? "");
+      if (links) context.state.follow(links);
+    }
     if (!files.length || isTextFor(event)) return;
     event.preventDefault();
     take(files);
@@ -380,6 +462,7 @@ const mount = (parent, data) => {
   context.find = connect(parent, context);
   context.cleanups.push(foldInTime(context.find, state));
   context.find(".limits").textContent = data.words;
+  if (!state.running) showUnsent(context.find, tray);
   return context;
 };
 
@@ -391,11 +474,13 @@ export default function (component) {
     context = mount(parentElement, data);
     mounted.set(parentElement, context);
   }
+  context.limits = data.limits; // the tray fills
   const { state } = context;
   if (state.generation !== undefined && state.generation !== data.generation) {
     if (!state.running) state.total = 0; // saved: what came in is old news
   }
   state.generation = data.generation;
+  state.more = data.more;
   state.show = () => draw(context.find, context.tray, state);
   state.rerun = (done) => setTriggerValue("arrived", done);
   state.follow = (links) => setTriggerValue("links", links);

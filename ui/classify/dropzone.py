@@ -7,31 +7,50 @@ answers for each with its label. A strip shows that at once (`strip.js`), for on
 picture in half the time that the page takes to draw itself again with the cards,
 and folds into a line once they are there.
 A ZIP that was downloaded here is known by its directory, and the person asked whether
-its labels are wanted too.
+its labels are wanted too; so are folders that are named like labels. What is more than
+the tray takes is counted and goes straight into the history (`shared/imports.js`).
 """
+
+from collections.abc import Sequence
 
 from intake.archive import MAX_ARCHIVE
 from intake.junk import PATTERN
+from intake.limits import size, too_large
 from intake.pictures import MAX_BYTES
 from ui.shared.assets import component
 from workflow.tray import MAX_PICTURES, Tray
 
 WORDS = (
-    f"Pictures up to {MAX_BYTES // 2**20} MB each, also HEIC and WebP, ZIP up to "
-    f"{MAX_ARCHIVE // 2**30} GB, {MAX_PICTURES:,} pictures in all"
+    f"Any picture up to {size(MAX_BYTES)}, ZIP up to {size(MAX_ARCHIVE)}, "
+    "any number of pictures"
 )
 
 _dropzone = component(
-    "classify/dropzone", "classify/files", "classify/strip", "shared/exports"
+    "classify/dropzone",
+    "classify/files",
+    "classify/strip",
+    "classify/camera",
+    "classify/unsent",
+    "shared/imports",
 )
 
 
-def render_dropzone(tray: Tray, generation: int) -> str:
+def render_dropzone(
+    tray: Tray,
+    generation: int,
+    room: int = MAX_PICTURES,
+    labels: Sequence[str] = (),
+    *,
+    more: bool = False,
+) -> str:
     """Draw it.
 
     Args:
         tray: where the pictures go.
         generation: another number takes the last summary off the page.
+        room: pictures that the tray still takes.
+        labels: in use here; folders may be named like them.
+        more: whether there are pictures already: then it takes one line.
 
     Returns:
         Addresses that were dropped just now, a line each.
@@ -41,9 +60,15 @@ def render_dropzone(tray: Tray, generation: int) -> str:
         data={
             "tray": tray.tray_id,
             "generation": generation,
-            "limits": {"file": MAX_BYTES, "zip": MAX_ARCHIVE},
+            "limits": {
+                "file": {"most": MAX_BYTES, "words": too_large(MAX_BYTES)},
+                "zip": {"most": MAX_ARCHIVE, "words": too_large(MAX_ARCHIVE)},
+                "room": room,
+                "labels": list(labels),
+            },
             "junk": PATTERN,
             "words": WORDS,
+            "more": more,
         },
         on_arrived_change=lambda: None,
         on_links_change=lambda: None,

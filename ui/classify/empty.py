@@ -8,7 +8,6 @@ import streamlit as st
 from model.classes import CLASSES
 from model.classifier import Classifier
 from routes.address import COOKIE, remembered
-from routes.thumbnails import EXAMPLES
 from ui.classify.upload import OUTCOMES
 from ui.shared.clock import here
 from workflow import resources
@@ -19,14 +18,14 @@ from workflow.words import count
 WELCOME = f"""
 <div class="welcome">
 <section><b>1. Classify</b><p>The tray is empty. Drop pictures above, or paste
-links: you see the best guess, how sure the model is, and the runners-up.</p>
-<p class="chips">{"".join(f"<span>{c}</span>" for c in CLASSES)}</p></section>
+links: you see the best guess, how sure the model is, and the runners-up.</p></section>
 <section><b>2. Review</b><p>Tell us if each answer is right. If not, pick the right
 class or type your own. Then save.</p></section>
 <section><b>3. Use it</b><p>See how accurate the model is on your pictures, look
 through the history, and download them under their right labels.</p>
 </section>
 </div>
+<p class="chips">It knows {"".join(f"<span>{c}</span>" for c in CLASSES)}</p>
 """
 """What the page says while there is nothing to show."""
 
@@ -67,7 +66,7 @@ def _render_left_behind(tray: Tray) -> None:
 
 def examples() -> list[Path]:
     """Pictures to try the page with; their licence lies beside them."""
-    return sorted(EXAMPLES.glob("*.jpg"))
+    return sorted(resources.EXAMPLES.glob("*.jpg"))
 
 
 def on_try(tray: Tray, classifier: Classifier) -> None:

@@ -16,8 +16,7 @@ const isZip = (file) =>
 const refusalOf = ({ file, refusal }, limits) => {
   if (refusal) return refusal;
   const limit = isZip(file) ? limits.zip : limits.file;
-  const most = Math.round(limit / 2 ** 20);
-  return file.size > limit ? `Too large: the limit is ${most} MB` : "";
+  return file.size > limit.most ? limit.words : "";
 };
 
 // Everything below what was dropped; of what cannot be read the name, and why.
@@ -50,12 +49,12 @@ const fromDrop = async (transfer, junk) => {
 };
 
 // Addresses of what was dragged from another page, a line each; "" for anything else.
-const linksOf = (transfer) =>
-  transfer
-    .getData("text/uri-list")
+const linksIn = (text) =>
+  text
     .split(/\r?\n/)
     .filter((line) => /^https?:/i.test(line) && !line.startsWith(location.origin))
     .join("\n");
+const linksOf = (transfer) => linksIn(transfer.getData("text/uri-list"));
 
 // Of an entry, or where the browser has none, the file itself.
 const fileOf = (entry) =>

@@ -9,6 +9,7 @@ const ORDERS = {
   mistakes: (item) => item.doubt,
   uploaded: (item) => item.number,
   random: (item) => item.random,
+  disputed: (item) => (item.disputed ? 0 : 1) + item.top[0][1] / 2,
 };
 
 const ACTS = {
@@ -41,6 +42,22 @@ const actOf = ({ key, code }) => {
 
 // What an input method is still at work on is its own.
 const composes = (event) => event.isComposing || event.keyCode === 229;
+
+const SWIPE = 60;
+
+// A swipe over the picture turns to the next or the one before; up and down scrolls.
+const connectSwipe = (place, move) => {
+  let from = null;
+  place.ontouchstart = ({ touches }) => {
+    from = touches.length === 1 ? touches[0] : null;
+  };
+  place.ontouchend = ({ changedTouches: [to] }) => {
+    if (!from) return;
+    const [x, y] = [to.clientX - from.clientX, to.clientY - from.clientY];
+    from = null;
+    if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) move(x < 0 ? 1 : -1);
+  };
+};
 
 const mounted = new WeakMap();
 
@@ -98,6 +115,7 @@ class Queue {
       if (event.key === "Escape") this.closeOwn();
     };
     root.onkeydown = (event) => this.key(event);
+    connectSwipe(this.find("figure"), (step) => this.move(step));
     this.hold();
     requestAnimationFrame(() => root.scrollIntoView({ block: "nearest" }));
   }
@@ -108,6 +126,7 @@ class Queue {
     data.drawn.forEach((id, place) => {
       this.store.byId.get(id).random = place - data.drawn.length; // before all others
     });
+    this.find("option[value=disputed]").hidden = !this.store.items.some((i) => i.disputed);
     drawLabels(this.find("datalist"), data.labels);
     this.arrange();
     if (!this.store.byId.has(this.current)) this.current = this.nextOpen(-1);
@@ -196,6 +215,7 @@ class Queue {
       own: () => this.openOwn(),
       back: () => this.move(-1),
       forward: () => this.move(1),
+      save: () => document.querySelector(SAVE)?.click(),
       look: () => this.look(),
     };
     acts[name]();

@@ -58,6 +58,7 @@ def row(
         "doubt": round(doubt(item.label, prediction.chances), 4),
         "label": item.label,
         "earlier": earlier.label if earlier else None,
+        "disputed": earlier is not None and earlier.disputed,
         "outside": doubted(item, earlier),
         "near": near,
     }

@@ -5,6 +5,9 @@ const IDLE_MS = 1200;
 
 const BULK = ["bulk", null]; // the way of these verdicts, and no order
 
+const GLANCE_MS = 400; // what is scrolled past quicker was not seen
+const LONG_MS = 500; // a finger that rests so long wants to see more
+
 const sure = (item) => item.top[0][1];
 
 const about = (expected) => {
@@ -36,6 +39,10 @@ class Sheet {
     this.unticked = new Set();
     this.extra = new Set(); // ticked though below the threshold
     this.tiles = new Map();
+    this.seen = new Set();
+    this.watcher = new IntersectionObserver((entries) => this.watch(entries), {
+      threshold: 0.6,
+    });
     this.report = new Report(this.store, IDLE_MS);
     this.build();
   }
@@ -53,20 +60,111 @@ class Sheet {
       this.only = event.target.value;
       this.draw();
     };
-    this.find(".confirm").onclick = () => this.give((item) => item.predicted);
+    this.find(".confirm").onclick = () => this.confirm();
+    this.find(".only-seen").onclick = () => this.confirmed((item) => this.seen.has(item.id));
+    this.find(".all-ticked").onclick = () => this.confirmed(() => true);
+    this.find(".ask .cancel").onclick = () => this.ask(false);
     this.find(".undo").onclick = () => {
       this.store.undo(BULK);
       this.report.later();
     };
     this.find(".label").onclick = () => this.openOwn(true);
-    this.find(".cancel").onclick = () => this.openOwn(false);
+    this.find(".own .cancel").onclick = () => this.openOwn(false);
+    this.find(".choices").replaceChildren(...[...this.classes, NONE].map(newChoice));
+    this.find(".choices").onclick = (event) => {
+      const { label } = event.target.dataset;
+      if (!label) return;
+      this.give(() => label);
+      this.openOwn(false);
+    };
     this.find(".own").onsubmit = (event) => {
       event.preventDefault();
       const text = this.find(".own input").value;
       if (text.trim()) this.give(() => text);
       this.openOwn(false);
     };
-    this.find(".groups").onclick = (event) => this.click(event);
+    const groups = this.find(".groups");
+    groups.onclick = (event) => this.click(event);
+    groups.onkeydown = (event) => {
+      const tile = event.target.closest(".tile");
+      if (tile && event.key.toLowerCase() === "z" && !event.ctrlKey && !event.metaKey)
+        this.look(tile.dataset.id);
+    };
+    this.buildLook(groups);
+  }
+
+  // One button goes from tile to tile with the mouse; a finger rests on a picture.
+  buildLook(groups) {
+    const look = this.find(".look");
+    groups.onpointerover = ({ target, pointerType }) => {
+      const tile = target.closest(".tile");
+      if (pointerType === "mouse" && tile) this.place(look, tile);
+    };
+    this.find(".root").onpointerleave = () => (look.hidden = true);
+    look.onclick = () => this.look(look.dataset.id);
+    groups.onpointerdown = ({ target, pointerType }) => {
+      this.rested = false;
+      const tile = target.closest(".tile");
+      if (pointerType === "mouse" || !tile) return;
+      this.resting = setTimeout(() => {
+        this.rested = true; // the click that follows ticks nothing
+        this.look(tile.dataset.id);
+      }, LONG_MS);
+    };
+    groups.onpointerup = groups.onpointercancel = () => clearTimeout(this.resting);
+    groups.oncontextmenu = (event) => this.rested && event.preventDefault();
+  }
+
+  place(look, tile) {
+    const root = this.find(".root").getBoundingClientRect();
+    const { left, bottom } = tile.getBoundingClientRect();
+    look.hidden = false;
+    look.dataset.id = tile.dataset.id;
+    look.ariaLabel = `Enlarge ${this.store.byId.get(tile.dataset.id).name}`;
+    look.style.left = `${left - root.left + 6}px`;
+    look.style.top = `${bottom - root.top - look.offsetHeight - 6}px`;
+  }
+
+  look(id) {
+    const ids = [...this.find(".groups").querySelectorAll(".tile")].map((t) => t.dataset.id);
+    const pictures = ids.map((one) => largePicture(this.store, this.store.byId.get(one)));
+    viewPictures(pictures, ids.indexOf(id), (place) => this.seen.add(ids[place]));
+  }
+
+  // A picture is seen once most of it has been on screen for a moment.
+  watch(entries) {
+    for (const { target, isIntersecting } of entries) {
+      clearTimeout(target.glance);
+      if (!isIntersecting) continue;
+      target.glance = setTimeout(() => {
+        this.seen.add(target.dataset.id);
+        this.watcher.unobserve(target);
+      }, GLANCE_MS);
+    }
+  }
+
+  // What was not seen is not confirmed without a word.
+  confirm() {
+    const ticked = this.ticked();
+    const seen = ticked.filter((item) => this.seen.has(item.id)).length;
+    if (seen === ticked.length) return this.confirmed(() => true);
+    const of = number(ticked.length);
+    this.find(".seen").textContent = `You have seen ${number(seen)} of ${of}.`;
+    this.find(".only-seen").textContent = `Mark the ${number(seen)} seen as right`;
+    this.find(".only-seen").disabled = !seen;
+    this.find(".all-ticked").textContent = `Mark all ${of} as right`;
+    this.ask(true);
+  }
+
+  ask(open) {
+    this.find(".ask").hidden = !open;
+    if (open) this.find(".ask button:enabled").focus();
+    else this.find(".confirm").focus();
+  }
+
+  confirmed(which) {
+    this.find(".ask").hidden = true;
+    this.give((item) => item.predicted, which);
   }
 
   update(data) {
@@ -115,6 +213,7 @@ class Sheet {
   }
 
   click(event) {
+    if (this.rested) return;
     const tile = event.target.closest(".tile");
     const all = event.target.closest("button.all");
     if (tile) this.clickTile(tile, event.shiftKey);
@@ -142,8 +241,9 @@ class Sheet {
     return this.shown().filter((item) => this.isTicked(item));
   }
 
-  give(labelOf) {
-    const changes = this.ticked().map((item) => [item.id, labelOf(item)]);
+  give(labelOf, which = () => true) {
+    const given = this.ticked().filter(which);
+    const changes = given.map((item) => [item.id, labelOf(item)]);
     for (const [id] of changes) this.extra.delete(id);
     this.store.judge(changes, BULK);
     this.report.later();
@@ -151,8 +251,9 @@ class Sheet {
 
   openOwn(open) {
     this.find(".own").hidden = !open;
+    this.find(".ask").hidden = true;
     this.find(".own input").value = "";
-    if (open) this.find(".own input").focus();
+    this.find(open ? ".choices button" : ".label").focus();
   }
 
   draw() {
@@ -223,7 +324,10 @@ class Sheet {
   }
 
   tile(item) {
-    if (!this.tiles.has(item.id)) this.tiles.set(item.id, newTile(this.store, item));
+    if (!this.tiles.has(item.id)) {
+      this.tiles.set(item.id, newTile(this.store, item));
+      this.watcher.observe(this.tiles.get(item.id));
+    }
     const tile = this.tiles.get(item.id);
     const on = String(this.isTicked(item));
     if (tile.getAttribute("aria-checked") !== on) tile.setAttribute("aria-checked", on);
@@ -231,6 +335,7 @@ class Sheet {
   }
 
   close() {
+    this.watcher.disconnect();
     this.report.close();
     this.store.changed = () => {};
   }
@@ -239,6 +344,13 @@ class Sheet {
 const sameChildren = (parent, wanted) =>
   parent.childElementCount === wanted.length &&
   wanted.every((child, n) => parent.children[n] === child);
+
+const newChoice = (name) => {
+  const button = make("button", "", shownLabel(name));
+  button.type = "button";
+  button.dataset.label = name;
+  return button;
+};
 
 const newSection = (name) => {
   const section = make("section", "group");
@@ -265,6 +377,7 @@ const newTile = (store, item) => {
   image.decoding = "async";
   image.alt = [item.name, ...flags].join(". ");
   image.src = pictureUrl(store, item);
+  image.classList.toggle("tiny", isTiny(item));
   tile.append(image, make("span", "tick"), make("span", "share", percent(sure(item))));
   if (flags.length) tile.append(make("span", "flag", "?"));
   return tile;

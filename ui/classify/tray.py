@@ -6,49 +6,25 @@ import streamlit as st
 from streamlit_js_eval import streamlit_js_eval
 
 from db import Database, DatabaseError
-from model.classifier import Classifier
 from ui.classify.cards import TOP, known_earlier, render_cards
-from ui.classify.empty import render_empty
 from ui.classify.near_notes import near_lines
 from ui.classify.queue import render_queue, review_data
+from ui.classify.saved import SAVED, on_save, render_saving
 from ui.classify.sheet import render_sheet
-from ui.classify.upload import GENERATION, OUTCOMES
-from ui.shared.escape import plain
 from ui.shared.notes import render_notes
 from ui.shared.track_record import experience, model_asked
 from ui.sidebar.reviewer import reviewer_name
+from ui.sidebar.unsaved import tell_unsaved
 from ui.state import CARDS, MODE, MODES, QUEUE, begin_with, write_address
-from workflow.save import NOTHING, Saved, save
+from workflow.save import saving
 from workflow.tray import Item, Tray
 from workflow.verdicts import own_labels
-from workflow.words import count, respelled_text
+from workflow.words import count
 
 FEW = 20
 """Pictures without a verdict that are cleared without asking: soon given again."""
-SAVED = "saved"
-"""Of the session: what Save did, to be said."""
-LAST = "saved_last"
-"""The same, once said, for as long as nothing more has come into the tray."""
 NEAR = "near_lines"
 RELOAD = "reload"
-
-
-def on_save(tray: Tray, database: Database) -> None:
-    """Write the tray; on failure say so and keep it.
-
-    The second of two quick clicks finds nothing left: then what the first one did is
-    said, whether or not it has been already.
-    """
-    st.session_state.pop(OUTCOMES, None)
-    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
-    try:
-        saved: Saved | DatabaseError = save(database, tray, reviewer_name())
-    except DatabaseError as problem:
-        saved = problem
-    if saved == NOTHING:
-        earlier = st.session_state.get(SAVED), st.session_state.get(LAST)
-        saved = next((said for said in earlier if said), saved)
-    st.session_state[SAVED] = saved
 
 
 def on_clear(tray: Tray) -> None:
@@ -62,11 +38,15 @@ def on_clear(tray: Tray) -> None:
 def _ask_to_clear(tray: Tray, pictures: int, reviewed: int) -> None:
     st.write(
         f"{count(pictures, 'picture')} in the tray, {reviewed:,} of them reviewed, "
-        "are not saved. Clearing deletes them."
+        "are not saved. Clearing deletes them for good. Pictures that you have saved "
+        "stay in the history."
     )
-    if st.button("Clear without saving", type="primary"):
-        on_clear(tray)
-        st.rerun()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="clear-cancelled"):
+            st.rerun()
+        if st.button("Clear without saving", key="clear-confirmed"):
+            on_clear(tray)
+            st.rerun()
 
 
 def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> str:
@@ -144,63 +124,22 @@ def _drawn(database: Database | None, items: Sequence[Item]) -> list[str]:
 
 
 @st.fragment
-def render_tray(
-    tray: Tray, database: Database | None, classifier: Classifier | None
-) -> None:
+def render_tray(tray: Tray, database: Database | None) -> None:
     """Draw the tray; a verdict redraws this panel and nothing else."""
-    if SAVED in st.session_state:
-        st.rerun()  # charts and message stand outside of this panel
-    render_notes()
-    items = tray.items()
-    if not items:
-        render_empty(tray, classifier)
+    if under_way := saving(tray):
+        render_saving(under_way)
         return
-    st.session_state.pop(LAST, None)
+    items = tray.items()
+    if SAVED in st.session_state or not items:
+        st.rerun()  # charts, message and the empty page are outside of this panel
+    render_notes()
     mode = _render_actions(tray, items, database)
     if mode == CARDS:
         render_cards(tray, items, database)
     else:
         _render_bulk(mode, tray, items, database)
+    tell_unsaved(items)
     write_address()
-
-
-def saved_text(saved: Saved) -> str:
-    """What Save did, in words."""
-    result = saved.result
-    if result.saved:
-        text = f"Saved {count(result.saved, 'picture')}, {result.reviewed:,} reviewed."
-        if result.known:
-            text += f" {count(result.known, 'was', 'were')} in the history already."
-        if result.reviewed < result.saved:
-            text += " Review the rest in the history."
-    elif result.known:
-        text = "Nothing new: already in the history."
-        if result.reviewed:
-            text = f"{count(result.reviewed, 'review')} saved."
-    else:
-        text = "Nothing was left to save."
-    if result.restored:
-        text += f" {count(result.restored, 'was', 'were')} in the trash and came back."
-    if result.replaced:
-        text += f" {count(result.replaced, 'label')} changed: see the history."
-    if saved.unclassified:
-        text += f" {saved.unclassified:,} not classified yet."
-    if saved.meanwhile:
-        judged = count(saved.meanwhile, "picture was", "pictures were")
-        text += f" {judged} reviewed while saving: please save again."
-    return text
-
-
-def render_saved() -> None:
-    """Say what Save did, once."""
-    saved = st.session_state.pop(SAVED, None)
-    if isinstance(saved, DatabaseError):
-        st.error(f"Not saved: {saved}", icon=":material/error:")
-    elif saved:
-        st.session_state[LAST] = saved
-        st.success(saved_text(saved), icon=":material/check:")
-        if told := respelled_text(saved.result.respelled):
-            st.html(f'<p role="status">{plain(told)}</p>')
 
 
 def render_reload() -> None:

@@ -1,34 +1,34 @@
 """Pictures in: files and addresses, what was refused and why."""
 
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from intake.decode import MAX_BYTES
+from db import Database
 from intake.errors import Refused
-from intake.fetch import Turn, fetch_all
+from intake.fetch import fetch_all
 from intake.pasted import parse_urls
+from model.classes import CLASSES
 from model.classifier import Classifier
-from routes.admission import FETCHED_ROOM, Room
 from routes.login import visitor_here
 from ui.classify.dropzone import render_dropzone
 from ui.shared.escape import plain
 from workflow.receive import Outcome, Source, name_of_url, receive
-from workflow.tray import Tray
+from workflow.room import fetch_turn
+from workflow.tray import MAX_PICTURES, Tray
 from workflow.tray_shares import SHARES
+from workflow.verdicts import labels_in_use
 from workflow.words import count
 
 GENERATION = "upload_generation"
 OUTCOMES = "outcomes"
 URL_BOX = "urls"
 URL_QUEUE = "url_queue"
+URLS_FAILED = "urls_failed"
+"""Of the session: addresses that brought no picture; they go back into the box."""
 SHOWN_REFUSALS = 200
-
-_room = Room(FETCHED_ROOM)
-"""For what all pages fetch."""
 
 
 def _line_up(text: str) -> bool:
@@ -39,6 +39,7 @@ def _line_up(text: str) -> bool:
         st.session_state[URL_QUEUE] = list(dict.fromkeys([*waiting, *urls]))
     if urls and not waiting:
         st.session_state[OUTCOMES] = []
+        st.session_state[URLS_FAILED] = []
     return bool(urls)
 
 
@@ -51,33 +52,28 @@ def queue_urls() -> None:
 def retry_urls() -> None:
     """Line up once more what may come at a second try; the rest stays as it is."""
     outcomes = st.session_state[OUTCOMES]
-    st.session_state[URL_QUEUE] = [o.name for o in outcomes if o.retry]
+    again = [o.name for o in outcomes if o.retry]
+    failed = st.session_state.get(URLS_FAILED, [])
+    st.session_state[URL_QUEUE] = again
+    st.session_state[URLS_FAILED] = [url for url in failed if url not in again]
     st.session_state[OUTCOMES] = [o for o in outcomes if not o.retry]
 
 
 def cancel_urls() -> None:
     """Stop fetching: what has come stays, the rest goes back into the box."""
     left = st.session_state.pop(URL_QUEUE, [])
-    st.session_state[URL_BOX] = "\n".join(left)
+    _back_into_the_box([*st.session_state.get(URLS_FAILED, []), *left])
 
 
-def _turn(visitor: str) -> Turn:
-    """An address takes room for the largest file, in turn with those of others."""
-
-    def turn(stop: threading.Event) -> AbstractContextManager[None]:
-        def waiting() -> None:
-            if stop.is_set():
-                raise Refused("Cancelled", retry=True)
-
-        return _room.held(MAX_BYTES, visitor, waiting)
-
-    return turn
+def _back_into_the_box(urls: Sequence[str]) -> None:
+    """Leave addresses where they can be mended and tried again."""
+    st.session_state[URL_BOX] = "\n".join(urls)
 
 
 def _fetched(urls: Sequence[str], bar: DeltaGenerator) -> Iterator[list[Source]]:
     """Addresses to bytes, or to why there are none; those that are done, together."""
     total, done = len(urls), 0
-    with closing(fetch_all(urls, turn=_turn(visitor_here()))) as answers:
+    with closing(fetch_all(urls, turn=fetch_turn(visitor_here()))) as answers:
         for part in answers:
             done += len(part)
             bar.progress(done / total, text=f"Fetched {done:,} of {total:,}")
@@ -97,8 +93,11 @@ def _take(part: Sequence[Source], tray: Tray, classifier: Classifier | None) -> 
     lists are looked up first: an address stays in the queue until its outcome is noted.
     """
     queue, outcomes = st.session_state[URL_QUEUE], st.session_state[OUTCOMES]
+    failed = st.session_state.setdefault(URLS_FAILED, [])
     for source, outcome in zip(part, receive(part, tray, classifier), strict=True):
         outcomes.append(outcome)
+        if outcome.refusal:
+            failed.append(source.url)
         queue.remove(source.url)
 
 
@@ -115,20 +114,20 @@ def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
         _take(part, tray, classifier)
         del part
     st.session_state.pop(URL_QUEUE, None)
+    _back_into_the_box(st.session_state.get(URLS_FAILED, []))
     st.rerun()
 
 
-def _render_urls(tray: Tray, classifier: Classifier | None) -> None:
-    if st.session_state.get(URL_QUEUE):
-        _render_fetching(tray, classifier)
-        return
-    st.text_area(
-        "Links to pictures, one per line",
-        key=URL_BOX,
-        height=122,
-        placeholder="https://example.org/cat.jpg\nhttps://example.org/dog.png",
-    )
-    st.button("Fetch", on_click=queue_urls, icon=":material/download:")
+def _render_links() -> None:
+    with st.popover("Links", icon=":material/link:", key="links"):
+        st.text_area(
+            "Links to pictures, one per line",
+            key=URL_BOX,
+            height=122,
+            width=420,
+            placeholder="https://example.org/cat.jpg\nhttps://example.org/dog.png",
+        )
+        st.button("Fetch", on_click=queue_urls, icon=":material/download:")
 
 
 def _summary(outcomes: Sequence[Outcome]) -> str:
@@ -175,11 +174,17 @@ def dismiss_outcomes() -> None:
     st.session_state[OUTCOMES] = []
 
 
-def render_upload(tray: Tray, classifier: Classifier | None) -> None:
-    """Draw the panel that pictures come in by."""
-    files, urls = st.columns([3, 2])
-    with files:
-        _line_up(render_dropzone(tray, st.session_state.get(GENERATION, 0)))
-    with urls:
-        _render_urls(tray, classifier)
+def render_upload(
+    tray: Tray, classifier: Classifier | None, database: Database | None, *, more: bool
+) -> None:
+    """Draw the panel that pictures come in by: one line, once there are `more`."""
+    with st.container(horizontal=True, vertical_alignment="center", key="upload"):
+        room = MAX_PICTURES - len(tray.items())
+        labels = [*CLASSES, *labels_in_use(database)]
+        generation = st.session_state.get(GENERATION, 0)
+        _line_up(render_dropzone(tray, generation, room, labels, more=more))
+        if not st.session_state.get(URL_QUEUE):
+            _render_links()
+    if st.session_state.get(URL_QUEUE):
+        _render_fetching(tray, classifier)
     _render_outcomes()

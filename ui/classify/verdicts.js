@@ -52,7 +52,16 @@ class Store {
       this.notes.delete(id);
     }
     this.changed();
+    this.tell();
     this.flush();
+  }
+
+  // The sidebar counts what is reviewed here and not saved yet.
+  tell() {
+    const judged = this.items.filter(({ label }) => label !== null);
+    const right = judged.filter(({ label, predicted }) => label === predicted);
+    const detail = { reviewed: judged.length, right: right.length };
+    dispatchEvent(new CustomEvent("classify-unsaved", { detail }));
   }
 
   // Take the last step back; answers with the pictures it was about.

@@ -1,17 +1,18 @@
-"""The way in for a labelled set, on the page (`workflow/read_back.py` takes it in).
+"""The way in for a labelled set, on the page (`workflow/jobs.py` takes it in).
 
-The page sends a ZIP to a route (`routes/import_zip.py`), up to the size that any may
+The page sends a ZIP to a route (`routes/imports.py`), up to the size that any may
 have.
 """
 
 import streamlit as st
 
 from intake.archive import MAX_ARCHIVE
+from intake.limits import size
 from ui.shared.assets import component
 
-WORDS = f"Up to {MAX_ARCHIVE // 2**30} GB. Larger: see README"
+WORDS = f"Up to {size(MAX_ARCHIVE)}. Larger: see docs/commands.md"
 
-_importer = component("data_set/importer", "shared/exports")
+_importer = component("data_set/importer", "shared/imports")
 
 
 def render_import() -> None:

@@ -13,6 +13,7 @@ from routes.export import address
 from ui.data_set.backup import render_backup
 from ui.data_set.import_zip import render_import
 from ui.data_set.label_book import render_labels
+from ui.data_set.running_imports import render_imports
 from ui.history.trash import render_trash
 from ui.shared.clock import here
 from ui.shared.escape import named
@@ -149,6 +150,7 @@ def render_dataset(database: Database) -> None:
     """Draw download, import, label book, trash and Clear Database."""
     _render_download(database)
     render_import()
+    render_imports()
     with st.container(horizontal=True, vertical_alignment="center"):
         render_undo(database, key="data-undo")
     render_labels(database)

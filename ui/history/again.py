@@ -1,9 +1,9 @@
 """Saved pictures once more in the tray: reviewed there by keys or by the hundred.
 
 They come with the answer that was saved, so nothing is decoded or classified, unless
-by a newer model, or where that answer is not of our ten classes. In the tray no verdict
-stands on them; what stands in the history is told. Save then writes verdicts only: the
-pictures are known.
+by a newer model, or where nobody knows what classes that answer is of. In the tray no
+verdict stands on them; what stands in the history is told. Save then writes verdicts
+only: the pictures are known.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ TOGETHER = 8
 GONE = "No longer in the history: it was deleted"
 
 
-def _arrival(saved: NewImage) -> Arrival:
+def _arrival(saved: NewImage, classes: tuple[str, ...]) -> Arrival:
     picture = Picture(
         saved.sha256,
         saved.data,
@@ -42,7 +42,7 @@ def _arrival(saved: NewImage) -> Arrival:
         b"",
         saved.dhash,
     )
-    if len(saved.probabilities) != len(CLASSES):  # an import brings any
+    if len(saved.probabilities) != len(classes):  # an import brings any
         return Arrival(picture, saved.name, saved.source)
     answer = Prediction(
         saved.prediction,
@@ -51,6 +51,7 @@ def _arrival(saved: NewImage) -> Arrival:
         saved.model_version,
         saved.scope_score,
         saved.in_scope,
+        classes,
     )
     return Arrival(picture, saved.name, saved.source, answer)
 
@@ -58,9 +59,12 @@ def _arrival(saved: NewImage) -> Arrival:
 def _found(database: Database, row: HistoryRow) -> Arrival | Refused:
     try:
         saved = database.saved(row.image_id)
+        if not saved:
+            return Refused(GONE)
+        known = database.classes_of([saved.model_version])
     except DatabaseError as problem:
         return Refused(str(problem))
-    return _arrival(saved) if saved else Refused(GONE)
+    return _arrival(saved, known.get(saved.model_version, CLASSES))
 
 
 def bring_back(

@@ -1,10 +1,6 @@
-"""One picture of the history: larger, and every event: who, what, from what, when."""
+"""The record of a picture in words: who, what, from what, when, and by which way."""
 
-from collections.abc import Sequence
-
-import streamlit as st
-
-from db import Database, Event, HistoryRow
+from db import Event
 from ui.shared.clock import here
 from ui.shared.escape import named, plain
 
@@ -31,6 +27,7 @@ ORDERS = {
     "mistakes": "suspected mistakes first",
     "uploaded": "as uploaded",
     "random": "at random",
+    "disputed": "where people disagree first",
 }
 
 
@@ -53,21 +50,3 @@ def event_line(event: Event) -> str:
     version = f"Model {plain(event.model_version[:12])}"
     model = f'<span title="{version}">model: {plain(named(event.predicted))}</span>'
     return f"<li>{who}{what}{how}, {change} <small>{when}, {model}</small></li>"
-
-
-def details_html(row: HistoryRow, events: Sequence[Event]) -> str:
-    """The picture and its record, oldest first, as HTML; people's text is escaped."""
-    name = plain(row.name)
-    lines = "".join(event_line(event) for event in events)
-    record = f'<ol class="events">{lines}</ol>' if events else "Not reviewed yet."
-    return (
-        f'<div class="picture details"><figure><img src="/thumb/{row.sha256}.jpg" '
-        f'alt="{name}"></figure><b class="whole">{name}</b></div>{record}'
-    )
-
-
-def render_details(database: Database, row: HistoryRow | None) -> None:
-    """Draw the button that shows them; it keeps its place where no row is chosen."""
-    with st.popover("Details", icon=":material/info:", disabled=row is None):
-        if row:
-            st.html(details_html(row, database.history(row.image_id)))

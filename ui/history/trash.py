@@ -68,14 +68,16 @@ def _ask_to_purge(database: Database, n: int, ids: Sequence[int] | None = None) 
         f"{count(n, 'deleted picture')} with predictions and reviews will be gone for "
         "good. This cannot be undone."
     )
-    if st.button(
-        "Delete for good",
-        type="primary",
-        key="purge-confirmed",
-        on_click=on_purge,
-        args=(database, ids),
-    ):
-        st.rerun()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="purge-cancelled"):
+            st.rerun()
+        if st.button(
+            "Delete for good",
+            key="purge-confirmed",
+            on_click=on_purge,
+            args=(database, ids),
+        ):
+            st.rerun()
 
 
 def render_trash_actions(database: Database, ids: Sequence[int]) -> None:

@@ -3,86 +3,34 @@
 The trash is a part of it, always offered: who deletes sees that nothing is lost yet,
 and a choice that came and went with the last picture would go while it is looked at.
 
-The server filters, sorts and cuts; the browser gets one page.
+The server filters, sorts and cuts; the browser gets one page, as a grid or as pictures.
+Beside it is one picture with all that is known of it.
 """
 
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dataset.write import Options
-from db import (
-    NONE,
-    Database,
-    DatabaseError,
-    HistoryQuery,
-    HistoryRow,
-    LabelRefused,
-    State,
-)
+from db import NONE, Database, DatabaseError, HistoryQuery, HistoryRow, LabelRefused
 from model.classes import CLASSES
 from routes.export import address
-from ui.classify.queue import OUTSIDE
 from ui.history.again import render_review_again
-from ui.history.details import render_details
-from ui.history.grid import forget_selection, render_grid
-from ui.history.trash import IN_TRASH, on_delete, render_trash_actions
+from ui.history.filters import PAGE_SIZE, render_filters
+from ui.history.gallery import render_gallery
+from ui.history.grid import forget_selection, render_grid, ticked
+from ui.history.panel import current, follow, render_panel
+from ui.history.trash import on_delete, render_trash_actions
 from ui.shared.escape import named
 from ui.shared.undo import note, remember, render_undo
 from ui.sidebar.reviewer import reviewer_name
-from ui.state import (
-    ANSWER,
-    HISTORY,
-    LABEL,
-    PAGE,
-    SEARCH,
-    SHOW,
-    SORT,
-    VIEW,
-    begin_text,
-    begin_with,
-)
+from ui.state import LIST, PAGE, begin_with
 from workflow.verdicts import judge_saved, labels_in_use
 from workflow.words import count
 
-PAGE_SIZE = 25
-STATES: dict[str, State] = {
-    "All": "all",
-    "Correct": "correct",
-    "Incorrect": "incorrect",
-    "Not reviewed": "unreviewed",
-    "Custom label": "custom",
-    OUTSIDE: "outside",
-    "Near copies": "near",
-    IN_TRASH: "trash",
-}
-SORTS = {
-    "Newest first": ("created", True),
-    "Oldest first": ("created", False),
-    "Least certain first": ("confidence", False),
-    "Most certain first": ("confidence", True),
-    "Name": ("name", False),
-    "Prediction": ("predicted", False),
-    "Label": ("label", False),
-}
-ANY = "Any label"
-ANY_ANSWER = "Any answer"
 OTHER = "Other…"
-
-
-def show_pictures(label: str, predicted: str) -> None:
-    """Go to the pictures of one label that got one answer.
-
-    Args:
-        label: one of the classes, or "" for all labels that are none of them.
-        predicted: the model's answer.
-    """
-    st.session_state[VIEW] = HISTORY
-    st.session_state[SHOW] = "All" if label else "Custom label"
-    st.session_state[LABEL] = label or ANY
-    st.session_state[ANSWER] = predicted
-    st.session_state[SEARCH] = ""
-    st.session_state[PAGE] = 1
+GRID, GALLERY = LISTS = ("Grid", "Gallery")
 
 
 def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
@@ -100,31 +48,6 @@ def on_relabel(database: Database, seen: Mapping[int, str | None]) -> None:
         change, f"{count(change.changed, 'picture')} labelled {named(change.label)}"
     )
     forget_selection()
-
-
-def _render_filters(database: Database) -> HistoryQuery:
-    begin_with(SHOW, STATES, "All")
-    state = st.segmented_control("Show", list(STATES), required=True, key=SHOW)
-    search, label, answer, sort = st.columns([3, 2, 2, 2])
-    begin_text(SEARCH)
-    text = search.text_input("Search", key=SEARCH, placeholder="name, link or label")
-    own = labels_in_use(database, trash=state == IN_TRASH)
-    labels = list(dict.fromkeys([ANY, *CLASSES, NONE, *own]))
-    begin_with(LABEL, labels, ANY)
-    chosen = label.selectbox("Label", labels, key=LABEL, format_func=named)
-    answers = [ANY_ANSWER, *CLASSES]
-    begin_with(ANSWER, answers, ANY_ANSWER)
-    said = answer.selectbox("Model's answer", answers, key=ANSWER)
-    begin_with(SORT, SORTS, "Newest first")
-    column, descending = SORTS[sort.selectbox("Sort by", list(SORTS), key=SORT)]
-    return HistoryQuery(
-        state=STATES[state or "All"],
-        search=text.strip(),
-        label=None if chosen == ANY else chosen,
-        predicted=None if said == ANY_ANSWER else said,
-        sort=column,
-        descending=descending,
-    )
 
 
 def _render_label_and_delete(database: Database, rows: Sequence[HistoryRow]) -> None:
@@ -168,7 +91,6 @@ def _render_actions(
             render_trash_actions(database, [row.image_id for row in rows])
         else:
             _render_label_and_delete(database, rows)
-        render_details(database, rows[0] if len(rows) == 1 else None)
 
 
 def _render_download(query: HistoryQuery, total: int) -> None:
@@ -183,7 +105,7 @@ def _render_download(query: HistoryQuery, total: int) -> None:
 
 def _nothing(database: Database, query: HistoryQuery) -> str:
     """Why no picture is shown."""
-    if query.state == "trash" and not (query.search or query.label or query.predicted):
+    if query.state == "trash" and not database.deleted_count():
         return "The trash is empty."
     saved = database.statistics().total + database.deleted_count()
     return (
@@ -197,42 +119,91 @@ def _render_line(
     database: Database, query: HistoryQuery, text: str, total: int
 ) -> None:
     """What is shown, what was just done, and what can be done with all of it."""
-    with st.container(horizontal=True, vertical_alignment="center", key="grid-line"):
-        render_undo(database, key="history-undo", beside=text, shown=query)
-        if query.state != "trash":
-            render_review_again(database, query, total)
-            _render_download(query, total)
+    render_undo(database, key="history-undo", beside=text, shown=query)
+    if query.state != "trash":
+        render_review_again(database, query, total)
+        _render_download(query, total)
+
+
+def _render_look() -> str:
+    """As what the pictures are listed, as the person chose."""
+    begin_with(LIST, LISTS, GRID)
+    chosen = st.segmented_control(
+        "Show as",
+        LISTS,
+        required=True,
+        key=LIST,
+        label_visibility="collapsed",
+        width="content",
+    )
+    return chosen or GRID
+
+
+def list_key(look: str, *, in_trash: bool) -> str:
+    """Of the list: what was ticked in one must not be acted on in another."""
+    return f"{'trash' if in_trash else 'history'}-{look.lower()}"
+
+
+def _render_list(
+    look: str, rows: Sequence[HistoryRow], shown: HistoryRow, *, in_trash: bool
+) -> list[int]:
+    """Draw a page of pictures; returns the ids of those that are ticked."""
+    render = render_gallery if look == GALLERY else render_grid
+    key = list_key(look, in_trash=in_trash)
+    return render(rows, key=key, shown=shown.image_id)
 
 
 def render_history(database: Database) -> None:
     """Draw the history."""
-    query = _render_filters(database)
-    first_look = database.page(query, limit=1)
-    total = first_look.total
-    pages = max(1, -(-total // PAGE_SIZE))
+    query, line = render_filters(database)
+    total = database.page(query, limit=1).total
     if not total:
-        _render_line(database, query, _nothing(database, query), total)
+        with line:
+            _render_line(database, query, _nothing(database, query), total)
         return
-    number = 1
-    top = st.container()
-    grid = st.container()
-    begin_with(PAGE, range(1, pages + 1), 1)
-    if pages > 1:
-        number = st.pagination(pages, key=PAGE)
-    page = database.page(query, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
-    with grid:
-        # What was selected in the one must not be acted on in the other.
-        trash = query.state == "trash"
-        ids = render_grid(page.rows, key="trash-grid" if trash else "history-grid")
-    first = (number - 1) * PAGE_SIZE + 1
-    last = first + len(page.rows) - 1
-    with top:
-        chosen = [row for row in page.rows if row.image_id in ids]
-        _render_actions(database, query, chosen)
-        shown = f"{first:,} to {last:,} of {count(total, 'picture')}."
+    with st.container(key="history"):
+        _render_pictures(database, query, total, line)
+
+
+def _render_pictures(
+    database: Database, query: HistoryQuery, total: int, line: DeltaGenerator
+) -> None:
+    """One page of pictures, what can be done with them, and one of them beside it."""
+    listing, beside = st.columns([2, 1], gap="medium")
+    with listing:
+        actions, place, turning = st.container(), st.container(), st.container()
+    pages = max(1, -(-total // PAGE_SIZE))
+    number = _turned(turning, pages)
+    first = (number - 1) * PAGE_SIZE
+    page = database.page(query, limit=PAGE_SIZE, offset=first)
+    with line:
+        shown = (
+            f"{first + 1:,} to {first + len(page.rows):,} of {count(total, 'picture')}."
+        )
+        look = _render_look()
         _render_line(database, query, shown, total)
-        if first_look.more:
+        if page.more:
             st.caption(
                 f"Only the newest {total:,} matches are shown. "
                 "Type more to narrow it down."
             )
+    in_trash = query.state == "trash"
+    follow(ticked(list_key(look, in_trash=in_trash)))
+    row = current(page.rows, first, query)
+    with place:
+        ids = _render_list(look, page.rows, row, in_trash=in_trash)
+    with actions:
+        chosen = [row for row in page.rows if row.image_id in ids]
+        _render_actions(database, query, chosen)
+    with beside:
+        at = first + page.rows.index(row)
+        render_panel(database, row, at, total, in_trash=in_trash)
+
+
+def _turned(place: DeltaGenerator, pages: int) -> int:
+    """The page to show, as the person turned to it."""
+    begin_with(PAGE, range(1, pages + 1), 1)
+    if pages < 2:
+        return 1
+    with place:
+        return int(st.pagination(pages, key=PAGE))

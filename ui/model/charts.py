@@ -4,6 +4,7 @@ They have no background of their own and colours that are readable on light and 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,7 +18,6 @@ from ui.shared.theme import CORRECT, INCORRECT
 ACCENT = "#6366f1"
 GREY = "#8b8d9b"
 OUTSIDE = "none of the ten"
-LABELS = (*CLASSES, OUTSIDE)
 SHADES = [
     [0.0, "rgba(217,95,2,.8)"],
     [0.499, "rgba(217,95,2,.02)"],
@@ -27,6 +27,7 @@ SHADES = [
 ]
 """A mistake by its share is orange, what is right is green."""
 GREYS = [[0.0, "rgba(139,141,155,.04)"], [1.0, "rgba(139,141,155,.6)"]]
+ROW_PIXELS = 34
 VERSION_DIGITS = 8
 PERCENTS: dict[str, Any] = {"tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]}
 
@@ -44,27 +45,43 @@ def _plain_look(figure: go.Figure, height: int, **more: Any) -> go.Figure:
     return figure
 
 
-def _counts(cells: Sequence[MatrixCell], counted: Counted) -> list[list[int]]:
-    """Rows by label, the last for what is none of the classes; columns by answer."""
-    rows = [[0] * len(CLASSES) for _ in LABELS]
-    for cell in cells:
-        if cell.predicted in CLASSES:
-            row = LABELS.index(cell.label or OUTSIDE)
-            rows[row][CLASSES.index(cell.predicted)] += counted(cell)
-    return rows
+@dataclass(frozen=True)
+class _Matrix:
+    """Counts: rows by label, the last for what is no class; columns by answer."""
+
+    classes: Sequence[str]
+    rows: list[list[int]]
+
+    @classmethod
+    def of(
+        cls, cells: Sequence[MatrixCell], counted: Counted, classes: Sequence[str]
+    ) -> "_Matrix":
+        place = {name: n for n, name in enumerate(classes)} | {"": len(classes)}
+        rows = [[0] * len(classes) for _ in place]
+        for cell in cells:
+            if cell.predicted in classes and cell.label in place:
+                rows[place[cell.label]][place[cell.predicted]] += counted(cell)
+        return cls(classes, rows)
+
+    @property
+    def labels(self) -> list[str]:
+        return [*map(chart, self.classes), OUTSIDE]
+
+    def told(self, y: int, x: int) -> str:
+        n, total = self.rows[y][x], sum(self.rows[y])
+        answer = self.labels[x]
+        return f"{n:,} of {total:,} {self.labels[y]}: answered {answer}"
 
 
-def _cells(rows: Sequence[Sequence[int]]) -> go.Scatter:
+def _cells(counts: _Matrix) -> go.Scatter:
     """The numbers, which also take the clicks: a heat map takes none in Streamlit."""
+    rows, names = counts.rows, [*counts.classes, ""]
     spots = [(y, x, n) for y, row in enumerate(rows) for x, n in enumerate(row) if n]
     return go.Scatter(
         x=[x for _, x, _ in spots],
         y=[y for y, _, _ in spots],
         text=[f"{n:,}" for _, _, n in spots],
-        customdata=[
-            [LABELS[y] if y < len(CLASSES) else "", CLASSES[x], _told(rows, y, x)]
-            for y, x, _ in spots
-        ],
+        customdata=[[names[y], names[x], counts.told(y, x)] for y, x, _ in spots],
         mode="markers+text",
         marker={"size": 30, "opacity": 0, "symbol": "square"},
         textfont={"size": 13},
@@ -74,14 +91,8 @@ def _cells(rows: Sequence[Sequence[int]]) -> go.Scatter:
     )
 
 
-def _told(rows: Sequence[Sequence[int]], y: int, x: int) -> str:
-    n, total = rows[y][x], sum(rows[y])
-    return f"{n:,} of {total:,} {LABELS[y]}: answered {CLASSES[x]}"
-
-
-def matrix(cells: Sequence[MatrixCell], counted: Counted) -> go.Figure:
-    """What pictures show, against what the model said."""
-    rows = _counts(cells, counted)
+def _shades(rows: Sequence[Sequence[int]]) -> list[go.Heatmap]:
+    """What is right, what is a mistake, and below them what is no class."""
     # By the root: a few mistakes among many right ones are to be seen, too.
     shares = [[(n / (sum(row) or 1)) ** 0.5 for n in row] for row in rows]
     signed = [
@@ -89,37 +100,42 @@ def matrix(cells: Sequence[MatrixCell], counted: Counted) -> go.Figure:
         for y, row in enumerate(shares[:-1])
     ]
     flat = {"showscale": False, "xgap": 2, "ygap": 2, "hoverinfo": "skip"}
-    columns, ours = list(range(len(CLASSES))), list(range(len(CLASSES)))
-    figure = go.Figure(
-        [
-            go.Heatmap(
-                x=columns, y=ours, z=signed, zmin=-1, zmax=1, colorscale=SHADES, **flat
-            ),
-            go.Heatmap(
-                x=columns,
-                y=[len(CLASSES)],
-                z=shares[-1:],
-                zmin=0,
-                zmax=1,
-                colorscale=GREYS,
-                **flat,
-            ),
-            _cells(rows),
-        ]
-    )
-    _plain_look(figure, 460, dragmode=False)
+    places = list(range(len(signed)))
+    return [
+        go.Heatmap(
+            x=places, y=places, z=signed, zmin=-1, zmax=1, colorscale=SHADES, **flat
+        ),
+        go.Heatmap(
+            x=places,
+            y=[len(places)],
+            z=shares[-1:],
+            zmin=0,
+            zmax=1,
+            colorscale=GREYS,
+            **flat,
+        ),
+    ]
+
+
+def matrix(
+    cells: Sequence[MatrixCell], counted: Counted, classes: Sequence[str] = CLASSES
+) -> go.Figure:
+    """What pictures show, against what the model said."""
+    counts, n = _Matrix.of(cells, counted, classes), len(classes)
+    figure = go.Figure([*_shades(counts.rows), _cells(counts)])
+    _plain_look(figure, 120 + ROW_PIXELS * n, dragmode=False)
     figure.update_xaxes(
-        tickvals=columns,
-        ticktext=CLASSES,
+        tickvals=list(range(n)),
+        ticktext=counts.labels[:-1],
         autotickangles=[-45, -90],
-        range=[-0.5, len(CLASSES) - 0.5],
+        range=[-0.5, n - 0.5],
         showgrid=False,
         title="The model said",
     )
     figure.update_yaxes(
-        tickvals=[*ours, len(CLASSES)],
-        ticktext=LABELS,
-        range=[len(CLASSES) + 0.5, -0.5],
+        tickvals=list(range(n + 1)),
+        ticktext=counts.labels,
+        range=[n + 0.5, -0.5],
         showgrid=False,
         title="It is",
     )

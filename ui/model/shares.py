@@ -73,11 +73,13 @@ def everything(cell: MatrixCell) -> int:
     return cell.pictures
 
 
-def by_class(cells: Sequence[MatrixCell], counted: Counted) -> list[ClassFigures]:
+def by_class(
+    cells: Sequence[MatrixCell], counted: Counted, classes: Sequence[str] = CLASSES
+) -> list[ClassFigures]:
     """The figures of each class; pictures of none of them take no part."""
     ours = [(c.label, c.predicted, counted(c)) for c in cells if c.label]
     answer = []
-    for name in CLASSES:
+    for name in classes:
         both = sum(n for label, said, n in ours if label == said == name)
         shown = sum(n for label, _, n in ours if label == name)
         called = sum(n for _, said, n in ours if said == name)

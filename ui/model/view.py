@@ -12,9 +12,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dataset.names import neutral
-from db import BinCount, Database, MatrixCell, VersionCount, WayCount
-from ui.history.view import show_pictures
+from db import Agreement, BinCount, Database, MatrixCell, VersionCount, WayCount, wilson
+from model.classes import CLASSES
+from ui.history.filters import show_disputed, show_pictures
 from ui.model import charts
+from ui.model.learning import render_learning
 from ui.model.shares import (
     ClassFigures,
     Counted,
@@ -24,7 +26,7 @@ from ui.model.shares import (
     one_by_one,
     share,
 )
-from ui.shared.escape import plain
+from ui.shared.escape import percent, plain
 from ui.shared.track_record import ENOUGH
 from workflow.words import count
 
@@ -87,17 +89,30 @@ def on_cell() -> None:
         show_pictures(label, predicted)
 
 
-def _render_matrix(cells: Sequence[MatrixCell], counted: Counted) -> None:
+def named_classes(classes: Sequence[str]) -> str:
+    """How the captions call them."""
+    own = len(classes) - len(CLASSES)
+    return (
+        f"the ten classes and {count(own, 'learned one')}"
+        if own
+        else ("the ten classes")
+    )
+
+
+def _render_matrix(
+    cells: Sequence[MatrixCell], counted: Counted, classes: Sequence[str]
+) -> None:
     st.subheader("What it mixes up")
     ours = sum(counted(c) for c in cells if c.label)
     other = sum(counted(c) for c in cells if not c.label)
     st.caption(
-        f"{count(ours, 'reviewed picture')} of the ten classes and {other:,} of none "
-        "of them. A row is what the pictures show, a column what the model said; green "
-        "is right, orange a mistake. Click a number to see its pictures." + few(ours)
+        f"{count(ours, 'reviewed picture')} of {named_classes(classes)} and "
+        f"{other:,} of none of them. A row is what the pictures show, a column what "
+        "the model said; green is right, orange a mistake. Click a number to see its "
+        "pictures." + few(ours)
     )
     st.plotly_chart(
-        charts.matrix(cells, counted),
+        charts.matrix(cells, counted, classes),
         key=MATRIX,
         on_select=on_cell,
         selection_mode="points",
@@ -131,14 +146,16 @@ def _numbers(found: Share) -> tuple[float, float, float]:
     return round(found.value, 4), round(found.low, 4), round(found.high, 4)
 
 
-def _render_classes(cells: Sequence[MatrixCell], counted: Counted) -> None:
-    figures = by_class(cells, counted)
+def _render_classes(
+    cells: Sequence[MatrixCell], counted: Counted, classes: Sequence[str]
+) -> None:
+    figures = by_class(cells, counted, classes)
     n = sum(f.pictures for f in figures)
     st.subheader("Class by class")
     st.caption(
-        f"From {count(n, 'reviewed picture')} of the ten classes, with 95% intervals. "
-        "Precision: when it says cat, how often it is one. Recall: of all cats, how "
-        "many it finds. F1: the two in one number." + few(n)
+        f"From {count(n, 'reviewed picture')} of {named_classes(classes)}, with 95% "
+        "intervals. Precision: when it says cat, how often it is one. Recall: of all "
+        "cats, how many it finds. F1: the two in one number." + few(n)
     )
     st.html(classes_html(figures))
     measures = ("precision", "recall", "f1")
@@ -220,9 +237,41 @@ def _counted(cells: Sequence[MatrixCell]) -> Counted:
     return everything if chosen else one_by_one
 
 
+def agreement_text(found: Agreement) -> str:
+    """How often people agree, with the interval, in words; "" for one alone."""
+    if not found.pictures:
+        return ""
+    low, high = wilson(found.agreed, found.pictures)
+    return (
+        f"People agree on {percent(found.agreed / found.pictures)} of "
+        f"{count(found.pictures, 'picture')} that two or more of them judged (95% "
+        f"interval: {percent(low)} to {percent(high)}).{few(found.pictures)}"
+    )
+
+
+def _render_agreement(found: Agreement) -> None:
+    if text := agreement_text(found):
+        st.subheader("Do people agree?")
+        st.write(text)
+        if found.agreed < found.pictures:
+            st.button(
+                "Show where they differ",
+                key="model-disputed",
+                type="tertiary",
+                on_click=show_disputed,
+            )
+
+
 def render_model_view(database: Database) -> None:
-    """Draw it."""
-    cells = database.confusion()
+    """Draw it: learning first, which is what one comes to do, then the figures."""
+    with st.container(key="model-learning"):
+        render_learning(database)
+    _render_figures(database)
+
+
+def _render_figures(database: Database) -> None:
+    learned = database.learned_classes()
+    cells, classes = database.confusion(learned), (*CLASSES, *learned)
     if not cells:
         st.write(NOTHING)
         return
@@ -231,8 +280,8 @@ def render_model_view(database: Database) -> None:
         st.write(ONLY_BULK)
         return
     with st.container(key="model-figures"):
-        _render_matrix(cells, counted)
-        _render_classes(cells, counted)
+        _render_matrix(cells, counted, classes)
+        _render_classes(cells, counted, classes)
         left, right = st.columns(2, gap="large")
         with left:
             _render_reliability(database.reliability())
@@ -241,3 +290,4 @@ def render_model_view(database: Database) -> None:
         ways = database.ways()
         some = [w for w in ways if w.way != "bulk" or counted is everything]
         _render_flag(some)
+        _render_agreement(database.agreement())

@@ -31,6 +31,11 @@ def _zone(name: str | None) -> tuple[tzinfo, str]:
         return UTC, " UTC"
 
 
+def zone_here() -> tzinfo:
+    """The time zone of the person whose page is drawn; UTC where it is not known."""
+    return _zone(st.context.timezone)[0]
+
+
 def here(created: str) -> str:
     """The same for the person whose page is drawn."""
     return local_time(created, st.context.timezone)

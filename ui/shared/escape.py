@@ -2,10 +2,13 @@
 
 Streamlit reads Markdown in captions, labels and messages, and Plotly reads HTML in
 titles: a file named `![](http://…)` must be shown, not obeyed. Names and labels go
-through `plain` into HTML of our own, or through `chart` into Plotly.
+through `plain` into HTML of our own, through `chart` into Plotly, or through `markdown`
+into what Streamlit offers no other way for.
 """
 
 import html
+import re
+import string
 
 from db import NONE
 
@@ -25,6 +28,14 @@ def plain(text: str) -> str:
 def chart(text: str) -> str:
     """Escape text for Plotly: HTML, and `$`, which would start a formula."""
     return html.escape(text, quote=False).replace("$", "&#36;")
+
+
+_MARKS = re.compile(f"([{re.escape(string.punctuation)}])")
+
+
+def markdown(text: str) -> str:
+    """Escape text for Markdown, with all that Streamlit adds to it, on one line."""
+    return _MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -241,6 +241,38 @@ const openFrom = (viewer) => (event) => {
   viewer.open(all.map(told), all.indexOf(button));
 };
 
+// What a button does, it says; to which picture, this adds: Streamlit has no place for
+// it but a label, which would be read as Markdown and seen.
+const NAMED = '[class*="st-key-card-"], .st-key-panel';
+const CONTROLS = '[data-testid^="stBaseButton"], [role=combobox]';
+const nameButtons = () => {
+  for (const card of document.querySelectorAll(NAMED)) {
+    const { title } = card.querySelector(".name") ?? {};
+    for (const control of card.querySelectorAll(CONTROLS)) {
+      const said = control.querySelector("p")?.textContent || control.placeholder || "Label";
+      const name = `${said}: ${title}`;
+      const isStep = control.closest(".st-key-panel-steps"); // to another picture
+      if (!title || isStep || control.ariaLabel === name) continue;
+      control.removeAttribute("aria-labelledby"); // it would count before the name
+      control.ariaLabel = name;
+    }
+  }
+};
+
+const keepNamed = () => {
+  let asked = 0;
+  const soon = () => {
+    asked ||= requestAnimationFrame(() => {
+      asked = 0;
+      nameButtons();
+    });
+  };
+  const watcher = new MutationObserver(soon);
+  watcher.observe(document.body, { childList: true, subtree: true });
+  soon();
+  return watcher;
+};
+
 const mounted = new WeakMap();
 
 export default function ({ parentElement }) {
@@ -249,7 +281,9 @@ export default function ({ parentElement }) {
   const click = openFrom(viewer);
   document.addEventListener("click", click);
   globalThis.__viewPictures = (...told) => viewer.open(...told);
+  const watcher = keepNamed();
   const end = () => {
+    watcher.disconnect();
     document.removeEventListener("click", click);
     mounted.delete(parentElement);
   };

@@ -16,7 +16,14 @@ _viewer = component("shared/viewer")
 
 
 def figure_html(
-    address: str, sha256: str, name: str, size: tuple[int, int], said: str = ""
+    address: str,
+    sha256: str,
+    name: str,
+    size: tuple[int, int],
+    said: str = "",
+    *,
+    sharp: bool = False,
+    caption: str = "",
 ) -> str:
     """A picture as HTML, which opens large at a click; people's text is escaped.
 
@@ -26,14 +33,18 @@ def figure_html(
         name: of the file.
         size: width and height of the original.
         said: what the model or a person says of it.
+        caption: what stands below it.
+        sharp: whether it is shown as large as to need the original here already.
     """
     name, (width, height) = plain(name), size
+    below = f"<figcaption>{plain(caption)}</figcaption>" if caption else ""
+    shown = f"/original/{sha256}" if sharp else address
     tiny = ' class="tiny"' if max(size) <= TINY else ""
     return (
         f'<figure><button type="button" title="{name}" aria-label="Enlarge {name}" '
         f'data-small="{address}" data-large="/original/{sha256}" '
         f'data-width="{width}" data-height="{height}" data-said="{plain(said)}">'
-        f'<img src="{address}" alt="" loading="lazy"{tiny}></button></figure>'
+        f'<img src="{shown}" alt="" loading="lazy"{tiny}></button>{below}</figure>'
     )
 
 

@@ -20,14 +20,12 @@ from db import (
     Sample,
     Statistics,
     WayCount,
-    estimate,
 )
 from model.classes import CLASSES
 from model.classifier import Classifier
 from ui.shared.clock import here
 from ui.shared.escape import chart, named, percent
 from ui.shared.theme import CORRECT, INCORRECT
-from ui.shared.track_record import ENOUGH
 from ui.sidebar.check import render_bulk_check, render_check
 from workflow.words import count
 
@@ -40,6 +38,7 @@ CHOSEN = {
     ("queue", "mistakes"): "you reviewed suspected mistakes first",
     ("queue", "uploaded"): "you reviewed them in the order of upload",
     ("queue", "random"): "you reviewed some uploads at random, not all",
+    ("queue", "disputed"): "you reviewed first where people disagree",
     ("card", ""): "you chose which ones to review",
     ("history", ""): "you chose which ones to review",
     ("import", ""): "the reviews were imported",
@@ -80,13 +79,6 @@ def added_up(ways: Sequence[WayCount]) -> Reviewed:
         sum(w.right + w.wrong + w.other for w in ways if w.way == "bulk"),
         CHOSEN.get(key, "nobody noted how they were chosen"),
     )
-
-
-def fair_estimate(sample: Sample | None) -> Estimate | None:
-    """What the newest sample says, once enough of it is checked."""
-    if sample is None or 0 < len(sample.left) > sample.drawn - ENOUGH:
-        return None
-    return estimate(sample.strata)
 
 
 def fair_text(found: Estimate, sample: Sample) -> str:
@@ -227,7 +219,7 @@ def model_details(classifier: Classifier) -> str:
 
 
 def _render_headline(reviewed: Reviewed, sample: Sample | None) -> None:
-    found = fair_estimate(sample)
+    found = sample.estimate() if sample else None
     if not (found or reviewed.judged):
         st.write(
             "Nothing reviewed yet, one by one. Confirm or correct pictures and save "
@@ -245,7 +237,6 @@ def render_overview(database: Database) -> None:
     """Draw accuracy and distribution, or say how to get them."""
     statistics, sample = database.statistics(), database.sample()
     reviewed = added_up(database.ways())
-    st.subheader("Accuracy")
     _render_headline(reviewed, sample)
     render_check(database, sample, statistics)
     if outside := outside_text(database.flagged_labels()):

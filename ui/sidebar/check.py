@@ -18,7 +18,7 @@ NUMBER = 50
 HANDFUL = 10
 
 
-def _to_queue(database: Database, choose: Callable[[], Sequence[str]]) -> None:
+def to_queue(database: Database, choose: Callable[[], Sequence[str]]) -> None:
     """Take what is chosen to the queue; where that fails, say why."""
     try:
         if chosen := choose():
@@ -29,17 +29,17 @@ def _to_queue(database: Database, choose: Callable[[], Sequence[str]]) -> None:
 
 def on_check(database: Database) -> None:
     """Draw pictures at random, and take them to the queue."""
-    _to_queue(database, lambda: database.draw(NUMBER, reviewer_name()).left)
+    to_queue(database, lambda: database.draw(NUMBER, reviewer_name()).left)
 
 
 def on_go_on(database: Database, left: Sequence[str]) -> None:
     """Take what is left of a draw to the queue."""
-    _to_queue(database, lambda: left)
+    to_queue(database, lambda: left)
 
 
 def on_check_bulk(database: Database) -> None:
     """Take some pictures that were confirmed in bulk to the queue."""
-    _to_queue(database, lambda: database.confirmed_in_bulk(HANDFUL))
+    to_queue(database, lambda: database.confirmed_in_bulk(HANDFUL))
 
 
 def render_check(

@@ -5,8 +5,7 @@ Nobody has to give one; alone it says nothing, in a team it says whom to ask.
 
 import streamlit as st
 
-from routes import oidc
-from routes.login import clean_name, signed_in
+from routes.login import clean_name, may_log_out, signed_in
 from ui.shared.assets import component
 from ui.shared.escape import plain
 
@@ -28,5 +27,5 @@ def render_reviewer() -> None:
         _reviewer(key=KEY, data={"name": reviewer_name()}, on_name_change=lambda: None)
         return
     st.html(f"You review as <b>{plain(known)}</b>.")
-    if oidc.is_on():
+    if may_log_out():
         st.button("Log out", key="log-out", type="tertiary", on_click=st.logout)

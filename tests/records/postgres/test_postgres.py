@@ -43,6 +43,8 @@ OF_SQLITE = {
     "test_a_backup_is_a_whole_database": "PostgreSQL is copied by pg_dump",
     "test_a_look_up_uses_its_index": "reads SQLite's query plan",
     "test_every_order_under_every_filter_is_read_off_an_index": "likewise",
+    "test_new_filters_are_read_off_an_index": "likewise",
+    "test_a_span_of_time_is_read_off_an_index": "likewise",
     "test_a_search_uses_the_substring_index": "only SQLite has one",
 }
 HARMLESS = ("tmp_path", "capsys", "monkeypatch")
@@ -54,7 +56,7 @@ def _asks_only_for_a_database(test: Callable) -> bool:
     marks = getattr(test, "pytestmark", [])
     given = {a for m in marks if m.name == "parametrize" for a in m.args[0:1]}
     wanted = set(inspect.signature(test).parameters)
-    database = {"db", "long"} & wanted
+    database = {"db", "long", "opinions"} & wanted
     return bool(database) and wanted <= {*database, *HARMLESS, *given}
 
 
@@ -76,10 +78,14 @@ MODULES = [
         "page.test_experience",
         "dataset.test_export",
         "records.test_history",
+        "records.test_model_record",
+        "page.test_learning_panel",
         "records.test_labels",
         "whole.test_hostile_text",
         "records.test_near",
         "page.test_trash",
+        "records.test_team",
+        "records.test_tokens",
         "records.test_undo",
         "records.test_book",
         "records.test_samples",

@@ -1,7 +1,7 @@
-"""The record, as the command lines of the model know it.
+"""Versions of the model that were learned from the record.
 
-The only file in `model/` that opens the database: reviews to learn from, versions to
-classify with, and which one serves.
+Learns from the reviews to date, loads the version that a command asks for, and puts one
+into service.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from model.classes import CLASSES
 from model.classifier import Classifier, load_classifier
 from model.learning.home import load_home
 from model.learning.reviewed import lesson_of, read_labelled
-from model.learning.teaching import MOST_REVIEWED, Learned, own_classes, teach
+from model.learning.teaching import MOST_REVIEWED, Learned, can_be_class, teach
 from model.versions import BASE
 
 AT_ONCE = 32
@@ -36,11 +36,15 @@ class Kept:
         reviewed: how many pictures it was learned from.
         learned: what it is.
         kept: whether it is on record now, to be put into service.
+        report: what is told of it, and kept with it: `Learned.report`, with pictures
+            named by their hashes, and how many of them were reviewed because a mistake
+            was likely.
     """
 
     reviewed: int
     learned: Learned
     kept: bool
+    report: dict[str, Any]
 
 
 def open_record() -> Database:
@@ -114,19 +118,19 @@ def learn(
         BundleError, DatabaseError: with the reason.
     """
     home = load_home(classifier.bundle, folder)
-    pictures, newest = database.reviewed(MOST_REVIEWED)
-    groups = _groups(pictures)
-    can = own_classes([p.label for p in pictures], groups.tolist())
-    classes = (*CLASSES, *(label for label in can if label in add))
-    some = [p for p in pictures if p.label in classes]
+    own_labels = database.lessons().own
+    own = [label for label in add if can_be_class(*own_labels.get(label, (0, 0)))]
+    classes = (*CLASSES, *own)
+    some, newest = database.reviewed(MOST_REVIEWED, own)
+    groups = _groups(some)
     found = read_labelled(
         classifier,
         _samples(database, some),
         lambda done: progress(READING * done / max(len(some), 1)),
     )
-    by_hash = {p.sha256: group for p, group in zip(pictures, groups, strict=True)}
-    own = np.array([by_hash.get(sha256, -1) for sha256 in found.hashes], np.int64)
-    lesson, hashes = lesson_of(classifier, found, own, classes)
+    by_hash = {p.sha256: group for p, group in zip(some, groups, strict=True)}
+    near = np.array([by_hash[sha256] for sha256 in found.hashes], np.int64)
+    lesson, hashes = lesson_of(classifier, found, near, classes)
     learned = teach(
         lesson,
         home,
@@ -134,24 +138,24 @@ def learn(
         hashes,
         progress=lambda share: progress(READING + (1 - READING) * share),
     )
-    if learned.verdict.proposed:
-        database.keep_model(_new(learned, classifier, newest, hashes), who)
-    return Kept(len(lesson.labels), learned, learned.verdict.proposed)
-
-
-def _new(
-    learned: Learned, classifier: Classifier, newest: int, hashes: Sequence[str]
-) -> NewModel:
     report = learned.report()
-    suspects = [hashes[place] for place in report["suspects"]]
-    return NewModel(
-        version=learned.version,
-        base=classifier.bundle.version,
-        newest_review=newest,
-        classes=learned.classes,
-        head=learned.head,
-        report=report | {"suspects": suspects, "pictures": len(hashes)},
-    )
+    report |= {
+        "suspects": [hashes[place] for place in report["suspects"]],
+        "pictures": len(hashes),
+        "doubtful_first": sum(picture.doubtful_first for picture in some),
+        "added": list(learned.classes[len(CLASSES) :]),
+    }
+    if learned.verdict.proposed:
+        new = NewModel(
+            version=learned.version,
+            base=classifier.bundle.version,
+            newest_review=newest,
+            classes=learned.classes,
+            head=learned.head,
+            report=report,
+        )
+        database.keep_model(new, who)
+    return Kept(len(hashes), learned, learned.verdict.proposed, report)
 
 
 def run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
@@ -180,6 +184,5 @@ def run(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         raise ValueError(str(problem)) from problem
     return {
         "version": kept.learned.version if kept.kept else None,
-        "pictures": kept.reviewed,
-        **kept.learned.report(),
+        **kept.report,
     }
