@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from db import NONE, Database, DatabaseError, Detail, Event, HistoryRow, LabelRefused
+from intake.limits import size
 from model.classes import CLASSES
 from ui.classify.cards import bars_html
 from ui.history.details import event_line
@@ -149,19 +150,15 @@ def _events(events: Sequence[Event]) -> str:
 
 
 def _facts(row: HistoryRow, detail: Detail) -> str:
-    size = f"{row.width:,} × {row.height:,} pixels, {_bytes(detail.size)}"
+    extent = f"{row.width:,} × {row.height:,} pixels, {size(detail.size)}"
     facts = {
-        "Size": f"{size}, {detail.format}",
+        "Size": f"{extent}, {detail.format}",
         "From": row.source or "a file",
         "Saved": here(row.created),
         "Model": row.model_version[:12],
     }
     lines = "".join(f"<dt>{k}</dt><dd>{plain(v)}</dd>" for k, v in facts.items())
     return f'<h4>About it</h4><dl class="facts">{lines}</dl>'
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 2**20:,.1f} MB" if size >= 2**20 else f"{-(-size // 2**10):,} KB"
 
 
 def _render_steps(place: int, total: int) -> None:
