@@ -142,5 +142,6 @@ def scoped(
         fit_threshold(scores(drawn, read_all(classifier, decode(samples))))
         for samples in kinds
     )
-    scope = replace(scope, threshold=round(threshold, 6))
+    below = math.floor(threshold * 1e6) / 1e6  # rounded up, it would flag that picture
+    scope = replace(scope, threshold=below)
     return Classifier(replace(bundle, scope=scope), classifier.compute)
