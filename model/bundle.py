@@ -1,12 +1,12 @@
 """The model as one thing on disk: weights and the card that says what they are.
 
-`weights/` holds two safetensors files (the weights; what the flag "may be none of
-these" compares with) and a JSON model card: class names, preprocessing, temperature,
-the recipe and the figures measured. They travel together and cannot disagree: the card
-names the SHA-256 of both files, and nothing is read out of one that has another. A
-flipped bit or a NaN in weights otherwise loads without any error and answers nonsense;
-so shapes and values are checked too, and the classifier then has to recognise one
-known picture (`model.classifier`).
+`weights/` holds safetensors files (the weights; the last layer for photographs; what
+the flag "may be none of these" compares with) and a JSON model card: class names,
+preprocessing, temperature, the recipe and the figures measured. They travel together
+and cannot disagree: the card names the SHA-256 of each file, and nothing is read out of
+one that has another. A flipped bit or a NaN in weights otherwise loads without any
+error and answers nonsense; so shapes and values are checked too, and the classifier
+then has to recognise one known picture (`model.classifier`).
 
 Only safetensors are read: a pickle can run code when it is opened.
 """
@@ -31,9 +31,10 @@ from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_t
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 WEIGHTS_FILE = "resnet18-cifar10.safetensors"
 SCOPE_FILE = "resnet18-cifar10-scope.safetensors"
+PHOTOGRAPHS_FILE = "resnet18-cifar10-photographs.safetensors"
 HOME_FILE = "resnet18-cifar10-home.safetensors"
 CARD_FILE = "resnet18-cifar10.json"
-FORMAT = 4
+FORMAT = 5
 FEATURE_SIZE = 512
 """Numbers that a picture becomes before the last layer."""
 EARLY_SIZE = 384
@@ -50,7 +51,14 @@ _ANSWERING = (
     "activation_ranges",
 )
 
-SCOPE_SHAPES: Shapes = {"class_means": (len(CLASSES), FEATURE_SIZE)}
+SCOPE_SHAPES: Shapes = {
+    "class_means": (len(CLASSES), FEATURE_SIZE),
+    "weights": (FEATURE_SIZE + len(CLASSES),),
+}
+LAYER_SHAPES: Shapes = {
+    "weight": (len(CLASSES), FEATURE_SIZE),
+    "bias": (len(CLASSES),),
+}
 
 
 class BundleError(Exception):
@@ -77,6 +85,8 @@ class Bundle:
     temperature: float
     photograph_temperature: float
     """Of pictures that `model.preprocess.are_photographs`."""
+    photograph_layer: Tensors = field(repr=False)
+    """Their last layer, in place of the network's own: "weight" and "bias"."""
     ranges: dict[str, float]
     """Largest value of each activation, for arithmetic in eight bits."""
     scope: Scope
@@ -87,6 +97,23 @@ class Bundle:
     def temperatures(self, photographs: NDArray[np.bool_]) -> NDArray[np.float64]:
         """What the logits of each picture are divided by, [N]."""
         return np.where(photographs, self.photograph_temperature, self.temperature)
+
+    def last_layer(
+        self, photographs: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weights and biases of the last layer of a kind of picture."""
+        if photographs:
+            layer = self.photograph_layer
+            return layer["weight"], layer["bias"]
+        return self.tensors["fc.weight"], self.tensors["fc.bias"]
+
+    def logits(
+        self, features: NDArray[np.float32], photographs: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """What the last layer of each picture's kind makes of its features."""
+        layers = map(self.last_layer, (False, True))
+        small, large = (features @ weight.T + bias for weight, bias in layers)
+        return np.where(photographs[:, None], large, small)
 
 
 def expected_shapes(classes: int = len(CLASSES)) -> Shapes:
@@ -215,7 +242,9 @@ def _scope(stated: dict[str, Any], tensors: Tensors) -> Scope:
     if stated["method"] not in METHODS:
         raise ValueError("scope.method is not one this program has")
     threshold = _number(stated["threshold"], "scope.threshold")
-    return Scope(stated["method"], threshold, tensors["class_means"])
+    return Scope(
+        stated["method"], threshold, tensors["class_means"], tensors["weights"]
+    )
 
 
 def _version(card: Any) -> str:
@@ -225,11 +254,12 @@ def _version(card: Any) -> str:
     """
     told = [card[name] for name in _ANSWERING]
     told += [card["weights"]["sha256"]]
+    told += [card["photograph_layer"]["sha256"]]
     told += [card["scope"][name] for name in ("sha256", "method", "threshold")]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _interpret(card: Any, tensors: Tensors, scope: Tensors) -> Bundle:
+def _interpret(card: Any, tensors: Tensors, layer: Tensors, scope: Tensors) -> Bundle:
     """Check every field used; raises KeyError, TypeError or ValueError."""
     if card["classes"] != list(CLASSES):
         raise ValueError("classes are not the ten this program knows")
@@ -246,6 +276,7 @@ def _interpret(card: Any, tensors: Tensors, scope: Tensors) -> Bundle:
         preprocessing=_preprocessing(card["preprocessing"]),
         temperature=temperature,
         photograph_temperature=photographs,
+        photograph_layer=layer,
         ranges=_ranges(card["activation_ranges"]),
         scope=_scope(card["scope"], scope),
         check=Check(expected, tolerance),
@@ -320,9 +351,11 @@ def load_bundle(folder: Path = WEIGHTS) -> Bundle:
             raise ValueError(f"format is not {FORMAT}")
         sha256 = card["weights"]["sha256"]
         weights = _load_tensors(folder / WEIGHTS_FILE, sha256, expected_shapes())
+        stated = card["photograph_layer"]["sha256"]
+        layer = _load_tensors(folder / PHOTOGRAPHS_FILE, stated, LAYER_SHAPES)
         stated = card["scope"]["sha256"]
         scope = _load_tensors(folder / SCOPE_FILE, stated, SCOPE_SHAPES)
-        return _interpret(card, weights, scope)
+        return _interpret(card, weights, layer, scope)
     except KeyError as problem:
         _refuse(card_file, f"lacks the entry {problem}")
     except TypeError:

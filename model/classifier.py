@@ -9,6 +9,7 @@ This module never imports torch unless torch is what computes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,8 @@ class Classifier:
     def read(self, images: Sequence[Image.Image]) -> Outputs:
         """Logits, before the temperature, and features: means over a picture's views.
 
-        The last layer is linear: the mean logits are those of the mean features. A
+        The last layer is linear: the mean logits are those of the mean features.
+        Photographs have one of their own (`model.publishing.photograph_layer`). A
         small picture that the network is sure of at first look gets no other. With a
         photograph that would save little of what decoding it took, and leave the
         network surer of wrong answers than its other looks do.
@@ -112,7 +114,12 @@ class Classifier:
         more = {i: each for i, each in asked.items() if each}
         if more:
             self._add_looks(first, shares, more)
-        return first
+        return first._replace(logits=self._last(first, are_photographs(images)))
+
+    def _last(self, seen: Outputs, photographs: NDArray[np.bool_]) -> Logits:
+        """The logits, which for photographs come from their own last layer."""
+        large = self.bundle.logits(seen.features, photographs)
+        return np.where(photographs[:, None], large, seen.logits)
 
     def looks(self, image: Image.Image) -> tuple[Pixels, NDArray[np.float64]]:
         """The views that an answer comes from, and how much each counts.
@@ -197,7 +204,7 @@ class Classifier:
             probabilities=tuple(probabilities),
             model_version=self.version,
             scope_score=score,
-            in_scope=score >= self.scope.threshold,
+            in_scope=best >= len(CLASSES) or score >= self.scope.threshold,
             classes=self.classes,
         )
 
@@ -207,7 +214,7 @@ def _scope(bundle: Bundle, head: Head | None) -> Scope:
     if head is None or head.threshold is None:
         return bundle.scope
     means = np.concatenate([bundle.scope.class_means, head.class_means])
-    return Scope(bundle.scope.method, head.threshold, means)
+    return replace(bundle.scope, threshold=head.threshold, class_means=means)
 
 
 def _make_engine(bundle: Bundle, engine: str | None, threads: int | None) -> Engine:

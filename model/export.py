@@ -3,8 +3,9 @@
 Writes a new folder that needs nothing of this program:
 
 - `model.safetensors`: the network, by torchvision's names;
+- `photograph_layer.safetensors`: its last layer for photographs;
 - `head.safetensors`: what was learned from corrections, for a version that was;
-- `model.onnx`: both in one, for ONNX Runtime and others;
+- `model.onnx`, `photographs.onnx`: all in one, for ONNX Runtime and others;
 - `config.json`: classes, preprocessing, temperatures, version;
 - `README.md`: a model card in Hugging Face's form, with the lines that load it.
 
@@ -18,6 +19,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -43,6 +45,10 @@ model = torchvision.models.resnet18(num_classes=10)
 model.conv1 = torch.nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
 model.maxpool = torch.nn.Identity()
 model.load_state_dict(load_file("model.safetensors"))
+"""
+
+PHOTOGRAPHS = """\
+model.fc.load_state_dict(load_file("photograph_layer.safetensors"))
 """
 
 LEARNED = """\
@@ -145,7 +151,9 @@ def _front_matter(classifier: Classifier) -> str:
 def _usage(head: Head | None) -> str:
     text = (
         "```python\n" + LOADING + "```\n\nPixels are floats of 0 to 1, less `mean`,"
-        " divided by `std`, [n, 3, 32, 32]; the network is in `eval()` mode.\n"
+        " divided by `std`, [n, 3, 32, 32]; the network is in `eval()` mode.\n\n"
+        f"Photographs, of {PHOTOGRAPH_SIDE} pixels or more, have a last layer of their"
+        " own:\n\n```python\n" + PHOTOGRAPHS + "```\n"
     )
     if head:
         text += (
@@ -172,8 +180,9 @@ def readme(classifier: Classifier) -> str:
     return (
         f"{_front_matter(classifier)}\n\n# ResNet-18 for CIFAR-10\n{learned}\n"
         f"Classes: {', '.join(classifier.classes)}.\n\n## Use\n\n{_usage(head)}\n"
-        "`model.onnx` takes `pixels` as floats of 0 to 1, [n, 3, 32, 32], and does"
-        " the rest itself; its `logits` are those above.\n\n"
+        "`model.onnx`, and for photographs `photographs.onnx`, take `pixels` as floats"
+        " of 0 to 1, [n, 3, 32, 32], and do the rest themselves; their `logits` are"
+        " those above.\n\n"
         f"A picture is reduced to 32x32 with a {looking.filter} filter, in up to"
         f" {looking.looks} views ({', '.join(looking.views)}; `config.json`); the mean"
         " of the logits over the views is divided by `temperature`"
@@ -191,7 +200,18 @@ def _samples(classifier: Classifier) -> Pixels:
     return to_pixels([known_picture(), *drawn], classifier.bundle.preprocessing)
 
 
-def check_onnx(classifier: Classifier, data: bytes) -> float:
+def onnx_file(classifier: Classifier, photographs: bool) -> bytes:
+    """The network with the last layer of a kind of picture, and what was learned."""
+    bundle, head = classifier.bundle, classifier.head
+    weight, bias = bundle.last_layer(photographs)
+    tensors = bundle.tensors | {"fc.weight": weight, "fc.bias": bias}
+    graph = OnnxGraph(replace(bundle, tensors=tensors), head.layer if head else None)
+    data = graph.serialized
+    check_onnx(classifier, data, photographs)
+    return data
+
+
+def check_onnx(classifier: Classifier, data: bytes, photographs: bool = False) -> float:
     """The largest difference between the file's logits and the model's.
 
     Read by OpenVINO, which is here anyway, from the bytes alone.
@@ -204,6 +224,8 @@ def check_onnx(classifier: Classifier, data: bytes) -> float:
 
     pixels = _samples(classifier)
     seen = OpenVinoEngine(classifier.bundle, precision="f32")(pixels)
+    kinds = np.full(len(pixels), photographs)
+    seen = seen._replace(logits=classifier.bundle.logits(seen.features, kinds))
     head = classifier.head
     expected = head.layer.logits(*seen) if head else seen.logits
     core = ov.Core()
@@ -226,13 +248,13 @@ def files(classifier: Classifier) -> dict[str, bytes]:
         ValueError: the ONNX file does not answer as the model does.
     """
     head = classifier.head
-    onnx = OnnxGraph(classifier.bundle, head.layer if head else None).serialized
-    check_onnx(classifier, onnx)
     learned = {"head.safetensors": head_file(head.layer)} if head else {}
     return {
         "model.safetensors": network_file(classifier),
+        "photograph_layer.safetensors": save(classifier.bundle.photograph_layer),
         **learned,
-        "model.onnx": onnx,
+        "model.onnx": onnx_file(classifier, photographs=False),
+        "photographs.onnx": onnx_file(classifier, photographs=True),
         "config.json": (json.dumps(config(classifier), indent=2) + "\n").encode(),
         "README.md": readme(classifier).encode(),
     }

@@ -3,9 +3,10 @@
 A network that knows ten classes names one of them whatever it is shown. How unusual
 its answer or its features are for that answer tells more. Every score here comes out
 of the pass that classified the picture anyway, is higher the likelier the picture
-shows one of the ten, and needs at most the mean features of each class: no bank of
-training pictures travels with the model. `model.publishing.scope_figures` compares
-them, with two that would need one; the model card says which is used, and why.
+shows one of the ten, and needs at most the mean features of each class or one weight
+for each feature: no bank of training pictures travels with the model.
+`model.publishing.scope_figures` compares them, with two that would need one; the model
+card says which is used, and why.
 
 The line is a person's decision about pictures that do belong: 95% of held-out ones
 pass. What does not pass is flagged, never refused.
@@ -34,6 +35,8 @@ class Reference:
     """Mean features of training pictures of each class, [classes, 512]."""
     last_layer: Numbers
     """Its weights, [classes, 512]: the borders between classes follow from them."""
+    weights: Numbers
+    """Of the evidence, [512 + 10]: what photographs of other things taught."""
 
     @property
     def centre(self) -> Floats:
@@ -87,16 +90,34 @@ def cosine_score(_: Numbers, features: Numbers, reference: Reference) -> Floats:
     return np.asarray(similar.max(axis=1), np.float64)
 
 
+def evidence(logits: Numbers, features: Numbers) -> Floats:
+    """What `learned_score` weighs: each feature, and the logits by rank, [N, 512 + 10].
+
+    By rank, because it matters how far one class is ahead and not which. The square
+    root takes nearly all of the skewness out of the features.
+    """
+    rooted = np.sqrt(np.maximum(features, 0))
+    return np.hstack([rooted, np.sort(logits, axis=1)]).astype(np.float64)
+
+
+def learned_score(logits: Numbers, features: Numbers, reference: Reference) -> Floats:
+    """What told photographs of the ten from those of other things in training."""
+    return np.asarray(evidence(logits, features) @ reference.weights, np.float64)
+
+
 METHODS: dict[str, Score] = {
     "softmax": softmax_score,
     "energy": energy_score,
     "fdbd": fdbd_score,
     "cosine": cosine_score,
+    "learned": learned_score,
 }
 """Scores that can be served, by the name in the model card."""
 
-USED = "cosine"
-"""The one `model.publish` takes unless told otherwise."""
+USED = "learned"
+"""The one `model.publish` takes where it is given photographs to learn from."""
+WITHOUT = "energy"
+"""The one it takes where it is not."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +128,12 @@ class Scope:
     threshold: float
     """Pictures that score less are flagged."""
     class_means: Numbers
+    weights: Numbers
+    """Of the evidence; zeros where there were no photographs to learn from."""
 
     def scores(self, logits: Numbers, features: Numbers, last: Numbers) -> Floats:
         """One score a picture, from means over its views; `last` is the last layer."""
-        reference = Reference(self.class_means, last)
+        reference = Reference(self.class_means, last, self.weights)
         return METHODS[self.method](logits, features, reference)
 
 

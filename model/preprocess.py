@@ -26,7 +26,7 @@ MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 """Channel statistics of the CIFAR-10 training pictures, in 0..1."""
 
-CROPS = {"crop": 1.0, "crop-80": 0.8, "crop-65": 0.65}
+CROPS = {"crop": 1.0, "crop-80": 0.8, "crop-65": 0.65, "crop-50": 0.5}
 """Side of the middle square that a view shows, as a share of the largest one's."""
 
 PHOTOGRAPH_SIDE = 40
@@ -58,8 +58,9 @@ class Preprocessing:
     views: tuple[str, ...] = (
         "crop",
         "squash-mirrored",
-        "crop-80",
         "crop-65-mirrored",
+        "crop-50",
+        "crop-80",
         "squash",
         "crop-mirrored",
     )

@@ -20,7 +20,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,10 +40,12 @@ from safetensors.numpy import load, save
 from intake.files import walk
 from model.bundle import (
     CARD_FILE,
-    FEATURE_SIZE,
     FORMAT,
     HOME_FILE,
+    LAYER_SHAPES,
+    PHOTOGRAPHS_FILE,
     SCOPE_FILE,
+    SCOPE_SHAPES,
     WEIGHTS,
     WEIGHTS_FILE,
     Bundle,
@@ -68,12 +70,13 @@ from model.evaluate import (
     Sample,
     decode,
     folder_samples,
+    labelled_files,
     read_all,
     report,
     samples_of,
 )
 from model.learning.home import EVERY, home_entry, home_file, read_home_pictures
-from model.out_of_distribution import METHODS, PASSES, USED, Scope
+from model.out_of_distribution import METHODS, PASSES, USED, WITHOUT, Scope
 from model.preprocess import FILTERS, INPUT_SIZE, VIEWS, Preprocessing, always_there
 from model.publishing.card_text import readme
 from model.publishing.fitting import (
@@ -84,6 +87,7 @@ from model.publishing.fitting import (
     tempered_at_home,
 )
 from model.publishing.scope_figures import compare_scores, shares_that_pass
+from model.publishing.scope_fit import fit_weights
 from model.publishing.view_figures import compare_views
 
 TOLERANCE = 0.05
@@ -124,18 +128,24 @@ def half_precision(file: Path) -> tuple[bytes, dict[str, str]]:
 
 
 def draft_bundle(
-    weights: bytes, preprocessing: Preprocessing, method: str = USED
+    weights: bytes, preprocessing: Preprocessing, method: str = WITHOUT
 ) -> Bundle:
     """The bundle before anything about it is known but the weights."""
     digest = hashlib.sha256(weights).hexdigest()
+    tensors = {name: t.astype(np.float32) for name, t in load(weights).items()}
     return Bundle(
         version=digest[:12],
-        tensors={name: t.astype(np.float32) for name, t in load(weights).items()},
+        tensors=tensors,
         preprocessing=preprocessing,
         temperature=1.0,
         photograph_temperature=1.0,
+        photograph_layer={name: tensors[f"fc.{name}"] for name in LAYER_SHAPES},
         ranges={},
-        scope=Scope(method, -math.inf, np.zeros((len(CLASSES), FEATURE_SIZE))),
+        scope=Scope(
+            method,
+            -math.inf,
+            *(np.zeros(shape, np.float32) for shape in SCOPE_SHAPES.values()),
+        ),
         check=Check((), TOLERANCE),
         card={
             "format": FORMAT,
@@ -263,7 +273,17 @@ def _training(about: dict[str, str], options: argparse.Namespace) -> dict[str, A
 
 def scope_file(scope: Scope) -> bytes:
     """What the flag compares with, as the bytes to publish."""
-    return save({"class_means": scope.class_means.astype(np.float16)})
+    means = scope.class_means.astype(np.float16)
+    return save({"class_means": means, "weights": scope.weights.astype(np.float32)})
+
+
+def photographs_entry(data: bytes, photos: Path | None) -> dict[str, Any]:
+    """The card's entry on the last layer for photographs."""
+    return {
+        "file": PHOTOGRAPHS_FILE,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "photographs": len(labelled_files(photos / "in")) if photos else 0,
+    }
 
 
 def _outside(folder: Path) -> list[Image.Image]:
@@ -322,6 +342,9 @@ def make_card(
         "temperature": bundle.temperature,
         "photograph_temperature": bundle.photograph_temperature,
         "activation_ranges": bundle.ranges,
+        "photograph_layer": photographs_entry(
+            save(bundle.photograph_layer), options.trained_photos
+        ),
         "scope": scope_entry(classifier, training, options),
         "check": {"probabilities": known_probabilities(bundle), "tolerance": TOLERANCE},
         "same_answer": SAME_ANSWER,
@@ -332,50 +355,72 @@ def make_card(
     }
 
 
+def bundle_files(weights: bytes, bundle: Bundle) -> dict[str, bytes]:
+    """What goes with every card, by name."""
+    return {
+        WEIGHTS_FILE: weights,
+        PHOTOGRAPHS_FILE: save(bundle.photograph_layer),
+        SCOPE_FILE: scope_file(bundle.scope),
+    }
+
+
 def write_bundle(
-    folder: Path,
-    weights: bytes,
-    scope: bytes,
-    card: dict[str, Any],
-    home: bytes | None = None,
+    folder: Path, files: Mapping[str, bytes], card: dict[str, Any]
 ) -> None:
-    """Write weights, class means, card and README, each whole or not at all.
+    """Write files of tensors, card and README, each whole or not at all.
 
     The card goes after what it vouches for: should this be cut short, the card that
     is there does not fit, and nothing loads rather than something wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / WEIGHTS_FILE, weights)
-    write_atomically(folder / SCOPE_FILE, scope)
-    if home is not None:
-        write_atomically(folder / HOME_FILE, home)
+    for name, data in files.items():
+        write_atomically(folder / name, data)
     write_atomically(folder / CARD_FILE, text.encode())
     write_atomically(folder / "README.md", readme(card).encode())
+
+
+def _score(options: argparse.Namespace) -> str:
+    """The flag's score: as asked, or the best that these pictures allow."""
+    if options.scope == USED and not options.trained_photos:
+        raise ValueError("a learned score needs --trained-photos")
+    return options.scope or (USED if options.trained_photos else WITHOUT)
+
+
+def _taught(
+    classifier: Classifier, training: Readings, photos: Path | None
+) -> NDArray[np.float32] | None:
+    """The weights of the learned score, from pictures the network was trained on."""
+    if photos is None:
+        return None
+    inside = read_all(classifier, decode(folder_samples(photos / "in")))
+    outside = classifier.read(_outside(photos / "out"))
+    return fit_weights([training, inside], [outside])
 
 
 def publish(options: argparse.Namespace) -> Classifier:
     """Make the bundle and write it to `options.out`, if it loads."""
     weights, about = half_precision(options.weights)
     looking = Preprocessing(options.views, options.looks, options.filter)
-    draft = draft_bundle(weights, looking, options.scope)
+    draft = draft_bundle(weights, looking, _score(options))
     photographs = options.val and options.val / "in"
-    classifier = calibrated(draft, options.held_out, photographs)
+    trained = options.trained_photos
+    classifier = calibrated(draft, options.held_out, photographs, trained)
     training = read_training(classifier, options.data)
-    classifier = scoped(classifier, training, options.held_out, photographs)
+    taught = _taught(classifier, training, trained)
+    classifier = scoped(classifier, training, options.held_out, photographs, taught)
     readings = read_home_pictures(classifier, options.home) if options.home else None
     if readings:
         classifier = tempered_at_home(classifier, readings)
     card = make_card(classifier, training, about, options)
-    scope = scope_file(classifier.bundle.scope)
-    home = None
+    files = bundle_files(weights, classifier.bundle)
     if readings:
-        home = home_file(readings)
+        files[HOME_FILE] = home = home_file(readings)
         card["home"] = home_entry(home, len(readings.labels))
     with TemporaryDirectory() as folder:
-        write_bundle(Path(folder), weights, scope, card, home)
+        write_bundle(Path(folder), files, card)
         load_classifier(Path(folder))
-    write_bundle(options.out, weights, scope, card, home)
+    write_bundle(options.out, files, card)
     return load_classifier(options.out)
 
 
@@ -406,6 +451,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--val", type=Path, help="photographs that fit and choose: `in/`, `out/`"
     )
+    parser.add_argument(
+        "--trained-photos",
+        type=Path,
+        help="photographs it was trained on, `in/` and `out/`: they settle the flag's"
+        " score and their own last layer",
+    )
     parser.add_argument("--test", type=Path, help="measured once, on nothing chosen")
     parser.add_argument("--photos", type=Path, help="measured once: photographs")
     parser.add_argument("--outside", type=Path, help="the same, of other things")
@@ -421,7 +472,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--views", type=parse_views, default=Preprocessing.views)
     parser.add_argument("--looks", type=int, default=Preprocessing.looks)
     parser.add_argument("--filter", choices=FILTERS, default=Preprocessing.filter)
-    parser.add_argument("--scope", choices=METHODS, default=USED)
+    parser.add_argument(
+        "--scope", choices=METHODS, help=f"{USED} with --trained-photos, else {WITHOUT}"
+    )
     parser.add_argument("--machine", default="", help="what trained it, in words")
     parser.add_argument("--data-note", default="", help="the training data, in words")
     parser.add_argument("--start-note", default="", help="what --init was, in words")

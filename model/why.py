@@ -19,7 +19,7 @@ from PIL import Image
 from model.classifier import Classifier
 from model.engines import Engine, Maps
 from model.out_of_distribution import unit
-from model.preprocess import Pixels
+from model.preprocess import Pixels, are_photographs
 
 CELLS = 16
 """A side of the finest of the maps."""
@@ -71,11 +71,10 @@ def explain(classifier: Classifier, image: Image.Image, label: str) -> Why:
     if not isinstance(engine, Engine):
         raise ValueError("this engine cannot be asked why")
     looks, counts = classifier.looks(image)
+    last, bias = classifier.bundle.last_layer(bool(are_photographs([image])[0]))
     maps = engine.maps(looks)
-    ten = classifier.bundle.tensors["fc.bias"]
-    if index < len(ten):
-        weights = classifier.bundle.tensors["fc.weight"][index]
-        found, constant = _finest(_weighed(maps[2], weights)), float(ten[index])
+    if index < len(bias):
+        found, constant = _finest(_weighed(maps[2], last[index])), float(bias[index])
     else:  # what is against it says nothing of where: see `widened`
         found, constant = np.zeros((len(looks), CELLS, CELLS)), 0.0
     if classifier.head:

@@ -90,7 +90,10 @@ def load_home(bundle: Bundle, folder: Path) -> Home:
         tensors[name].astype(np.float32).reshape(-1, size)
         for name, size in (("features", FEATURE_SIZE), ("early", EARLY_SIZE))
     )
-    last, bias = bundle.tensors["fc.weight"], bundle.tensors["fc.bias"]
-    temperatures = bundle.temperatures(tensors["photographs"] == 1)
-    seen = Seen(features @ last.T + bias, features, early, temperatures)
+    photographs = tensors["photographs"] == 1
+    logits, temperatures = (
+        bundle.logits(features, photographs),
+        bundle.temperatures(photographs),
+    )
+    seen = Seen(logits, features, early, temperatures)
     return Home(seen, tensors["labels"].astype(np.int64))

@@ -1,7 +1,7 @@
 """From reviewed pictures to a version that may be offered: fit, judge, put together."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from model.head import Examples, Head, Layer, Scale, head_version
 from model.learning.fit import FOLDS, Answers, Lesson, fit, held_out, settle_temperature
 from model.learning.home import Home
 from model.learning.judging import Comparison, Verdict, judge, too_little
-from model.out_of_distribution import Scope
 
 MOST_REVIEWED = 1000
 """The newest so many are learned from: reading more takes longer than it gains."""
@@ -89,7 +88,7 @@ def _flag(
     seen, scope, last = home.seen, bundle.scope, bundle.tensors["fc.weight"]
     given = seen.logits, seen.features, last
     passing = float((scope.scores(*given) >= scope.threshold).mean())
-    wider = Scope(scope.method, 0.0, np.concatenate([scope.class_means, means]))
+    wider = replace(scope, class_means=np.concatenate([scope.class_means, means]))
     line = np.quantile(wider.scores(*given), 1 - passing, method="lower")
     return means, float(line)
 

@@ -98,6 +98,7 @@ SCORES = {
     "energy": "energy",
     "fdbd": "fDBD",
     "cosine": "cosine with the nearest class mean",
+    "learned": "learned from photographs",
     "mahalanobis": "Mahalanobis distance",
 }
 
@@ -251,6 +252,7 @@ def _training(training: dict[str, Any]) -> list[str]:
 
 def _opening(card: dict[str, Any]) -> list[str]:
     weights, seen = card["weights"], card["preprocessing"]
+    layer = card["photograph_layer"]
     return [
         f"# {card['name']}",
         "",
@@ -265,12 +267,14 @@ def _opening(card: dict[str, Any]) -> list[str]:
         "",
         f"A picture is reduced to {seen['size']}x{seen['size']} pixels with a"
         f" {seen['filter']} filter; the first {seen['looks']} distinct views of"
-        f" {', '.join(seen['views'])} (crop-80 is the middle of the crop, 80% of its"
+        f" {', '.join(seen['views'])} (crop-65 is the middle of the crop, 65% of its"
         " side, and there only where that is 32 pixels or more) are averaged as"
-        f" logits, which are divided by a temperature, {card['temperature']} or, for"
-        f" photographs, {card['photograph_temperature']}, and become probabilities. A"
-        f" photograph is whose shorter side is {PHOTOGRAPH_SIDE} pixels or more, or"
-        f" whose longer side is {PANORAMA_SIDE} or more. Where the first view of"
+        " logits; those of a photograph come from a last layer of its own"
+        f" (`{layer['file']}`, fitted to {layer['photographs']:,} of them). They are"
+        f" divided by a temperature, {card['temperature']} or, for photographs,"
+        f" {card['photograph_temperature']}, and become probabilities. A photograph is"
+        f" whose shorter side is {PHOTOGRAPH_SIDE} pixels or more, or whose longer side"
+        f" is {PANORAMA_SIDE} or more. Where the first view of"
         " another picture gives a class"
         f" {seen['sure'] + GRADUAL:.0%} or more (before the temperature), no other is"
         f" looked at; from {seen['sure']:.0%} on the others count less and less, so"

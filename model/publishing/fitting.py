@@ -25,6 +25,7 @@ from model.evaluate import (
 )
 from model.out_of_distribution import Scope, fit_threshold, mean_features
 from model.preprocess import to_pixels
+from model.publishing.photograph_layer import fit_layer
 from model.training.data import jpeg_twin
 
 TRAINING_PICTURES = 5000
@@ -44,8 +45,15 @@ def with_jpeg_twins(samples: Iterable[Sample]) -> Iterator[Sample]:
                 yield Sample(jpeg_twin(image), label)
 
 
-def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Classifier:
+def calibrated(
+    draft: Bundle,
+    held_out: Path,
+    photos: Path | None = None,
+    trained_photos: Path | None = None,
+) -> Classifier:
     """What held-out pictures settle: the eight-bit ranges, then the temperatures.
+
+    In between, the photographs it was trained on settle their last layer.
 
     Small pictures settle one temperature and photographs the other, which each ask
     for: a network may be too sure of one kind and too modest of the other. Where one
@@ -62,6 +70,11 @@ def calibrated(draft: Bundle, held_out: Path, photos: Path | None = None) -> Cla
     ]
     draft = replace(draft, ranges=largest_activations(draft, batches))
     engine = OpenVinoEngine(draft)
+    if trained_photos:
+        known = decode(folder_samples(trained_photos / "in"))
+        training = read_all(Classifier(draft, engine), known)
+        layer = fit_layer(training, *draft.last_layer(False))
+        draft = replace(draft, photograph_layer=layer)
     readings = read_all(Classifier(draft, engine), decoded)
     large = readings.photographs
     bundle = replace(
@@ -107,8 +120,11 @@ def scoped(
     training: Readings,
     held_out: Path,
     photos: Path | None = None,
+    taught: NDArray[np.float32] | None = None,
 ) -> Classifier:
     """Class means from training pictures; the threshold from held-out ones.
+
+    `taught` are the weights of the learned score, where there are any.
 
     The line lets the same share of held-out pictures and of photographs pass, or more:
     it lies where the more unusual of both kinds ask for it.
@@ -116,7 +132,8 @@ def scoped(
     bundle = classifier.bundle
     means = mean_features(training.features, training.labels, len(CLASSES))
     half = means.astype(np.float16).astype(np.float32)  # as it will be loaded
-    scope = Scope(bundle.scope.method, -math.inf, half)
+    weights = bundle.scope.weights if taught is None else taught
+    scope = Scope(bundle.scope.method, -math.inf, half, weights)
     drawn = replace(bundle, scope=scope)
     kinds = [with_jpeg_twins(folder_samples(held_out))]
     if photos:
@@ -125,5 +142,6 @@ def scoped(
         fit_threshold(scores(drawn, read_all(classifier, decode(samples))))
         for samples in kinds
     )
-    scope = replace(scope, threshold=round(threshold, 6))
+    below = math.floor(threshold * 1e6) / 1e6  # rounded up, it would flag that picture
+    scope = replace(scope, threshold=below)
     return Classifier(replace(bundle, scope=scope), classifier.compute)

@@ -14,7 +14,16 @@ from PIL import Image
 
 from model.classifier import Classifier
 from model.evaluate import Readings
-from model.out_of_distribution import METHODS, Floats, Numbers, Reference, Score, unit
+from model.out_of_distribution import (
+    METHODS,
+    USED,
+    Floats,
+    Numbers,
+    Reference,
+    Scope,
+    Score,
+    unit,
+)
 from model.publishing import synthetic
 
 NEIGHBOURS = 50
@@ -57,13 +66,19 @@ def mahalanobis_score(bank: Numbers, labels: NDArray[np.int64]) -> Score:
     return score
 
 
-def candidates(training: Readings) -> dict[str, Score]:
+def candidates(training: Readings, scope: Scope) -> dict[str, Score]:
     """Every score compared, by name; the last two need the training features."""
     bank, labels = training.features, training.labels
-    return METHODS | {
+    served = {name: score for name, score in METHODS.items() if _there(name, scope)}
+    return served | {
         f"{NEIGHBOURS} nearest of {len(bank):,}": neighbours_score(bank),
         "mahalanobis": mahalanobis_score(bank, labels),
     }
+
+
+def _there(name: str, scope: Scope) -> bool:
+    """A learned score that nothing taught is none."""
+    return name != USED or bool(scope.weights.any())
 
 
 def _against(
@@ -90,14 +105,16 @@ def compare_scores(
         outside: photographs of something else.
     """
     bundle = classifier.bundle
-    reference = Reference(bundle.scope.class_means, bundle.tensors["fc.weight"])
+    scope = bundle.scope
+    last = bundle.tensors["fc.weight"]
+    reference = Reference(scope.class_means, last, scope.weights)
     photographs = classifier.read(outside)
     drawn = {
         kind: classifier.read(pictures)
         for kind, pictures in synthetic.pictures(EACH).items()
     }
     rows: list[dict[str, Any]] = []
-    for name, score in candidates(training).items():
+    for name, score in candidates(training, scope).items():
         known = score(inside.logits, inside.features, reference)
         far = {kind: score(*read[:2], reference) for kind, read in drawn.items()}
         row = _against(known, inside.labels, score(*photographs[:2], reference))

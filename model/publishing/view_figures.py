@@ -20,7 +20,11 @@ PLANS = (
     ("crop", "crop-80", "crop-65"),
     ("crop", "squash-mirrored", "crop-80", "crop-65-mirrored"),
     ("crop", "squash-mirrored", "crop-80-mirrored", "crop-65"),
+    ("crop", "crop-65-mirrored", "crop-50"),
+    ("crop", "squash-mirrored", "crop-80", "crop-65-mirrored", "crop-50"),
     VIEWS,
+    ("crop", "squash-mirrored", "crop-65", "crop-50-mirrored"),
+    ("crop", "squash-mirrored", "crop-65-mirrored", "crop-50"),
 )
 """Ways of looking that `compare_views` tries."""
 
@@ -70,5 +74,5 @@ def compare_views(classifier: Classifier, photos: Decoded) -> list[ViewFigures]:
     """
     used = classifier.bundle.preprocessing
     plans = [(views, used.filter) for views in PLANS]
-    plans += [(PLANS[-2], name) for name in FILTERS if name != used.filter]
+    plans += [(PLANS[-1], name) for name in FILTERS if name != used.filter]
     return [_try_views(classifier, photos, *plan) for plan in plans]

@@ -28,8 +28,8 @@ from model.training.augment import colour, cutout, sharpness
 FRAME = 2 * INPUT_SIZE
 """Side in pixels at which photographs are kept."""
 
-NEAREST = 0.55
-"""Least side of a view, as a share of the frame's; the page comes as near as 0.65."""
+NEAREST = 0.45
+"""Least side of a view, as a share of the frame's; the page comes as near as 0.5."""
 
 RATIO = 1.2
 """Most by which a view is wider or higher than it was."""

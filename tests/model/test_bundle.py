@@ -18,6 +18,7 @@ from intake.pictures import read_picture
 from model import publish
 from model.bundle import (
     CARD_FILE,
+    PHOTOGRAPHS_FILE,
     SCOPE_FILE,
     WEIGHTS,
     WEIGHTS_FILE,
@@ -127,6 +128,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "card keyless": (lambda f: edit_card(f, temperature=None), "'temperature'"),
     "card nested wrong": (lambda f: edit_card(f, preprocessing=3), "not arranged"),
     "older format": (lambda f: edit_card(f, format=1, scope=None), "format is not"),
+    "layer missing": (lambda f: (f / PHOTOGRAPHS_FILE).unlink(), "is missing"),
+    "layer damaged": (
+        lambda f: (f / PHOTOGRAPHS_FILE).write_bytes(
+            bit_flipped((f / PHOTOGRAPHS_FILE).read_bytes())
+        ),
+        "is damaged",
+    ),
     "scope missing": (lambda f: (f / SCOPE_FILE).unlink(), "is missing"),
     "scope damaged": (
         lambda f: (f / SCOPE_FILE).write_bytes(
@@ -308,13 +316,31 @@ def test_the_card_says_how_the_flag_was_chosen_and_what_it_does(
         "val": 10,
         "photographs": len(list(outside.rglob("*.png"))),
     }
-    assert {row["method"] for row in entry["compared"]} > set(METHODS)
+    assert {row["method"] for row in entry["compared"]} > set(METHODS) - {"learned"}
     passing = set(entry["outside_that_passes"])
     assert passing == {"val", "photographs", *synthetic.KINDS}
     shares = [bundle.card["figures"][name]["in_scope"] for name in ("held_out", "val")]
     assert min(shares) in (95, 100)  # of 20 or 40, and the one on the line
     text = (tmp_path / "out" / "README.md").read_text()
     assert "| energy (used) |" in text
+
+
+def test_the_flag_learns_from_the_photographs_of_training(tmp_path: Path) -> None:
+    arguments, val = command(tmp_path), photographs(tmp_path)
+    more = [f"--val={val}", f"--trained-photos={val}"]
+    assert publish.main([*arguments, *more]) == 0
+    scope = load_classifier(tmp_path / "out").bundle.scope
+    assert scope.method == "learned"
+    assert np.abs(scope.weights).max() > 0
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "| learned from photographs (used) |" in text
+
+
+def test_a_learned_flag_needs_photographs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert publish.main([*command(tmp_path), "--scope=learned"]) == 1
+    assert "--trained-photos" in capsys.readouterr().err
 
 
 def test_a_held_out_picture_counts_crisp_and_as_jpeg(tmp_path: Path) -> None:

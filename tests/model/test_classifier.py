@@ -519,14 +519,15 @@ def test_squash_shows_all_and_crops_the_middle() -> None:
     image = Image.new("RGB", (128, 64), "red")
     image.paste("blue", (32, 0, 96, 64))
     image.paste("lime", (48, 16, 80, 48))  # the inner half of the blue
-    views = ("squash", "crop", "crop-80", "crop-65")
-    squash, *crops = views_of(image, Preprocessing(views, 4))
+    views = ("squash", "crop", "crop-80", "crop-65", "crop-50")
+    squash, *crops, nearest = views_of(image, Preprocessing(views, 5))
     blue, lime = np.array([0, 0, 255]), np.array([0, 255, 0])
     assert (squash[:, :8] == [255, 0, 0]).all()
     assert (squash[0, 8:24] == blue).all()
     assert all((crop[0] == blue).all() for crop in crops)
     green = [(crop[16] == lime).all(1).sum() for crop in crops]
     assert green == [16, 20, 24]
+    assert (nearest == lime).all()
 
 
 def test_reducing_averages_every_pixel() -> None:

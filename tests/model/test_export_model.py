@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,38 +20,53 @@ def versions(classifier: Classifier) -> list[Classifier]:
     return [classifier, learned_version(classifier, 0), learned_version(classifier, 2)]
 
 
-def expected(version: Classifier, pixels: np.ndarray) -> np.ndarray:
+@pytest.fixture
+def apart(classifier: Classifier) -> Classifier:
+    """A model whose last layer for photographs is another."""
+    bundle = classifier.bundle
+    layer = {n: np.roll(t, 1, axis=0) for n, t in bundle.photograph_layer.items()}
+    return Classifier(replace(bundle, photograph_layer=layer), classifier.compute)
+
+
+def expected(
+    version: Classifier, pixels: np.ndarray, photographs: bool = False
+) -> np.ndarray:
     """Logits as torch computes them, in float32."""
     seen = TorchEngine(version.bundle)(pixels)
+    kinds = np.full(len(pixels), photographs)
+    seen = seen._replace(logits=version.bundle.logits(seen.features, kinds))
     return version.head.layer.logits(*seen) if version.head else seen.logits
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_the_onnx_file_answers_the_same_in_onnx_runtime(
-    which: int, classifier: Classifier, pixels: np.ndarray, tmp_path: Path
+def test_the_onnx_files_answer_the_same_in_onnx_runtime(
+    which: int, apart: Classifier, pixels: np.ndarray, tmp_path: Path
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    version = versions(classifier)[which]
+    version = versions(apart)[which]
     export.write(version, tmp_path / "out")
-    session = onnxruntime.InferenceSession(
-        tmp_path / "out" / "model.onnx", providers=["CPUExecutionProvider"]
-    )
     planes = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
-    (found,) = session.run(["logits"], {"pixels": planes})
-    wanted = expected(version, pixels)
-    assert np.ptp(wanted) > 1
-    assert np.abs(found - wanted).max() < 1e-3
+    for name in ("model.onnx", "photographs.onnx"):
+        session = onnxruntime.InferenceSession(
+            tmp_path / "out" / name, providers=["CPUExecutionProvider"]
+        )
+        (found,) = session.run(["logits"], {"pixels": planes})
+        wanted = expected(version, pixels, name == "photographs.onnx")
+        assert np.ptp(wanted) > 1
+        assert np.abs(found - wanted).max() < 1e-3
 
 
+@pytest.mark.parametrize("photographs", [False, True])
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_the_lines_in_the_card_load_it(
     which: int,
-    classifier: Classifier,
+    photographs: bool,
+    apart: Classifier,
     pixels: np.ndarray,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    version = versions(classifier)[which]
+    version = versions(apart)[which]
     folder = tmp_path / "out"
     export.write(version, folder)
     monkeypatch.chdir(folder)
@@ -59,6 +75,8 @@ def test_the_lines_in_the_card_load_it(
     )
     assert len(blocks[0].splitlines()) == 6
     names: dict = {}
+    if not photographs:
+        del blocks[1]
     for block in blocks:
         exec(block, names)  # our own card, a few lines above
     names["model"].eval()
@@ -67,7 +85,7 @@ def test_the_lines_in_the_card_load_it(
     x = ((torch.from_numpy(pixels) / 255 - mean) / std).permute(0, 3, 1, 2)
     with torch.inference_mode():
         found = names.get("logits", names["model"])(x).numpy()
-    assert np.abs(found - expected(version, pixels)).max() < 2e-3
+    assert np.abs(found - expected(version, pixels, photographs)).max() < 2e-3
     assert told["classes"] == list(version.classes)
     assert told["version"] == version.version
 

@@ -1,20 +1,25 @@
 """May it be none of the ten: scores, each against a case known beforehand."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.classifier import Classifier, load_classifier
+from model.engines import Outputs
 from model.evaluate import Readings
 from model.out_of_distribution import (
     METHODS,
     Reference,
+    Scope,
     cosine_score,
     energy_score,
+    evidence,
     fdbd_score,
     fit_threshold,
+    learned_score,
     mean_features,
     softmax_score,
 )
@@ -25,11 +30,12 @@ from model.publishing.scope_figures import (
     mahalanobis_score,
     neighbours_score,
 )
+from model.publishing.scope_fit import fit_weights
 from tests.support.models import picture, publish_random
 
 MEANS = np.array([[4.0, 0.0], [0.0, 4.0], [2.0, 2.0]])
 LAST = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-REFERENCE = Reference(MEANS, LAST)
+REFERENCE = Reference(MEANS, LAST, np.arange(5.0))
 NONE = np.zeros((1, 2))
 
 
@@ -49,10 +55,45 @@ def test_fdbd_by_hand() -> None:
 
 
 def test_cosine_by_hand() -> None:
-    reference = Reference(np.array([[3.0, 1.0], [1.0, 3.0]]), LAST[:2])
+    reference = Reference(np.array([[3.0, 1.0], [1.0, 3.0]]), LAST[:2], NONE)
     along, across = np.array([[9.0, -5.0]]), np.array([[3.0, 3.0]])
     assert cosine_score(NONE, along, reference)[0] == pytest.approx(1)
     assert cosine_score(NONE, across, reference)[0] == pytest.approx(0)
+
+
+def test_the_learned_score_weighs_rooted_features_and_ranked_logits() -> None:
+    logits, features = np.array([[5.0, -1.0, 2.0]]), np.array([[9.0, -4.0]])
+    assert evidence(logits, features).tolist() == [[3, 0, -1, 2, 5]]
+    assert learned_score(logits, features, REFERENCE)[0] == 0 - 2 + 6 + 20
+
+
+def seen(n: int, shift: float, seed: int) -> Outputs:
+    """Pictures whose third feature tells the sides apart, and one that never fires."""
+    rng = np.random.default_rng(seed)
+    features = rng.exponential(size=(n, 5)).astype(np.float32)
+    features[:, 2] += shift
+    features[:, 4] = 0
+    logits = rng.normal(size=(n, 10)).astype(np.float32)
+    return Outputs(logits, features, np.zeros((n, 3), np.float32))
+
+
+def test_the_flag_learns_what_tells_other_things_from_the_ten() -> None:
+    inside, outside = [seen(300, 2, 0), seen(100, 2, 1)], [seen(90, 0, 2)]
+    weights = fit_weights(inside, outside)
+    assert weights.shape == (15,)
+    assert weights.argmax() == 2
+    assert weights[4] == 0
+    reference = Reference(MEANS, LAST, weights)
+    known, other = seen(500, 2, 3), seen(500, 0, 4)
+    told = auroc(*(learned_score(*s[:2], reference) for s in (known, other)))
+    asked = auroc(known.features[:, 2], other.features[:, 2])
+    assert asked - 0.02 < told <= 1
+
+
+def test_the_flag_learns_from_both_sides_or_not_at_all() -> None:
+    for sides in ([seen(9, 0, 0)], [seen(0, 0, 0)]), ([seen(0, 0, 0)], [seen(9, 0, 0)]):
+        with pytest.raises(ValueError, match="no photograph"):
+            fit_weights(*sides)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -97,7 +138,11 @@ def test_every_candidate_scores_every_picture() -> None:
     draw = np.random.default_rng(0)
     features, labels = draw.random((30, 2)).astype(np.float32), np.arange(30) % 3
     training = Readings(features @ LAST.T, features, features, labels, labels > 3, 0)
-    for score in candidates(training).values():
+    untaught = Scope("fdbd", 0.0, MEANS, np.zeros(5))
+    taught = replace(untaught, weights=REFERENCE.weights)
+    assert "learned" not in candidates(training, untaught)
+    assert "learned" in candidates(training, taught)
+    for score in candidates(training, taught).values():
         assert np.isfinite(score(training.logits, features, REFERENCE)).all()
 
 

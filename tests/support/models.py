@@ -11,7 +11,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from model.bundle import FEATURE_SIZE, SCOPE_FILE, Bundle
+from model.bundle import (
+    FEATURE_SIZE,
+    HOME_FILE,
+    PHOTOGRAPHS_FILE,
+    SCOPE_FILE,
+    Bundle,
+)
 from model.classifier import SAME_ANSWER, Classifier
 from model.engines import OpenVinoEngine
 from model.evaluate import Readings
@@ -19,7 +25,13 @@ from model.learning.home import home_entry, home_file
 from model.network import build_network
 from model.out_of_distribution import Scope
 from model.preprocess import Preprocessing, are_photographs
-from model.publish import draft_bundle, half_precision, scope_file, write_bundle
+from model.publish import (
+    bundle_files,
+    draft_bundle,
+    half_precision,
+    photographs_entry,
+    write_bundle,
+)
 from model.publish import known_probabilities as known
 from model.publishing.fitting import calibrated
 
@@ -64,7 +76,8 @@ def class_folders(root: Path, each: int = 4, names: Sequence[str] = NAMES) -> Pa
 def random_scope(bundle: Bundle) -> Scope:
     """A line that about half of all pictures are beyond."""
     means = np.random.default_rng(0).random((10, FEATURE_SIZE)).astype(np.float16)
-    scope = Scope("fdbd", 0.0, means.astype(np.float32))
+    weights = np.zeros(FEATURE_SIZE + 10, np.float32)
+    scope = Scope("fdbd", 0.0, means.astype(np.float32), weights)
     read = Classifier(bundle, OpenVinoEngine(bundle)).read(
         [picture(n) for n in range(9)]
     )
@@ -94,18 +107,20 @@ def publish_random(folder: Path, seed: int = 0) -> Path:
         photograph_temperature=2.5,
         scope=random_scope(fitted),
     )
+    files = bundle_files(weights, bundle)
     card = bundle.card | {
         "temperature": bundle.temperature,
         "photograph_temperature": bundle.photograph_temperature,
         "activation_ranges": bundle.ranges,
         "scope": {
             "file": SCOPE_FILE,
-            "sha256": hashlib.sha256(scope_file(bundle.scope)).hexdigest(),
+            "sha256": hashlib.sha256(files[SCOPE_FILE]).hexdigest(),
             "method": bundle.scope.method,
             "threshold": bundle.scope.threshold,
             "passes": 0.5,
             "training_pictures": 0,
         },
+        "photograph_layer": photographs_entry(files[PHOTOGRAPHS_FILE], None),
         "check": {"probabilities": known(bundle), "tolerance": 0.05},
         "same_answer": SAME_ANSWER,
         "engine": "a test",
@@ -113,9 +128,9 @@ def publish_random(folder: Path, seed: int = 0) -> Path:
         "figures": {},
         "views_compared": [],
     }
-    home = random_home(bundle)
-    card["home"] = home_entry(home, HOME_PICTURES)
-    write_bundle(folder / "weights", weights, scope_file(bundle.scope), card, home)
+    files[HOME_FILE] = random_home(bundle)
+    card["home"] = home_entry(files[HOME_FILE], HOME_PICTURES)
+    write_bundle(folder / "weights", files, card)
     return folder / "weights"
 
 
