@@ -92,8 +92,8 @@ def test_a_class_that_nothing_was_learned_of_is_likelier_the_less_there_is() -> 
     sure, unsure = np.full((1, 10), 0.0), np.full((1, 10), 0.0)
     sure[0, 0], unsure[0, 0] = 20, 2
     rows = softmax(widened(np.concatenate([sure, unsure]), 2))
-    assert rows[0, 10:].max() < 1e-5
-    assert 0.01 < rows[1, 10] < 0.05
+    assert rows[0, 10:].max() < 1e-4
+    assert 0.05 < rows[1, 10] < 0.15
     assert np.allclose(rows[0, :10], softmax(sure)[0], atol=1e-4)
 
 
