@@ -70,6 +70,9 @@ class Check:
     """What the known picture must come out as, whatever engine computes it."""
 
     probabilities: tuple[float, ...]
+    """As it is, a photograph."""
+    small: tuple[float, ...]
+    """Reduced to the size of the network's own pictures."""
     tolerance: float
     """Largest difference allowed in any one probability."""
 
@@ -157,6 +160,11 @@ def known_picture() -> Image.Image:
     for left in (18, 46):
         draw.rectangle((left, 34, left + 8, 41), fill=(15, 15, 15))
     return picture
+
+
+def known_pictures() -> list[Image.Image]:
+    """The known picture as a photograph and as a small one: each has a last layer."""
+    return [known_picture(), known_picture().resize((INPUT_SIZE, INPUT_SIZE))]
 
 
 def _refuse(file: Path, problem: str) -> NoReturn:
@@ -269,7 +277,10 @@ def _interpret(card: Any, tensors: Tensors, layer: Tensors, scope: Tensors) -> B
     tolerance = _number(card["check"]["tolerance"], "check.tolerance")
     if min(temperature, photographs) <= 0 or not 0 < tolerance < 1:
         raise ValueError("a temperature or check.tolerance is out of range")
-    expected = _numbers(card["check"]["probabilities"], len(CLASSES), "check")
+    large, small = (
+        _numbers(card["check"][kind], len(CLASSES), f"check.{kind}")
+        for kind in ("probabilities", "small")
+    )
     return Bundle(
         version=_version(card),
         tensors=tensors,
@@ -279,7 +290,7 @@ def _interpret(card: Any, tensors: Tensors, layer: Tensors, scope: Tensors) -> B
         photograph_layer=layer,
         ranges=_ranges(card["activation_ranges"]),
         scope=_scope(card["scope"], scope),
-        check=Check(expected, tolerance),
+        check=Check(large, small, tolerance),
         card=card,
     )
 

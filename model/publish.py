@@ -52,7 +52,7 @@ from model.bundle import (
     BundleError,
     Check,
     expected_shapes,
-    known_picture,
+    known_pictures,
 )
 from model.calibration import (
     expected_calibration_error,
@@ -146,7 +146,7 @@ def draft_bundle(
             -math.inf,
             *(np.zeros(shape, np.float32) for shape in SCOPE_SHAPES.values()),
         ),
-        check=Check((), TOLERANCE),
+        check=Check((), (), TOLERANCE),
         card={
             "format": FORMAT,
             "name": "ResNet-18 for CIFAR-10",
@@ -245,11 +245,14 @@ def _not_at_home(folder: Path, home: Path | None) -> Callable[[], Iterable[Sampl
     return partial(folder_samples, folder, leave_out=EVERY if shared else 0)
 
 
-def known_probabilities(bundle: Bundle) -> list[float]:
-    """What the reference says about the known picture."""
+def known_probabilities(bundle: Bundle) -> dict[str, list[float]]:
+    """What the reference says about the known picture, large and small."""
     reference = Classifier(bundle, TorchEngine(bundle))
-    expected = reference.predict([known_picture()])[0].probabilities
-    return [round(probability, 6) for probability in expected]
+    large, small = (
+        [round(probability, 6) for probability in said.probabilities]
+        for said in reference.predict(known_pictures())
+    )
+    return {"probabilities": large, "small": small}
 
 
 def _near_copies(file: Path | None) -> dict[str, Any]:
@@ -346,7 +349,7 @@ def make_card(
             save(bundle.photograph_layer), options.trained_photos
         ),
         "scope": scope_entry(classifier, training, options),
-        "check": {"probabilities": known_probabilities(bundle), "tolerance": TOLERANCE},
+        "check": known_probabilities(bundle) | {"tolerance": TOLERANCE},
         "same_answer": SAME_ANSWER,
         "engine": classifier.engine,
         "training": _training(about, options),

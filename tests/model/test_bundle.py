@@ -414,7 +414,8 @@ def test_weights_beyond_half_precision_are_not_published(
 def test_a_bundle_that_does_not_load_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(publish, "known_probabilities", lambda _: [0.1] * 9 + [9.0])
+    wrong = {"probabilities": [0.1] * 9 + [9.0], "small": [0.1] * 10}
+    monkeypatch.setattr(publish, "known_probabilities", lambda _: wrong)
     assert publish.main(command(tmp_path)) == 1
     assert "known picture" in capsys.readouterr().err
 

@@ -180,6 +180,7 @@ const sortFolders = async (files, limits) => {
   if (loose.length > limits.room) return [asGroup(loose, "ask"), ...rest];
   const labels = labelsAmong(foldersOf(loose), limits.labels);
   if (!labels.length) return files;
+  labels.sort(); // a browser lists folders in any order
   const some = labels.slice(0, 3).join(", ") + (labels.length > 3 ? ", …" : "");
   const history = await askPerson(`Use the folder names (${some}) as labels?`, [
     ["Yes, bring pictures and labels into the history", "labels"],
