@@ -56,7 +56,7 @@ def test_ten_bars_size_and_near_copies_are_shown():
     made = more_html(row(width=4032, height=3024), detail, [])
     assert made.count("class='bar'") == 10
     assert made.index("airplane") < made.index("truck")
-    assert "4,032 × 3,024 pixels, 3.0 MB, HEIF" in made
+    assert "4,032 × 3,024 pixels, 3 MB, HEIF" in made
     assert "Enlarge near.png" in made
 
 
