@@ -80,4 +80,4 @@ def test_the_queue_is_sharp_and_has_the_next_two(page: Page):
     expect(page.locator(".side .name")).not_to_have_text(name or "?")
     page.keyboard.press("Escape")
     expect(page.locator(".root:focus")).to_have_count(1)
-    expect(page.locator(".place.small").last).to_have_text("2 of 5")
+    expect(page.locator(".which")).to_have_text("2 of 5")

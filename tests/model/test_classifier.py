@@ -473,7 +473,7 @@ def test_all_looks_at_a_photograph_count(classifier: Classifier) -> None:
     sure = two_sided(90, 30).resize((80, 80), Image.Resampling.NEAREST)
     found = Classifier(classifier.bundle, eyes).read([sure])
     assert eyes.seen == [90, 30, 30, 90]  # the second and the third are mirrored
-    assert found.logits[0, 3] == pytest.approx(6)
+    assert found.features[0, 0] == pytest.approx(6)
 
 
 def test_photographs_have_a_temperature_of_their_own(classifier: Classifier) -> None:

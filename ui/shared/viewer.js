@@ -78,7 +78,7 @@ class Viewer {
     }
     const many = this.pictures.length;
     const at = many > 1 ? `${number(place + 1)} of ${number(many)}` : "";
-    this.find(".place").textContent = at;
+    this.find(".which").textContent = at;
     this.find("[data-act=back]").disabled = place === 0;
     this.find("[data-act=forward]").disabled = place === many - 1;
     this.moved(place);
