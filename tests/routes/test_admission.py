@@ -112,7 +112,7 @@ def test_who_hangs_up_gives_the_place_back(
 
 
 @pytest.mark.threat("G76")
-@pytest.mark.parametrize("path", ["upload/{}", "upload/{}/zip", "import", "review/{}"])
+@pytest.mark.parametrize("path", ["upload/{}", "upload/{}/zip", "imports", "review/{}"])
 def test_who_sends_nothing_is_cut_off(
     client: Client,
     tray_id: str,
@@ -310,7 +310,7 @@ def test_what_is_in_work_keeps_its_room_when_its_sender_has_gone(
     room = Room()
     monkeypatch.setattr(answers, "_room", room)
     monkeypatch.setattr(workflow, "CHUNK", 2)
-    real, at_work = workflow._read, threading.Event()
+    real, at_work = workflow.read_portion, threading.Event()
 
     def slow(part):
         if part[0].name != "0":
@@ -319,7 +319,7 @@ def test_what_is_in_work_keeps_its_room_when_its_sender_has_gone(
             at_work.clear()
         return real(part)
 
-    monkeypatch.setattr(workflow, "_read", slow)
+    monkeypatch.setattr(workflow, "read_portion", slow)
     path = f"{client.address}/upload/{tray_id}/zip"
     body = archive({str(n): png(n) for n in range(8)})
     known = {"headers": client.headers, "cookies": client.cookies}

@@ -44,13 +44,13 @@ def test_chunks_keep_their_order(
 ):
     """Also where one takes longer to decode than the next."""
     monkeypatch.setattr(workflow, "CHUNK", 2)
-    real = workflow._read
+    real = workflow.read_portion
 
     def slow(part):
         time.sleep(0.2 if part[0].name in ("0", "4") else 0)
         return real(part)
 
-    monkeypatch.setattr(workflow, "_read", slow)
+    monkeypatch.setattr(workflow, "read_portion", slow)
     sources = [workflow.Source(str(n), png(n)) for n in range(7)]
     tray = resources.tray(tray_id)
     parts = list(workflow.receive_in_chunks(sources, tray, None))
