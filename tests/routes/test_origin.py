@@ -5,6 +5,7 @@ from starlette.datastructures import Headers
 from streamlit import config
 
 from routes.login import Gate
+from routes.metrics import Counted
 from routes.origin import HOSTS, is_own_host, is_own_origin, settle_hosts
 from tests.support.waiting import run_async
 
@@ -150,4 +151,5 @@ def test_what_the_page_has_no_use_for_is_closed(before: str):
 def test_the_gate_is_the_first_thing_a_request_meets():
     from app import app
 
-    assert app._user_middleware[0].cls is Gate
+    # What comes before it counts requests, those that the gate refuses too.
+    assert [each.cls for each in app._user_middleware[:2]] == [Counted, Gate]

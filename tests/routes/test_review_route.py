@@ -183,8 +183,13 @@ def test_the_browser_is_told_what_may_be_none_of_the_ten(
 def test_nothing_is_doubted_that_a_person_has_labelled_before(tray: Tray):
     answer = replace(SAID, in_scope=False)
     item = replace(tray.items()[0], prediction=answer)
-    assert row(item, answer, SimpleNamespace(label="fox"))["outside"] == ""
-    assert row(item, answer, SimpleNamespace(label=None))["outside"] == OUTSIDE
+    assert (
+        row(item, answer, SimpleNamespace(label="fox", disputed=False))["outside"] == ""
+    )
+    assert (
+        row(item, answer, SimpleNamespace(label=None, disputed=False))["outside"]
+        == OUTSIDE
+    )
 
 
 @pytest.mark.parametrize("chance", [0.99996, 1.0])
