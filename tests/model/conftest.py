@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,15 @@ def images() -> Tensor:
 @pytest.fixture(scope="module")
 def classifier(published: Path) -> Classifier:
     return load_classifier(published)
+
+
+@pytest.fixture
+def two_layers(classifier: Classifier) -> Classifier:
+    """A model whose last layer for photographs is the negative of the other."""
+    bundle = classifier.bundle
+    layer = {n: -bundle.tensors[f"fc.{n}"] for n in ("weight", "bias")}
+    bundle = replace(bundle, photograph_layer=layer)
+    return Classifier(bundle, classifier.compute)
 
 
 @pytest.fixture(scope="module")

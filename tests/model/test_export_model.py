@@ -3,7 +3,6 @@
 import json
 import re
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,6 @@ def versions(classifier: Classifier) -> list[Classifier]:
     return [classifier, learned_version(classifier, 0), learned_version(classifier, 2)]
 
 
-@pytest.fixture
-def apart(classifier: Classifier) -> Classifier:
-    """A model whose last layer for photographs is another."""
-    bundle = classifier.bundle
-    layer = {n: np.roll(t, 1, axis=0) for n, t in bundle.photograph_layer.items()}
-    return Classifier(replace(bundle, photograph_layer=layer), classifier.compute)
-
-
 def expected(
     version: Classifier, pixels: np.ndarray, photographs: bool = False
 ) -> np.ndarray:
@@ -40,10 +31,10 @@ def expected(
 
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_the_onnx_files_answer_the_same_in_onnx_runtime(
-    which: int, apart: Classifier, pixels: np.ndarray, tmp_path: Path
+    which: int, two_layers: Classifier, pixels: np.ndarray, tmp_path: Path
 ) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    version = versions(apart)[which]
+    version = versions(two_layers)[which]
     export.write(version, tmp_path / "out")
     planes = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255
     for name in ("model.onnx", "photographs.onnx"):
@@ -61,12 +52,12 @@ def test_the_onnx_files_answer_the_same_in_onnx_runtime(
 def test_the_lines_in_the_card_load_it(
     which: int,
     photographs: bool,
-    apart: Classifier,
+    two_layers: Classifier,
     pixels: np.ndarray,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    version = versions(apart)[which]
+    version = versions(two_layers)[which]
     folder = tmp_path / "out"
     export.write(version, folder)
     monkeypatch.chdir(folder)

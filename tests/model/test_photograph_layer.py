@@ -1,16 +1,15 @@
 """The last layer for photographs: how it is fitted, and that only they get it."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model.classifier import Classifier, load_classifier
+from model.classifier import Classifier
 from model.evaluate import Readings
 from model.publishing.photograph_layer import fit_layer
 from model.why import explain
-from tests.support.models import picture, publish_random
+from tests.support.models import picture
 
 N = 400
 
@@ -52,29 +51,22 @@ def test_what_no_photograph_shows_stays_as_it_was() -> None:
     assert not np.allclose(layer["weight"][:, :4], weight[:, :4])
 
 
-@pytest.fixture
-def turned(tmp_path: Path) -> Classifier:
-    """A model whose last layer for photographs is the negative of the other."""
-    classifier = load_classifier(publish_random(tmp_path))
-    bundle = classifier.bundle
-    layer = {n: -bundle.tensors[f"fc.{n}"] for n in ("weight", "bias")}
-    bundle = replace(bundle, photograph_layer=layer)
-    return Classifier(bundle, classifier.compute)
-
-
-def test_photographs_alone_get_their_layer(turned: Classifier) -> None:
+def test_photographs_alone_get_their_layer(two_layers: Classifier) -> None:
     images = [picture(1), picture(2, (80, 60)), picture(3)]
-    seen = turned.read(images)
-    last, bias = turned.bundle.tensors["fc.weight"], turned.bundle.tensors["fc.bias"]
+    seen = two_layers.read(images)
+    last, bias = (
+        two_layers.bundle.tensors["fc.weight"],
+        two_layers.bundle.tensors["fc.bias"],
+    )
     plain = seen.features @ last.T + bias
     for row, sign in enumerate((1, -1, 1)):
         assert seen.logits[row] == pytest.approx(sign * plain[row], abs=0.05)
 
 
-def test_why_speaks_of_the_layer_that_answered(turned: Classifier) -> None:
+def test_why_speaks_of_the_layer_that_answered(two_layers: Classifier) -> None:
     for image in (picture(1), picture(2, (80, 60))):
-        logits = turned.read([image]).logits[0]
+        logits = two_layers.read([image]).logits[0]
         for index in (0, 7):
-            why = explain(turned, image, turned.classes[index])
+            why = explain(two_layers, image, two_layers.classes[index])
             parts = (why.counts[:, None, None] * why.maps).sum(axis=0).mean()
             assert parts + why.constant == pytest.approx(logits[index], abs=0.1)
