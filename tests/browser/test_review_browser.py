@@ -196,13 +196,13 @@ def test_a_refused_label_is_said_and_taken_back(desk: Desk):
     page.keyboard.press("t")
     page.keyboard.insert_text("tab\u0007")
     page.keyboard.press("Enter")
-    expect(page.locator(".note")).to_have_text(
+    expect(page.locator(".st-key-queue .note")).to_have_text(
         "0.png: A label cannot hold control or invisible characters."
     )
     page.keyboard.press("t")
     page.keyboard.insert_text("a" * 80)
     page.keyboard.press("Enter")
-    expect(page.locator(".note")).to_have_text(
+    expect(page.locator(".st-key-queue .note")).to_have_text(
         "1.png: A label has at most 64 characters; this one has 80."
     )
     expect(page.locator(".count")).to_have_text("0 of 2 reviewed")

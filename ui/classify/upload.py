@@ -119,7 +119,9 @@ def _render_fetching(tray: Tray, classifier: Classifier | None) -> None:
 
 
 def _render_links() -> None:
-    with st.popover("Links", icon=":material/link:", key="links"):
+    there = len(parse_urls(st.session_state.get(URL_BOX, "")))
+    label = f"Links ({there:,})" if there else "Links"  # what waits is out of sight
+    with st.popover(label, icon=":material/link:", key="links"):
         st.text_area(
             "Links to pictures, one per line",
             key=URL_BOX,
