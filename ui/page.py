@@ -9,13 +9,14 @@ from db import BusyError, DamagedError, Database, DatabaseError
 from model.bundle import BundleError
 from model.classifier import Classifier
 from ui.classify.empty import render_empty
-from ui.classify.saved import render_saved
+from ui.classify.saved import hear_of_save, render_saved
 from ui.classify.tray import render_reload, render_tray
 from ui.classify.upload import render_upload
 from ui.data_set.backup import render_recovered, render_recovery
 from ui.data_set.view import render_dataset
 from ui.history.view import render_history
 from ui.model.view import render_model_view
+from ui.shared.notes import render_notes
 from ui.shared.streamlit_internals import forget_gone_controls
 from ui.shared.viewer import render_viewer
 from ui.sidebar.accuracy import model_details, model_text, render_overview
@@ -35,6 +36,7 @@ from ui.state import (
 )
 from workflow import resources
 from workflow.receive import classify_pending, pending
+from workflow.save import saving
 
 ICON = Path(__file__).with_name("icon.png")
 
@@ -86,6 +88,7 @@ def _diagnosed(problem: DatabaseError) -> DatabaseError:
 def _render_classify(database: Database | None) -> None:
     tray = current_tray()
     classifier = _classifier()
+    hear_of_save(tray)
     items = tray.items()
     render_upload(tray, classifier, database, more=bool(items))
     render_saved(tray, len(items), database)
@@ -94,9 +97,10 @@ def _render_classify(database: Database | None) -> None:
         for done in classify_pending(tray, classifier):
             bar.progress(min(done / waiting, 1.0), text=f"{done:,} of {waiting:,}")
         bar.empty()
-    if items:
+    if items or saving(tray):
         render_tray(tray, database)
     else:
+        render_notes()
         render_empty(tray, classifier)
 
 

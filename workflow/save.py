@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from db import ORDERS, UNKNOWN, WAYS, Database, Given, NewImage, SaveResult
+from db import (
+    ORDERS,
+    UNKNOWN,
+    WAYS,
+    Database,
+    DatabaseError,
+    Given,
+    NewImage,
+    SaveResult,
+)
 from model.prediction import Prediction
 from workflow.tray import Item, Tray, Verdict
 
@@ -109,12 +118,18 @@ def save(
     return Saved(result, len(items) - len(ready), tray.remove(ready))
 
 
+def moment() -> datetime:
+    """Now, to the millisecond: as exact as the record's times, and no later."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
 class Saving:
     """A tray that is being saved.
 
     Attributes:
         items: the tray's pictures as it begins.
-        started: when that is, to the second.
+        started: when that is.
         done: how many of them are written.
         came: what came of it; None while it runs.
     """
@@ -122,7 +137,7 @@ class Saving:
     def __init__(self, database: Database, tray: Tray, who: str) -> None:
         """Begin."""
         self.items, self.done = tray.items(), 0
-        self.started = datetime.now(UTC).replace(microsecond=0)
+        self.started = moment()
         self.came: Saved | Exception | None = None
         threading.Thread(
             target=self._run, args=(database, tray, who), name="save", daemon=True
@@ -157,9 +172,21 @@ def begin_saving(database: Database, tray: Tray, who: str = "") -> None:
 
 
 def saving(tray: Tray) -> Saving | None:
-    """How far a tray is that is being saved, or what came of it, once."""
+    """A Save in the background of whose end nobody has heard yet."""
+    return _SAVING.get(tray.folder)
+
+
+def hear_of_saving(tray: Tray) -> Saving | None:
+    """The same if it is over, once.
+
+    Raises:
+        Exception: what ended it, if that is neither success nor the database's refusal.
+    """
     with _BEGINNING:
         found = _SAVING.get(tray.folder)
-        if found and found.came is not None:
-            del _SAVING[tray.folder]
+        if found is None or found.came is None:
+            return None
+        del _SAVING[tray.folder]
+    if isinstance(found.came, Saved | DatabaseError):
         return found
+    raise found.came

@@ -1,11 +1,15 @@
 """After Save: what comes next, and the way back."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from db import HistoryQuery
 from tests.support.page import button, html, png, type_label, upload
+from tests.support.waiting import wait_until
+from ui.shared.notes import NOTES
 from ui.sidebar.unsaved import unsaved
 from workflow import resources
+from workflow.save import saving
 from workflow.tray import Tray
 
 
@@ -38,6 +42,25 @@ def test_save_leads_to_the_mistakes(page: AppTest):
     assert page.segmented_control(key="view").value == "History"
     assert page.segmented_control(key="show").value == "Incorrect"
     assert "1 to 1 of 1 picture." in html(page)
+
+
+def test_a_save_in_the_background_says_what_it_did(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ui.classify.saved.AT_ONCE", 1)
+    tray = tray_of(reviewed(page))
+    button(page, "Save 2").click().run()
+    assert wait_until(lambda: saving(tray) is None or saving(tray).came)
+    page.run()
+    assert page.success[0].value.startswith("Saved 2 pictures, 2 reviewed.")
+    assert saving(tray) is None
+    assert len(rows()) == 2
+
+
+def test_a_note_is_heard_though_the_tray_is_empty_by_now(page: AppTest):
+    page.session_state[NOTES] = ["It was saved meanwhile."]
+    page.run()
+    assert "It was saved meanwhile." in html(page)
 
 
 def test_what_save_did_goes_when_more_pictures_come(page: AppTest):

@@ -13,7 +13,7 @@ from model.classes import CLASSES
 from tests.support.judging import SAID, judged
 from tests.support.trays import PICTURES
 from tests.support.waiting import wait_until
-from workflow.save import Saved, Saving, begin_saving, save, saving
+from workflow.save import Saved, Saving, begin_saving, hear_of_saving, save, saving
 from workflow.tray import Arrival, Tray, new_tray_id, sweep
 
 
@@ -59,15 +59,11 @@ def test_what_another_tab_cleared_meanwhile_is_left_out(
 
 def came(tray: Tray) -> Saved | Exception | None:
     """What came of a Save in the background, told once."""
-    found: list[Saving] = []
-
-    def over() -> bool:
-        if under_way := saving(tray):
-            found.append(under_way)
-        return bool(found) and found[-1].came is not None
-
-    assert wait_until(over)
-    return found[-1].came
+    assert wait_until(lambda: (under_way := saving(tray)) and under_way.came)
+    found = hear_of_saving(tray)
+    assert found is not None
+    assert hear_of_saving(tray) is None
+    return found.came
 
 
 def test_a_save_in_the_background_tells_how_far_it_is(

@@ -5,7 +5,7 @@ What Save did stays on the page until it is read or more pictures come.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import streamlit as st
 
@@ -18,7 +18,15 @@ from ui.shared.scroll import show_in_sight
 from ui.shared.undo import conflict_text
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import DATA_SET, HISTORY, MODEL, SEARCH, SHOW, go_to
-from workflow.save import NOTHING, Saved, Saving, begin_saving, save
+from workflow.save import (
+    NOTHING,
+    Saved,
+    Saving,
+    begin_saving,
+    hear_of_saving,
+    moment,
+    save,
+)
 from workflow.tray import Item, Tray, Verdict
 from workflow.words import count, respelled_text
 
@@ -57,7 +65,7 @@ def on_save(tray: Tray, database: Database) -> None:
     """
     st.session_state.pop(OUTCOMES, None)
     st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
-    items, started = tray.items(), datetime.now(UTC).replace(microsecond=0)
+    items, started = tray.items(), moment()
     if len(items) > AT_ONCE:
         begin_saving(database, tray, reviewer_name())
         return
@@ -72,19 +80,16 @@ def on_save(tray: Tray, database: Database) -> None:
     st.session_state[SAVED] = told
 
 
-def render_saving(under_way: Saving) -> None:
-    """Say how far Save is; the panel is drawn anew until it is over."""
-    came = under_way.came
-    if isinstance(came, Saved | DatabaseError):
-        st.session_state[SAVED] = _told(came, under_way.items, under_way.started)
-        st.rerun()
-    if came is not None:
-        raise came
-    _render_progress(under_way)
+def hear_of_save(tray: Tray) -> None:
+    """Note what came of a Save in the background, for `render_saved`."""
+    over = hear_of_saving(tray)
+    if over and isinstance(over.came, Saved | DatabaseError):
+        st.session_state[SAVED] = _told(over.came, over.items, over.started)
 
 
 @st.fragment(run_every=0.5)
-def _render_progress(under_way: Saving) -> None:
+def render_saving(under_way: Saving) -> None:
+    """Say how far Save is; once it is over, the page is drawn anew."""
     if under_way.came is not None:
         st.rerun()
     pictures = count(under_way.total, "picture")
