@@ -60,6 +60,14 @@ def test_ten_bars_size_and_near_copies_are_shown():
     assert "Enlarge near.png" in made
 
 
+def test_bars_are_named_as_the_version_that_answered_knows_them():
+    classes = (*CLASSES, "raft")
+    detail = Detail((0.03,) * 10 + (0.7,), "PNG", 1, ())
+    made = more_html(row(predicted="raft"), detail, [], classes)
+    assert made.count("class='bar'") == 11
+    assert made.index("raft") < made.index("airplane")
+
+
 def test_an_import_of_other_classes_has_no_bars():
     assert "class='bar'" not in more_html(row(), Detail((1.0,), "PNG", 1, ()), [])
 

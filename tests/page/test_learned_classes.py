@@ -69,6 +69,9 @@ def test_its_answers_are_filtered_counted_and_drawn(page: AppTest, database: Dat
     page.run()
     page.selectbox(key="answer").set_value("kite").run()
     assert "1 to 2 of 2 pictures" in html(page)
+    (right,) = [b for b in page.button if str(b.key).startswith("panel-right-")]
+    assert not right.disabled
+    assert html(page).count("class='bar'") == len(OWN)
 
 
 def test_the_matrix_has_a_row_and_a_column_for_it():

@@ -19,7 +19,7 @@ from ui.history.why import render_why
 from ui.shared.clock import here
 from ui.shared.escape import named, percent, plain
 from ui.shared.undo import note, remember
-from ui.shared.viewer import figure_html
+from ui.shared.viewer import few_html, figure_html
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import PAGE
 from workflow.verdicts import judge_saved, labels_in_use
@@ -113,16 +113,29 @@ def _verdict(row: HistoryRow) -> str:
     return f'<span class="verdict incorrect">✗ It is {plain(named(row.label))}</span>'
 
 
-def more_html(row: HistoryRow, detail: Detail, events: Sequence[Event]) -> str:
-    """What else is known of it, as HTML; people's text is escaped."""
-    return "".join((_bars(detail), _near(detail), _events(events), _facts(row, detail)))
+def more_html(
+    row: HistoryRow,
+    detail: Detail,
+    events: Sequence[Event],
+    classes: Sequence[str] = CLASSES,
+) -> str:
+    """What else is known of it, as HTML; people's text is escaped.
+
+    Args:
+        row: the picture.
+        detail: what the list does not show of it.
+        events: who said what of it.
+        classes: of the version that answered.
+    """
+    bars = _bars(detail, classes)
+    return "".join((bars, _near(detail), _events(events), _facts(row, detail)))
 
 
-def _bars(detail: Detail) -> str:
+def _bars(detail: Detail, classes: Sequence[str]) -> str:
     """What the model gives each class; of other classes an import tells no names."""
-    if len(detail.probabilities) != len(CLASSES):
+    if len(detail.probabilities) != len(classes):
         return ""
-    pairs = zip(CLASSES, detail.probabilities, strict=True)
+    pairs = zip(classes, detail.probabilities, strict=True)
     ranked = sorted(pairs, key=lambda pair: -pair[1])
     return f'<div class="picture"><div class="bars">{bars_html(ranked)}</div></div>'
 
@@ -130,17 +143,7 @@ def _bars(detail: Detail) -> str:
 def _near(detail: Detail) -> str:
     if not detail.near:
         return ""
-    figures = "".join(
-        figure_html(
-            f"/thumb/{near.sha256}.jpg",
-            near.sha256,
-            near.name,
-            (near.width, near.height),
-            named(near.label or "not reviewed"),
-        )
-        for near in detail.near
-    )
-    return f'<h4>Near copies</h4><div class="picture few">{figures}</div>'
+    return f"<h4>Near copies</h4>{few_html(detail.near)}"
 
 
 def _events(events: Sequence[Event]) -> str:
@@ -184,7 +187,9 @@ def _render_steps(place: int, total: int) -> None:
             )
 
 
-def _render_verdicts(database: Database, row: HistoryRow) -> None:
+def _render_verdicts(
+    database: Database, row: HistoryRow, classes: Sequence[str]
+) -> None:
     """Right and Wrong…; keyed by the picture, so that a second click finds nothing."""
     left, right = st.columns(2, gap="xsmall")
     left.button(
@@ -192,7 +197,7 @@ def _render_verdicts(database: Database, row: HistoryRow) -> None:
         key=f"panel-right-{row.image_id}",
         icon=":material/check:",
         width="stretch",
-        disabled=row.correct is True or row.predicted not in CLASSES,
+        disabled=row.correct is True or row.predicted not in classes,
         on_click=on_verdict,
         args=(database, row, row.predicted),
     )
@@ -230,12 +235,15 @@ def render_panel(
         total: how many that has.
         in_trash: in which nothing is reviewed.
     """
+    version = row.model_version
+    classes = database.classes_of([version]).get(version, CLASSES)
     with st.container(border=True, key="panel"):
         _render_steps(place, total)
         st.html(panel_html(row))
         if not in_trash:
-            _render_verdicts(database, row)
+            _render_verdicts(database, row, classes)
         if row.predicted in CLASSES:
             render_why(database, row)
         if detail := database.detail(row.image_id):
-            st.html(more_html(row, detail, database.history(row.image_id)))
+            events = database.history(row.image_id)
+            st.html(more_html(row, detail, events, classes))

@@ -8,7 +8,7 @@ from db import Database, DatabaseError, HistoryRow
 from intake.errors import Refused
 from model.bundle import BundleError
 from ui.shared.escape import named, plain
-from ui.shared.viewer import figure_html
+from ui.shared.viewer import few_html
 from workflow import resources
 from workflow.why import Reasons, reasons
 
@@ -28,19 +28,8 @@ def why_html(row: HistoryRow, found: Reasons) -> str:
     )
     if not found.alike:
         return seen
-    alike = "".join(
-        figure_html(
-            f"/thumb/{one.sha256}.jpg",
-            one.sha256,
-            one.name,
-            (one.width, one.height),
-            named(one.label or "not reviewed"),
-            caption=named(one.label or "not reviewed"),
-        )
-        for one in found.alike
-    )
     told = "<p>The reviewed pictures most like it, and their labels.</p>"
-    return f'{seen}{told}<div class="picture few">{alike}</div>'
+    return f"{seen}{told}{few_html(found.alike, captions=True)}"
 
 
 def render_why(database: Database, row: HistoryRow) -> None:

@@ -5,8 +5,11 @@ a modal dialog of the browser: what lies below is out of reach, Escape closes it
 the keyboard is then where it was.
 """
 
+from collections.abc import Sequence
+
+from db import HistoryRow
 from ui.shared.assets import component
-from ui.shared.escape import plain
+from ui.shared.escape import named, plain
 
 TINY = 64
 """Pixels of the longer side up to which each pixel is shown with its edges, as in
@@ -46,6 +49,19 @@ def figure_html(
         f'data-width="{width}" data-height="{height}" data-said="{plain(said)}">'
         f'<img src="{shown}" alt="" loading="lazy"{tiny}></button>{below}</figure>'
     )
+
+
+def few_html(rows: Sequence[HistoryRow], *, captions: bool = False) -> str:
+    """Some pictures of the history side by side, with their labels below or not."""
+    figures = []
+    for row in rows:
+        label = named(row.label or "not reviewed")
+        address, size = f"/thumb/{row.sha256}.jpg", (row.width, row.height)
+        caption = label if captions else ""
+        figures.append(
+            figure_html(address, row.sha256, row.name, size, label, caption=caption)
+        )
+    return f'<div class="picture few">{"".join(figures)}</div>'
 
 
 def render_viewer() -> None:
