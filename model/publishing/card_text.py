@@ -128,10 +128,11 @@ def _scope(card: dict[str, Any]) -> list[str]:
     ]
     lines = [
         f"The score is `{scope['method']}` (`model/out_of_distribution.py`), from the"
-        " pass that classifies and the mean features of each class"
-        f" (`{scope['file']}`, from {scope['training_pictures']:,} training pictures,"
-        f" SHA-256 `{scope['sha256']}`). A picture below {scope['threshold']} is"
-        f" flagged. The threshold lets {100 * scope['passes']:.0f}% of the held-out"
+        " pass that classifies; what it is compared with or weighed by"
+        f" is in `{scope['file']}` (from {scope['training_pictures']:,} training"
+        f" pictures and the photographs of training, SHA-256 `{scope['sha256']}`)."
+        f" A picture below {scope['threshold']} is flagged. The threshold lets"
+        f" {100 * scope['passes']:.0f}% of the held-out"
         " pictures and their JPEG twins, and of the photographs held out, pass or more,"
         " and was fitted on nothing else. It lets pass"
         f" {'; '.join(shares)}.",
