@@ -12,10 +12,11 @@ from ui.classify.queue import render_queue, review_data
 from ui.classify.saved import SAVED, on_save, render_saving
 from ui.classify.sheet import render_sheet
 from ui.shared.notes import render_notes
+from ui.shared.show_as import show_as
 from ui.shared.track_record import experience, model_asked
 from ui.sidebar.reviewer import reviewer_name
 from ui.sidebar.unsaved import tell_unsaved
-from ui.state import CARDS, MODE, MODES, QUEUE, begin_with, write_address
+from ui.state import CARDS, MODE, MODES, QUEUE, write_address
 from workflow.save import saving
 from workflow.tray import Item, Tray
 from workflow.verdicts import own_labels
@@ -65,7 +66,7 @@ def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> s
         )
         clear = st.button("Clear All", key="clear-all", icon=":material/delete_sweep:")
         place = st.empty()
-        mode = _mode()
+        mode = show_as(MODE, MODES)
         # The queue counts at every key, long before this is drawn again.
         said = "" if mode == QUEUE else f"{reviewed:,} of {len(items):,} reviewed"
         place.html(f'<span role="status">{said}</span>', width="stretch")
@@ -75,20 +76,6 @@ def _render_actions(tray: Tray, items: Sequence[Item], db: Database | None) -> s
         on_clear(tray)
         st.rerun()
     return mode
-
-
-def _mode() -> str:
-    """How the tray is shown, as the person chose."""
-    begin_with(MODE, MODES, CARDS)
-    chosen = st.segmented_control(
-        "Show as",
-        MODES,
-        required=True,
-        key=MODE,
-        label_visibility="collapsed",
-        width="content",
-    )
-    return chosen or CARDS
 
 
 def _render_bulk(

@@ -23,6 +23,7 @@ from ui.history.grid import forget_selection, render_grid, ticked
 from ui.history.panel import current, follow, render_panel
 from ui.history.trash import on_delete, render_trash_actions
 from ui.shared.escape import named
+from ui.shared.show_as import show_as
 from ui.shared.undo import note, remember, render_undo
 from ui.sidebar.reviewer import reviewer_name
 from ui.state import LIST, PAGE, begin_with
@@ -125,20 +126,6 @@ def _render_line(
         _render_download(query, total)
 
 
-def _render_look() -> str:
-    """As what the pictures are listed, as the person chose."""
-    begin_with(LIST, LISTS, GRID)
-    chosen = st.segmented_control(
-        "Show as",
-        LISTS,
-        required=True,
-        key=LIST,
-        label_visibility="collapsed",
-        width="content",
-    )
-    return chosen or GRID
-
-
 def list_key(look: str, *, in_trash: bool) -> str:
     """Of the list: what was ticked in one must not be acted on in another."""
     return f"{'trash' if in_trash else 'history'}-{look.lower()}"
@@ -180,7 +167,7 @@ def _render_pictures(
         shown = (
             f"{first + 1:,} to {first + len(page.rows):,} of {count(total, 'picture')}."
         )
-        look = _render_look()
+        look = show_as(LIST, LISTS)
         _render_line(database, query, shown, total)
         if page.more:
             st.caption(
