@@ -150,6 +150,11 @@ vertical-align:top}a{color:#4f46e5}@media(prefers-color-scheme:dark){body{
 background:#12131a;color:#eceef6}pre{background:#1c1e29}a,h2 b{color:#818cf8}}"""
 
 
+def _prose(text: str) -> str:
+    """A text as HTML, with what it marks as code drawn so."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def _link(reference: str) -> str:
     name = escape(reference.rsplit("/", 1)[-1])
     return f'<a href="#{name}">{name}</a>'
@@ -199,7 +204,7 @@ def _section(prefix: str, path: str, method: str, said: Mapping[str, Any]) -> st
     others = ", ".join(f"{code} {escape(one['description'])}" for code, one in wrong)
     return (
         f"<h2><b>{method.upper()}</b> <code>{escape(prefix + path)}</code></h2>"
-        f"<p>{escape(said['summary'])} {escape(said['description'])}</p>{_rows(fields)}"
+        f"<p>{_prose(said['summary'])} {_prose(said['description'])}</p>{_rows(fields)}"
         + _contents("Send", said.get("requestBody", {}).get("content", {}))
         + _contents(f"Answer {done[0]}", done[1].get("content", {}))
         + f"<p>Otherwise: {others}</p>"
@@ -216,11 +221,11 @@ def as_page(described: Mapping[str, Any]) -> str:
     )
     shown = "".join(
         f'<h2 id="{escape(name)}">{escape(name)}</h2>'
-        f"<p>{escape(schema.get('description', ''))}</p>"
+        f"<p>{_prose(schema.get('description', ''))}</p>"
         + _rows(schema.get("properties", {}).items())
         for name, schema in sorted(described["components"]["schemas"].items())
     )
-    about = "".join(f"<p>{escape(p)}</p>" for p in ABOUT.split("\n\n"))
+    about = "".join(f"<p>{_prose(p)}</p>" for p in ABOUT.split("\n\n"))
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width"><title>API</title><style>{_STYLE}</style>'

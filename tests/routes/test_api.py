@@ -303,6 +303,8 @@ def test_the_document_names_every_endpoint_and_the_page_shows_it(here: TestClien
         (one.path, one.method.lower()) for one in table.ENDPOINTS
     }
     page = here.get("/docs")
+    assert "`" not in page.text
+    assert "<code>python -m db token create NAME</code>" in page.text
     for one in table.ENDPOINTS:
         assert table.PREFIX + one.path in page.text
     assert "<script" not in page.text
